@@ -1,0 +1,45 @@
+import type { OnFailure, Persist, TomlPath } from "./table.ts";
+
+/** Where a value of a decision came from. */
+export type Origin =
+  | { readonly kind: "table"; readonly path: TomlPath }
+  | { readonly kind: "call" }
+  | { readonly kind: "ssh_config" }
+  | { readonly kind: "default" };
+
+/** A value and where it came from. */
+export interface Settled<T> {
+  readonly value: T;
+  readonly from: Origin;
+}
+
+/** The remote command: a line for the login shell, or the search for an imapd. */
+export type Command = { readonly kind: "auto" } | { readonly kind: "line"; readonly line: string };
+
+/**
+ * What the table and the call say about one SERVER. The keys that may be undefined are those that
+ * ssh_config may still fill (src/ssh/target.ts), and `command`, where the table has none for the METHOD.
+ */
+export interface Decision {
+  /** SERVER as the call had it, for messages. */
+  readonly server: string;
+  readonly method: string;
+  /** Index of the [[host]] that matched, from 0. */
+  readonly host: number;
+  /** What to ssh to: a name, an address, or an alias of ssh_config. */
+  readonly destination: Settled<string>;
+  /** Undefined only for a verb that was given no USER. */
+  readonly user: Settled<string> | undefined;
+  readonly port: Settled<number> | undefined;
+  readonly identity: Settled<readonly string[]> | undefined;
+  readonly sshConfig: Settled<string> | undefined;
+  readonly knownHosts: Settled<readonly string[]> | undefined;
+  readonly compression: Settled<boolean> | undefined;
+  readonly onFailure: Settled<OnFailure>;
+  /** Milliseconds from the start of the program to the greeting. */
+  readonly deadline: Settled<number>;
+  readonly share: Settled<boolean>;
+  readonly persist: Settled<Persist>;
+  readonly spare: Settled<0 | 1>;
+  readonly command: Settled<Command> | undefined;
+}

@@ -1,0 +1,85 @@
+import { isHostname, isMethod, isUser } from "./names.ts";
+import type { Problem } from "./problem.ts";
+import { quoted } from "./problem.ts";
+import type { Host, HostKeys, TomlPath } from "./table.ts";
+import { parseTime } from "./time.ts";
+import type { Check, Checks } from "./values.ts";
+import { bool, isPath, isPlain, isTable, list, port, table, text, value, word } from "./values.ts";
+
+/** No name is longer (names.ts), and picomatch throws above 65,536 characters. */
+const LONGEST_GLOB = 255;
+
+/** The list of `match` and of `via`. */
+export const globs = list('a glob, as in "*.isp.com" or "!www.isp.com"', (glob) => {
+  return isPlain(glob) && glob !== "!" && Buffer.byteLength(glob) <= LONGEST_GLOB;
+});
+
+const paths = list('an absolute path or one that begins with "~/"', isPath);
+
+// ssh(1) takes "-F none" for no ssh_config at all.
+const sshConfig = text('an absolute path, one that begins with "~/", or "none"', (path) => {
+  return path === "none" || isPath(path);
+});
+
+const line = text('a command line ("auto" is for commands.imap)', (text) => isLine(text) && text !== "auto");
+const imapLine = text('a command line, or "auto"', isLine);
+const noLines = value<never>('a table, as in commands.imap = "auto"', () => undefined);
+
+const HOST_KEYS: Checks<HostKeys> = {
+  server: text("a host name, an address, or an alias of ssh_config", isHostname),
+  user: text("a login name", isUser),
+  port,
+  identity: paths,
+  ssh_config: sshConfig,
+  known_hosts: paths,
+  compression: bool,
+  on_failure: word("refuse", "tell", "silent"),
+  deadline: value('a time above zero and up to 596h, as in "10s" (ms, s, m or h)', (value) => {
+    return typeof value === "string" ? parseTime(value) || undefined : undefined;
+  }),
+  share: bool,
+  persist: value('a time of up to 596h, as in "10m" (ms, s, m or h), "0", or "forever"', (value) => {
+    if (value === "0") return 0;
+    if (value === "forever") return value;
+    return typeof value === "string" ? parseTime(value) : undefined;
+  }),
+  spare: value("0 or 1", (value) => (value === 0n ? 0 : value === 1n ? 1 : undefined)),
+  command: line,
+  commands,
+};
+
+/**
+ * Whether a text can go to the login shell. It may have lines and tabs of its own, as multi-line strings of
+ * TOML make them; a carriage return would become part of the last word.
+ */
+function isLine(text: string): boolean {
+  return text.trim() !== "" && !/[\x00-\x08\x0b-\x1f\x7f]/.test(text);
+}
+
+/** The table [defaults]. */
+export const defaults: Check<HostKeys> = table("[defaults]", HOST_KEYS);
+
+const hostKeys = table<Host>("[[host]]", { match: globs, ...HOST_KEYS });
+
+/** One [[host]]. */
+export const host: Check<Host> = (value, path, problems) => {
+  const keys = hostKeys(value, path, problems);
+  if (isTable(value) && !Object.hasOwn(value, "match")) {
+    problems.push({ path, part: "key", what: "[[host]] has no match" });
+  }
+  return keys?.match === undefined ? undefined : { ...keys, match: keys.match };
+};
+
+/** The lines of `commands`, by METHOD. */
+function commands(value: unknown, path: TomlPath, problems: Problem[]): Record<string, string> | undefined {
+  if (!isTable(value)) return noLines(value, path, problems);
+  const lines: [string, string][] = [];
+  for (const [method, given] of Object.entries(value)) {
+    const where = [...path, method];
+    if (!isMethod(method))
+      problems.push({ path: where, part: "key", what: `${quoted(method)} is not a METHOD` });
+    const read = (method === "imap" ? imapLine : line)(given, where, problems);
+    if (read !== undefined) lines.push([method, read]);
+  }
+  return Object.fromEntries(lines);
+}

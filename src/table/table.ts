@@ -1,0 +1,69 @@
+/** The table of hosts as read and checked: shapes only. The file format is described in doc/preauth.1. */
+
+/** What a client is told when a server of the table cannot be had. */
+export type OnFailure = "refuse" | "tell" | "silent";
+
+/** How long a shared connection stays after its last use: milliseconds, or for ever. */
+export type Persist = number | "forever";
+
+/** Who may use a forward. */
+export type Allow = "same-user" | "any-user";
+
+/** The keys that [defaults] and [[host]] share; a key that is not written is absent. Times are milliseconds. */
+export interface HostKeys {
+  readonly server?: string;
+  readonly user?: string;
+  readonly port?: number;
+  readonly identity?: readonly string[];
+  readonly ssh_config?: string;
+  readonly known_hosts?: readonly string[];
+  readonly compression?: boolean;
+  readonly on_failure?: OnFailure;
+  readonly deadline?: number;
+  readonly share?: boolean;
+  readonly persist?: Persist;
+  readonly spare?: 0 | 1;
+  readonly command?: string;
+  /** METHOD to command line. */
+  readonly commands?: Readonly<Record<string, string>>;
+}
+
+/** One [[host]]: its keys and the globs that choose it (at least one, none empty). */
+export interface Host extends HostKeys {
+  readonly match: readonly string[];
+}
+
+/** A host and port as the server sees it, of `to = "mail:25"`. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** One [[forward]]. */
+export interface Forward {
+  readonly name: string;
+  /** A TCP port on both loopbacks, or the path of a Unix socket. */
+  readonly listen: number | string;
+  readonly to: Endpoint;
+  /** Globs of the SERVERs that carry it; absent: every one in the table. */
+  readonly via?: readonly string[];
+  readonly unless: { readonly domain?: readonly string[]; readonly reachable?: Endpoint };
+  readonly allow: Allow;
+}
+
+export interface Table {
+  /** The path it was read from, for messages. */
+  readonly file: string;
+  readonly defaults: HostKeys;
+  readonly hosts: readonly Host[];
+  readonly forwards: readonly Forward[];
+}
+
+/** Where a value stands in the TOML document: `["host", 2, "commands", "imap"]`. Indices count from 0. */
+export type TomlPath = readonly (string | number)[];
+
+/** A place in a file. Line and column count from 1. */
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
