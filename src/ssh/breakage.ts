@@ -1,0 +1,77 @@
+import { Failure } from "../failure.ts";
+import { lines } from "./lines.ts";
+import type { Target } from "./target.ts";
+
+/** An error of ssh2's client. `level` names the part it comes from; `code` is a number in a disconnect message. */
+export interface ClientError extends Error {
+  readonly level?: string;
+  readonly code?: string | number;
+}
+
+/** How far a connection had come when it broke. */
+export type Stage = "version" | "kex" | "auth" | "open";
+
+/** What ssh2 says of a negotiation that failed, and what ssh_config(5) calls the list. */
+const MISMATCHES: readonly (readonly [words: string, what: string])[] = [
+  ["no matching key exchange", "no key exchange in common with the server"],
+  ["no matching host key", "no type of host key in common with the server"],
+  ["cipher", "no cipher in common with the server"],
+  ["MAC", "no message authentication code in common with the server"],
+  ["compression", "no compression in common with the server"],
+];
+
+/** The failure that an error of ssh2 amounts to. `heard`: what the server said before its version line. */
+export function failureOf(error: ClientError, stage: Stage, target: Target, heard: string): Failure {
+  const { server } = target;
+  const detail = { cause: error };
+  if (error.message.includes("signature verification failed")) {
+    return new Failure("hostkey", server, "the server has not proven that the host key is its own", detail);
+  }
+  if (error.code !== undefined) {
+    return new Failure("network", server, `${reasonOf(error)} (${during(stage)})`, detail);
+  }
+  if (error.message.startsWith("Handshake failed")) {
+    const lower = error.message.toLowerCase();
+    const [, what] = MISMATCHES.find(([words]) => lower.includes(words.toLowerCase())) ?? [];
+    if (what !== undefined) {
+      return new Failure("network", server, what, {
+        ...detail,
+        hints: [`see what it offers: ssh -vv ${server}`],
+      });
+    }
+  }
+  if (error.message === "Connection lost before handshake") return closed("version", target, heard);
+  return new Failure("network", server, `${reasonOf(error)} (${during(stage)})`, detail);
+}
+
+/** Why a connection ended, in words that go after "connection lost: ". */
+export function reasonOf({ code, message }: ClientError): string {
+  // RFC 4253 section 11.1: a number comes with a message of the server's.
+  if (typeof code === "number") return `the server says "${message}"`;
+  switch (code) {
+    case "ECONNRESET":
+      return "connection reset";
+    case "EPIPE":
+      return "connection closed";
+    case "ETIMEDOUT":
+      return "no answer for too long";
+    default:
+      return code ?? message;
+  }
+}
+
+/** The failure of a connection that the server has closed without an error. */
+export function closed(stage: Stage, { server }: Target, heard: string): Failure {
+  const [line] = stage === "version" ? lines(heard) : [];
+  const said = line === undefined ? "" : `: it said "${line}"`;
+  return new Failure("network", server, `the server closed the connection (${during(stage)})${said}`);
+}
+
+function during(stage: Stage): string {
+  return {
+    version: "before it said which SSH it speaks",
+    kex: "while keys were exchanged",
+    auth: "during the login",
+    open: "after the login",
+  }[stage];
+}

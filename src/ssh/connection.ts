@@ -1,0 +1,150 @@
+import type { Duplex } from "node:stream";
+import type { Client } from "ssh2";
+import { Failure } from "../failure.ts";
+import type { Note } from "../report/note.ts";
+import { reasonOf } from "./breakage.ts";
+import type { Obstacle } from "./candidates.ts";
+import { dial } from "./dial.ts";
+import { HostKeyCheck, readKnownHosts } from "./host_key.ts";
+import type { Attempt } from "./identities.ts";
+import { Login } from "./login.ts";
+import type { Progress } from "./progress.ts";
+import { startProxy } from "./proxy_socket.ts";
+import { ChannelCommand, type Exit, type Line, type RemoteCommand } from "./remote_command.ts";
+import type { Target } from "./target.ts";
+
+export type { Exit, RemoteCommand };
+
+/** What a connection needs beside its target. */
+export interface ConnectOptions {
+  /** Aborted to give up; the promise then rejects with the signal's reason. No more heeded once it has resolved. */
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+  readonly note: Note;
+  /** Takes each line the server says before the login, control characters and all. Default: `note`. */
+  readonly banner?: (line: string) => void;
+}
+
+/** A connection to a server that has been recognised and has let the user in. */
+export interface Connection {
+  /** The keys that were offered, in order; the last one that was signed with opened the door. */
+  readonly attempts: readonly Attempt[];
+  /** Why other keys were not offered. */
+  readonly obstacles: readonly Obstacle[];
+  /** Resolves when the connection has ended, with the reason, as in "connection lost: REASON". */
+  readonly closed: Promise<string>;
+  /** Starts a command. Throws a Failure (SessionRefusal when the server opens no session), or the signal's reason. */
+  exec(line: string, options: { readonly signal: AbortSignal }): Promise<RemoteCommand>;
+  /** Takes leave of the server and closes; also what still runs on the connection. */
+  end(): void;
+}
+
+/** The server opens no further session on this connection (MaxSessions of sshd_config(5)). */
+export class SessionRefusal extends Failure {}
+
+/**
+ * Connects, checks the host key strictly, and logs in with the user's keys. Throws a Failure, or the
+ * signal's reason; leaves nothing behind then.
+ */
+export async function connect(target: Target, options: ConnectOptions): Promise<Connection> {
+  const { signal, note } = options;
+  signal.throwIfAborted();
+  const command = target.proxyCommand.value;
+  const [entries, socket] = await Promise.all([
+    readKnownHosts(target, note),
+    command === undefined ? dial(target, options) : startProxy(command, options),
+  ]);
+  const login = new Login(target, socket, new HostKeyCheck(target, entries), options);
+  const client = await login.run();
+  return new SshConnection(target, client, socket, login);
+}
+
+/** How long the server has to take our leave (milliseconds). */
+const LEAVE = 500;
+
+class SshConnection implements Connection, Line {
+  readonly attempts: readonly Attempt[];
+  readonly obstacles: readonly Obstacle[];
+  readonly closed: Promise<string>;
+  readonly #target: Target;
+  readonly #client: Client;
+  readonly #socket: Duplex;
+  readonly #listeners = new Set<() => void>();
+  #over: string | undefined;
+
+  constructor(target: Target, client: Client, socket: Duplex, login: Login) {
+    this.attempts = login.attempts;
+    this.obstacles = login.obstacles;
+    this.#target = target;
+    this.#client = client;
+    this.#socket = socket;
+    client.on("error", (error) => this.#finish(reasonOf(error)));
+    client.on("end", () => this.#finish("the server closed the connection"));
+    this.closed = new Promise((resolve) => {
+      client.on("close", () => {
+        this.#finish("the connection was closed");
+        resolve(this.#over ?? "");
+      });
+    });
+  }
+
+  get over(): string | undefined {
+    return this.#over;
+  }
+
+  onOver(listener: () => void): void {
+    if (this.#over === undefined) this.#listeners.add(listener);
+    else listener();
+  }
+
+  exec(line: string, { signal }: { readonly signal: AbortSignal }): Promise<RemoteCommand> {
+    signal.throwIfAborted();
+    if (this.#over !== undefined) return Promise.reject(this.#lost());
+    return new Promise((resolve, reject) => {
+      const abort = () => reject(signal.reason);
+      signal.addEventListener("abort", abort);
+      this.#client.exec(line, (error, channel) => {
+        signal.removeEventListener("abort", abort);
+        if (error !== undefined) return void reject(this.#refusal(error));
+        // At once: what the channel says next would be missed in a later turn.
+        const command = new ChannelCommand(channel, this);
+        if (signal.aborted) command.hangUp();
+        resolve(command);
+      });
+    });
+  }
+
+  end(): void {
+    if (this.#over !== undefined) {
+      this.destroy();
+      return;
+    }
+    this.#client.end();
+    const timer = setTimeout(() => this.destroy(), LEAVE);
+    this.#socket.once("close", () => clearTimeout(timer));
+    this.#socket.end(() => this.destroy());
+  }
+
+  destroy(): void {
+    this.#finish("hung up");
+    this.#socket.destroy();
+  }
+
+  #finish(reason: string): void {
+    this.#over ??= reason;
+    for (const listener of this.#listeners) listener();
+    this.#listeners.clear();
+  }
+
+  #refusal(error: Error & { readonly reason?: unknown }): Failure {
+    const { server } = this.#target;
+    if (this.#over !== undefined) return this.#lost();
+    if (error.reason === undefined) return new Failure("command", server, "the server does not run commands");
+    const said = error.message.replace(/^\(SSH\) Channel open failure: /, "");
+    return new SessionRefusal("command", server, `the server opens no session: "${said}"`, { cause: error });
+  }
+
+  #lost(): Failure {
+    return new Failure("network", this.#target.server, `connection lost: ${this.#over}`);
+  }
+}

@@ -1,0 +1,116 @@
+import { createPrivateKey, type KeyObject, sign } from "node:crypto";
+import { type FileHandle, open, readFile } from "node:fs/promises";
+import ssh2 from "ssh2";
+import { fieldsOf, typeOf } from "./key_blob.ts";
+import { parsePublic, publicBlob } from "./public_key.ts";
+
+/** What there is in an identity file and in the .pub beside it. */
+export type Identity =
+  /** A key that can be used as it is. */
+  | { readonly kind: "private"; readonly path: string; readonly blob: Buffer; readonly key: KeyObject }
+  /** Only an agent can use it; `why` completes "FILE ". */
+  | { readonly kind: "public"; readonly path: string; readonly blob: Buffer; readonly why: string }
+  /** Of no use; `why` completes "FILE ". */
+  | { readonly kind: "useless"; readonly path: string; readonly why: string }
+  | { readonly kind: "missing"; readonly path: string };
+
+/** Private keys are a few kilobytes. */
+const LONGEST = 256 * 1024;
+
+/** Reads an identity as ssh(1) would with nobody to ask. Never throws. */
+export async function readIdentity(path: string): Promise<Identity> {
+  const beside = await readPublic(`${path}.pub`);
+  const text = await readPrivate(path);
+  if (typeof text === "string") return understand(path, text, beside);
+  if (text.missing && beside === undefined) return { kind: "missing", path };
+  return withoutPrivate(path, beside, text.why);
+}
+
+/** Signs with a key of a file; `algorithm` is the signature's. ECDSA comes out in DER, as ssh2 takes it. */
+export function signWith(key: KeyObject, data: Buffer, algorithm: string): Buffer {
+  const hashes: Readonly<Record<string, string>> = {
+    "rsa-sha2-256": "sha256",
+    "rsa-sha2-512": "sha512",
+    "ecdsa-sha2-nistp256": "sha256",
+    "ecdsa-sha2-nistp384": "sha384",
+    "ecdsa-sha2-nistp521": "sha512",
+  };
+  if (algorithm !== "ssh-ed25519" && hashes[algorithm] === undefined) throw new Error(`no ${algorithm}`);
+  return sign(hashes[algorithm], data, key);
+}
+
+function withoutPrivate(path: string, blob: Buffer | undefined, why: string): Identity {
+  return blob === undefined ? { kind: "useless", path, why } : { kind: "public", path, blob, why };
+}
+
+interface Unread {
+  readonly missing: boolean;
+  readonly why: string;
+}
+
+async function readPrivate(path: string): Promise<string | Unread> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path);
+    const { uid, mode, size } = await file.stat();
+    // authfile.c: what is ours must be closed to others; what is another's is the administrator's affair.
+    const isOpen = uid === process.getuid?.() && (mode & 0o077) !== 0;
+    const text = size > LONGEST ? "" : await file.readFile("utf8");
+    if (!isOpen || parsePublic(text) !== undefined) return text;
+    const permissions = (mode & 0o777).toString(8).padStart(4, "0");
+    return { missing: false, why: `is open to others (mode ${permissions})` };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return { missing: code === "ENOENT", why: code === "ENOENT" ? "is missing" : `cannot be read (${code})` };
+  } finally {
+    await file?.close();
+  }
+}
+
+async function readPublic(path: string): Promise<Buffer | undefined> {
+  return parsePublic(await readFile(path, "utf8").catch(() => ""));
+}
+
+function understand(path: string, text: string, beside: Buffer | undefined): Identity {
+  const named = parsePublic(text);
+  if (named !== undefined) return withoutPrivate(path, named, "holds only a public key");
+  const container = parseContainer(text);
+  const known = container?.blob ?? beside;
+  const encrypted = container?.encrypted ?? /BEGIN ENCRYPTED PRIVATE KEY|^Proc-Type: 4,ENCRYPTED/m.test(text);
+  if (encrypted) return withoutPrivate(path, known, "is encrypted");
+  if (container !== undefined && typeOf(container.blob).startsWith("sk-")) {
+    return withoutPrivate(path, known, "needs its security key");
+  }
+  try {
+    const key = createPrivateKey(container === undefined ? text : openContainer(text));
+    return { kind: "private", path, blob: container?.blob ?? publicBlob(key), key };
+  } catch {
+    return withoutPrivate(path, known, "holds no key of a kind that is supported");
+  }
+}
+
+interface Container {
+  readonly encrypted: boolean;
+  readonly blob: Buffer;
+}
+
+/** Reads the open part of OpenSSH's own format (PROTOCOL.key): the cipher and the public key. */
+function parseContainer(text: string): Container | undefined {
+  const [, body] =
+    /-----BEGIN OPENSSH PRIVATE KEY-----([\s\S]*)-----END OPENSSH PRIVATE KEY-----/.exec(text) ?? [];
+  const bytes = Buffer.from(body ?? "", "base64");
+  const magic = "openssh-key-v1\0";
+  if (!bytes.subarray(0, magic.length).equals(Buffer.from(magic))) return undefined;
+  const head = fieldsOf(bytes.subarray(magic.length), 3);
+  const [cipher, , options] = head ?? [];
+  if (cipher === undefined || options === undefined || head === undefined) return undefined;
+  const past = magic.length + head.reduce((sum, { length }) => sum + 4 + length, 0) + 4;
+  const [blob] = fieldsOf(bytes.subarray(past), 1) ?? [];
+  return blob && { encrypted: String(cipher) !== "none", blob: Buffer.from(blob) };
+}
+
+function openContainer(text: string): string {
+  const parsed = ssh2.utils.parseKey(text);
+  if (parsed instanceof Error) throw parsed;
+  return parsed.getPrivatePEM();
+}

@@ -1,0 +1,80 @@
+import { Failure } from "../failure.ts";
+import type { Obstacle } from "./candidates.ts";
+import type { Attempt, Identities } from "./identities.ts";
+import type { Target } from "./target.ts";
+
+/** How many of the keys that were tried a message names. */
+const NAMED = 3;
+
+/** The server did not let the user in. */
+export class LoginFailure extends Failure {
+  /** The keys that were offered, in order. */
+  readonly attempts: readonly Attempt[];
+  /** Why there were no others. */
+  readonly obstacles: readonly Obstacle[];
+  /** What the server would take: "publickey", "password". Empty when it did not say. */
+  readonly methods: readonly string[];
+
+  /** `ending`: the server's own words, where it broke off. */
+  constructor(target: Target, identities: Identities, methods: readonly string[], ending?: string) {
+    const { attempts, obstacles } = identities;
+    super("auth", target.server, reason(target, attempts, obstacles, methods, ending), {
+      hints: hints(target, attempts, obstacles, methods),
+    });
+    this.name = "LoginFailure";
+    this.attempts = attempts;
+    this.obstacles = obstacles;
+    this.methods = methods;
+  }
+}
+
+/** "ssh-ed25519 SHA256:... from the agent": a key, in the words of messages and of --check. */
+export function described({ type, fingerprint, source, name }: Attempt): string {
+  return `${type} ${fingerprint} ${source === "agent" ? "from the agent" : `from ${name}`}`;
+}
+
+/** The key that has opened the door: the last one that was proven. Undefined where none was asked for. */
+export function keyOf(attempts: readonly Attempt[]): Attempt | undefined {
+  return attempts.findLast(({ outcome }) => outcome === "signed");
+}
+
+function reason(
+  { user }: Target,
+  attempts: readonly Attempt[],
+  obstacles: readonly Obstacle[],
+  methods: readonly string[],
+  ending: string | undefined,
+): string {
+  const shown = attempts.slice(0, NAMED).map((one) => `${described(one)}${failed(one)}`);
+  const more = attempts.length > NAMED ? [`${attempts.length - NAMED} more`] : [];
+  const parts = [
+    ...(ending === undefined ? [] : [`the server says "${ending}"`]),
+    ...(attempts.length === 0 ? [] : [`tried ${[...shown, ...more].join(", ")}`]),
+    ...obstacles.slice(0, NAMED).map(({ what }) => what),
+    ...(methods.length === 0 ? [] : [`the server takes ${methods.join(", ")}`]),
+  ];
+  const what = attempts.length === 0 ? `no key to log in with as ${user.value}` : `${user.value} not let in`;
+  return parts.length === 0 ? what : `${what} (${parts.join("; ")})`;
+}
+
+function failed({ outcome }: Attempt): string {
+  return typeof outcome === "string" ? "" : `, but ${outcome.failed}`;
+}
+
+function hints(
+  { user, host, agent }: Target,
+  attempts: readonly Attempt[],
+  obstacles: readonly Obstacle[],
+  methods: readonly string[],
+): readonly string[] {
+  const told = obstacles.map(({ hint }) => hint).filter((hint) => hint !== undefined);
+  if (agent.value === undefined && told.length > 0) told.push("start an agent: SSH_AUTH_SOCK is not set");
+  if (attempts.length > 5) told.push('name one key for this server in the table: identity = "~/.ssh/..."');
+  if (methods.length > 0 && !methods.includes("publickey"))
+    return ["ask for public keys to be allowed there"];
+  if (attempts.length > 0) {
+    told.push(`put a key's .pub line into ~${user.value}/.ssh/authorized_keys on ${host.value}`);
+  }
+  if (attempts.length === 0 && told.length === 0) told.push("make a key with ssh-keygen");
+  return [...new Set(told)];
+}

@@ -1,0 +1,59 @@
+import { resolve as absolute } from "node:path";
+import type { Settled } from "../table/decision.ts";
+import { type Config, together } from "./config.ts";
+import { expandPath, type Meanings } from "./tokens.ts";
+
+// ssh(1)'s own defaults: IdentityFile, UserKnownHostsFile, GlobalKnownHostsFile.
+const IDENTITIES = ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"];
+const USER_KNOWN_HOSTS = ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"];
+const GLOBAL_KNOWN_HOSTS = ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"];
+
+/** The files of a key of the table; a relative path is one below home. Undefined where it has none. */
+export function tableFiles(
+  paths: Settled<readonly string[]> | undefined,
+  meanings: Meanings,
+): Settled<readonly string[]> | undefined {
+  return paths && { value: expandAll(paths.value, meanings, meanings.home), from: paths.from };
+}
+
+/** IdentityFile, which `ssh -G` prints as it was written. */
+export function identityFiles(config: Config, meanings: Meanings): Settled<readonly string[]> {
+  const { value, from } = config.all(
+    "identityfile",
+    IDENTITIES.map((name) => `~/.ssh/${name}`),
+  );
+  return { value: expandAll(value, meanings), from };
+}
+
+/** UserKnownHostsFile, then GlobalKnownHostsFile. */
+export function knownHostsFiles(config: Config, meanings: Meanings): Settled<readonly string[]> {
+  const user = config.one("userknownhostsfile", undefined);
+  const global = config.one("globalknownhostsfile", undefined);
+  return together(user, global, (userFiles, globalFiles) => [
+    ...(userFiles === undefined ? expandAll(USER_KNOWN_HOSTS, meanings) : pathsIn(userFiles, meanings)),
+    ...(globalFiles === undefined ? GLOBAL_KNOWN_HOSTS : pathsIn(globalFiles, meanings)),
+  ]);
+}
+
+/**
+ * Reads a line of paths. `ssh -G` prints them without quotes: what does not begin like a path belongs to the
+ * one before it. It has expanded them, some versions all but the tilde; to expand them again would be wrong.
+ */
+function pathsIn(line: string, { home }: Meanings): readonly string[] {
+  if (line === "none" || line === "") return [];
+  return line.split(/ (?=\/|~\/)/).map((path) => absolute(path.replace(/^~(?=\/)/, home)));
+}
+
+function expandAll(paths: readonly string[], meanings: Meanings, base = ""): readonly string[] {
+  const meant = paths.filter((path) => path.toLowerCase() !== "none");
+  return [...new Set(meant.map((path) => absolute(base, expandPath(path, meanings))))];
+}
+
+/** The agent's socket. IdentityAgent is a path, expanded by `ssh -G`; "none"; or the variable that has it. */
+export function agentSocket(config: Config, { local }: Meanings): Settled<string | undefined> {
+  const { value, from } = config.one("identityagent", "SSH_AUTH_SOCK");
+  if (value === "none") return { value: undefined, from };
+  if (value === "SSH_AUTH_SOCK") return { value: local.env.SSH_AUTH_SOCK || undefined, from };
+  if (value.startsWith("$")) return { value: local.env[value.slice(1)] || undefined, from };
+  return { value, from };
+}

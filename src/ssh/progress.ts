@@ -1,0 +1,31 @@
+/** The steps of a connection, in order. */
+export type Step = "config" | "name" | "connect" | "kex" | "hostkey" | "auth" | "command" | "greeting";
+
+/** Told of each step as it is done: what came of it, in a few words. */
+export type Watcher = (step: Step, outcome: string) => void;
+
+/**
+ * How far a connection has come. `doing` completes "... took longer than 10 s"; `heard` tells whether the
+ * server has sent a single byte; the watcher sees each step that is done.
+ */
+export class Progress {
+  doing = "starting";
+  step: Step = "config";
+  heard = false;
+  readonly #watch: Watcher;
+
+  constructor(watch: Watcher = () => {}) {
+    this.#watch = watch;
+  }
+
+  /** Enters a step; `doing` in the form "logging in to imap.example.org". */
+  begin(step: Step, doing: string): void {
+    this.step = step;
+    this.doing = doing;
+  }
+
+  /** A step came to its end; `outcome` in the form "192.0.2.7, 192.0.2.8". */
+  done(step: Step, outcome: string): void {
+    this.#watch(step, outcome);
+  }
+}

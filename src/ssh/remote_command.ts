@@ -1,0 +1,135 @@
+import { type Readable, Writable } from "node:stream";
+import type { ClientChannel } from "ssh2";
+
+/** How a remote command came to its end. */
+export type Exit =
+  | { readonly kind: "status"; readonly status: number }
+  /** `signal` has the name of ours: "SIGTERM". */
+  | { readonly kind: "signal"; readonly signal: string }
+  /** Neither came. `why` completes "connection lost: "; empty when there is nothing to say. */
+  | { readonly kind: "lost"; readonly why: string };
+
+/** A command that runs on the server. */
+export interface RemoteCommand {
+  /** Takes no more once the command has ended: what is written then is thrown away without an error. */
+  readonly stdin: Writable;
+  /** Both outputs must be read: unread ones stall the channel, and `ended` comes after their ends. */
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly ended: Promise<Exit>;
+  /** Closes the channel. A server that does not answer within 500 ms loses the whole connection. */
+  hangUp(): void;
+}
+
+/** How long the server has to answer a close (milliseconds). */
+const ANSWER = 500;
+
+/** What a command has to know of its connection. */
+export interface Line {
+  /** Why the connection has ended; undefined as long as it lives. */
+  readonly over: string | undefined;
+  /** Calls `listener` when the connection ends, at once if it has. */
+  onOver(listener: () => void): void;
+  destroy(): void;
+}
+
+/** A running command on top of ssh2's channel. */
+export class ChannelCommand implements RemoteCommand {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly ended: Promise<Exit>;
+  readonly #channel: ClientChannel;
+  readonly #line: Line;
+  #exit: Exit | undefined;
+  #hungUp = false;
+  #drop = () => {};
+
+  constructor(channel: ClientChannel, line: Line) {
+    this.#channel = channel;
+    this.#line = line;
+    this.stdin = new CommandInput(channel, line);
+    this.stdout = channel;
+    this.stderr = channel.stderr;
+    channel.on("error", () => {});
+    line.onOver(() => silence(channel));
+    channel.on("exit", (status: number | null, signal?: string) => {
+      if (status !== null) this.#exit = { kind: "status", status };
+      else this.#exit = { kind: "signal", signal: signal ?? "" };
+    });
+    const closed = new Promise<void>((resolve) => channel.once("close", () => resolve()));
+    const quiet = new Promise<void>((resolve) => channel.stderr.once("close", () => resolve()));
+    const dropped = new Promise<void>((resolve) => {
+      this.#drop = resolve;
+    });
+    this.ended = Promise.race([Promise.all([closed, quiet]), dropped]).then(
+      () => this.#exit ?? { kind: "lost", why: this.#why() },
+    );
+  }
+
+  hangUp(): void {
+    if (this.#hungUp) return;
+    this.#hungUp = true;
+    if (this.#line.over === undefined) this.#channel.close();
+    // 'close' does not come before both outputs have been read, which nobody may do any more.
+    this.#channel.resume();
+    this.#channel.stderr.resume();
+    const timer = setTimeout(() => {
+      this.#line.destroy();
+      this.#drop();
+    }, ANSWER);
+    void this.ended.then(() => clearTimeout(timer));
+  }
+
+  #why(): string {
+    if (this.#hungUp) return "hung up";
+    return this.#line.over ?? "the server closed the channel without an exit status";
+  }
+}
+
+/**
+ * Tells a channel that nothing can be sent any more. ssh2 does not by itself: reading what is left, or ending
+ * the stream, would still send, and with compression that throws where nobody can catch it.
+ */
+function silence(channel: ClientChannel): void {
+  Object.assign(Object(channel.outgoing), { state: "closed" });
+}
+
+/**
+ * The command's standard input. ssh2's channel never calls back for what is written after its end, and
+ * throws for what is written after the connection's.
+ */
+class CommandInput extends Writable {
+  readonly #channel: ClientChannel;
+  readonly #line: Line;
+  #over = false;
+  #waiting: (() => void) | undefined;
+
+  constructor(channel: ClientChannel, line: Line) {
+    super();
+    this.#channel = channel;
+    this.#line = line;
+    const release = () => {
+      this.#over = true;
+      this.#waiting?.();
+    };
+    channel.once("close", release);
+    channel.once("finish", release);
+    line.onOver(release);
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#waiting = () => {
+      this.#waiting = undefined;
+      done();
+    };
+    const release = () => this.#waiting?.();
+    if (this.#over || this.#line.over !== undefined) release();
+    else this.#channel.write(chunk, release);
+  }
+
+  override _final(done: () => void): void {
+    if (!this.#over && this.#line.over === undefined) this.#channel.end();
+    done();
+  }
+}

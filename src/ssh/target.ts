@@ -1,0 +1,136 @@
+import type { Decision, Settled } from "../table/decision.ts";
+import { Config, together } from "./config.ts";
+import { agentSocket, identityFiles, knownHostsFiles, tableFiles } from "./paths.ts";
+import { type Detour, detourOf, expandProxyCommand } from "./proxy_command.ts";
+import { refuseWhatIsMissing } from "./refusals.ts";
+import { type ConfigAnswers, configFile, destinationOf } from "./ssh_config.ts";
+import { type Local, type Meanings, tokensOf } from "./tokens.ts";
+
+/** Which addresses of a name to try: ssh_config's AddressFamily. */
+export type AddressFamily = "any" | "inet" | "inet6";
+
+/** Names of algorithms that ssh_config allows; undefined where every one is allowed. */
+export interface Allowed {
+  readonly kex: readonly string[] | undefined;
+  readonly hostKey: readonly string[] | undefined;
+  readonly cipher: readonly string[] | undefined;
+  readonly mac: readonly string[] | undefined;
+  /** For the user's own keys: PubkeyAcceptedAlgorithms. */
+  readonly userKey: readonly string[] | undefined;
+}
+
+/** Everything a connection needs, each value settled, with the place it came from. Paths are absolute. */
+export interface Target {
+  /** SERVER as the call had it, for messages. */
+  readonly server: string;
+  /** The name or address to connect to; an IPv6 address has no brackets. */
+  readonly host: Settled<string>;
+  readonly port: Settled<number>;
+  readonly user: Settled<string>;
+  readonly addressFamily: Settled<AddressFamily>;
+  /** What known_hosts calls the server: HostKeyAlias, or the host; `[host]:port` unless the port is 22. */
+  readonly hostKeyName: Settled<string>;
+  readonly knownHosts: Settled<readonly string[]>;
+  readonly identityFiles: Settled<readonly string[]>;
+  /** Only keys named by identityFiles may be offered. */
+  readonly identitiesOnly: Settled<boolean>;
+  /** Path of the agent's socket; undefined for none. */
+  readonly agent: Settled<string | undefined>;
+  readonly compression: Settled<boolean>;
+  readonly allowed: Settled<Allowed>;
+  /** Bits of the smallest RSA key to trust or to use. */
+  readonly smallestRsa: Settled<number>;
+  /** The command whose stdin and stdout are the connection, tokens expanded; undefined for TCP. */
+  readonly proxyCommand: Settled<string | undefined>;
+}
+
+/** RequiredRSASize of ssh_config(5). */
+const SMALLEST_RSA = 1024;
+
+/**
+ * Settles everything a connection needs: the decision of the table and the call, then ssh_config, then
+ * ssh(1)'s defaults. `answers` are those of resolve(), undefined without an ssh program. With `plain`,
+ * those of baseline(), a value that ssh_config does not change counts as a default; otherwise all that
+ * comes from `ssh -G` counts as ssh_config's. Throws a Failure for what cannot be expanded or followed.
+ */
+export function settle(
+  decision: Decision,
+  answers: ConfigAnswers | undefined,
+  local: Local,
+  plain?: ConfigAnswers,
+): Target {
+  const { server, identity } = decision;
+  if (answers !== undefined) refuseWhatIsMissing(server, answers);
+  const config = new Config(answers, plain);
+  const host = hostOf(decision, config);
+  const port = decision.port ?? config.number("port", 22, 1);
+  const user = decision.user ?? config.one("user", local.account.user);
+  const alias = config.one("hostkeyalias", undefined);
+  const detour = detourOf(server, config, configFile(decision, local.home));
+  const tokens = tokensOf({
+    account: local.account,
+    original: destinationOf(decision),
+    host: host.value,
+    port: port.value,
+    user: user.value,
+    alias: alias.value,
+    jump: detour.value?.jumpHost ?? "",
+  });
+  const meanings: Meanings = { home: local.account.home, local, tokens, subject: server };
+  const inTable: Meanings = { ...meanings, home: local.home };
+  return {
+    ...{ server, host, port, user },
+    addressFamily: familyOf(config),
+    hostKeyName: hostKeyNameOf(alias, host, port),
+    knownHosts: tableFiles(decision.knownHosts, inTable) ?? knownHostsFiles(config, meanings),
+    identityFiles: tableFiles(identity, inTable) ?? identityFiles(config, meanings),
+    identitiesOnly: identity ? { value: true, from: identity.from } : config.flag("identitiesonly"),
+    agent: agentSocket(config, meanings),
+    compression: decision.compression ?? config.flag("compression"),
+    allowed: allowedBy(config),
+    smallestRsa: config.number("requiredrsasize", SMALLEST_RSA, 0),
+    proxyCommand: expandDetour(detour, meanings),
+  };
+}
+
+function hostOf(decision: Decision, config: Config): Settled<string> {
+  const given = destinationOf(decision).toLowerCase();
+  const { value, from } = config.one("hostname", given);
+  return value.toLowerCase() === given ? { value, from: decision.destination.from } : { value, from };
+}
+
+/** sshconnect.c: an alias stands as it is, without the port. */
+function hostKeyNameOf(
+  alias: Settled<string | undefined>,
+  host: Settled<string>,
+  port: Settled<number>,
+): Settled<string> {
+  if (alias.value !== undefined) return { value: alias.value.toLowerCase(), from: alias.from };
+  return together(host, port, (name, number) => {
+    const lower = name.toLowerCase();
+    return number === 22 ? lower : `[${lower}]:${number}`;
+  });
+}
+
+function familyOf(config: Config): Settled<AddressFamily> {
+  const { value, from } = config.one("addressfamily", "any");
+  return value === "inet" || value === "inet6" ? { value, from } : { value: "any", from };
+}
+
+function allowedBy(config: Config): Settled<Allowed> {
+  const { from } = config.one("hostkeyalgorithms", undefined);
+  const value = {
+    kex: config.list("kexalgorithms"),
+    hostKey: config.list("hostkeyalgorithms"),
+    cipher: config.list("ciphers"),
+    mac: config.list("macs"),
+    userKey: config.list("pubkeyacceptedalgorithms") ?? config.list("pubkeyacceptedkeytypes"),
+  };
+  return { value, from };
+}
+
+function expandDetour(detour: Settled<Detour | undefined>, meanings: Meanings): Settled<string | undefined> {
+  const { value, from } = detour;
+  if (value === undefined) return { value, from };
+  return { value: expandProxyCommand(value.command, meanings.tokens, meanings.subject), from };
+}

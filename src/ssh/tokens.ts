@@ -1,0 +1,93 @@
+import { createHash } from "node:crypto";
+import { hostname, userInfo } from "node:os";
+import { Failure } from "../failure.ts";
+import type { Account } from "./account.ts";
+
+/** Who and where the call comes from. */
+export interface Local {
+  /** The password file's entry: what ~ means in ssh_config, whatever $HOME says. */
+  readonly account: Account;
+  /** $HOME: what ~ means in the table. */
+  readonly home: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Letter to value, for the TOKENS of ssh_config(5). */
+export type Tokens = Readonly<Record<string, string>>;
+
+/** What tokens are made of. */
+export interface TokenValues {
+  readonly account: Account;
+  /** The destination as it was given: %n. */
+  readonly original: string;
+  /** The name or address connected to: %h. */
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  /** HostKeyAlias, where there is one. */
+  readonly alias: string | undefined;
+  /** The last jump host, or nothing. */
+  readonly jump: string;
+}
+
+/** Every token that IdentityFile, UserKnownHostsFile and ProxyCommand take. */
+export function tokensOf({ account, original, host, port, user, alias, jump }: TokenValues): Tokens {
+  const here = hostname();
+  const connection = [here, host, String(port), user, jump].join("");
+  return {
+    "%": "%",
+    C: createHash("sha1").update(connection).digest("hex"),
+    d: account.home,
+    h: host,
+    i: String(userInfo().uid),
+    j: jump,
+    k: alias ?? original,
+    L: here.replace(/\..*$/, ""),
+    l: here,
+    n: original,
+    p: String(port),
+    r: user,
+    u: account.user,
+  };
+}
+
+/** Replaces %x by its token. Throws a Failure of `subject` for a token that does not exist. */
+export function expandTokens(text: string, tokens: Tokens, subject: string): string {
+  return text.replace(/%.?/gs, (token) => tokenValue(token, text, tokens, subject));
+}
+
+function tokenValue(token: string, text: string, tokens: Tokens, subject: string): string {
+  const letter = token.slice(1);
+  const value = Object.hasOwn(tokens, letter) ? tokens[letter] : undefined;
+  if (value !== undefined) return value;
+  throw new Failure("table", subject, `there is no token "${token}", as in "${text}"`);
+}
+
+/** What the parts of a path that are not to be taken literally stand for. */
+export interface Meanings {
+  /** What ~ means. */
+  readonly home: string;
+  readonly local: Local;
+  readonly tokens: Tokens;
+  /** For messages. */
+  readonly subject: string;
+}
+
+/**
+ * The file that a path of ssh_config means: ~ and ~user first, then tokens and ${NAME} in one pass, so that
+ * nothing is expanded twice (misc.c). Throws a Failure where ssh(1) would give up.
+ */
+export function expandPath(path: string, { home, local, tokens, subject }: Meanings): string {
+  const [, user, rest = ""] = /^~([^/]*)(.*)$/s.exec(path) ?? [];
+  const folder = user === "" ? home : local.account.home;
+  if (user !== undefined && user !== "" && user !== local.account.user) {
+    throw new Failure("table", subject, `cannot tell the home of "${user}" in "${path}"`);
+  }
+  const absolute = user === undefined ? path : `${folder}${rest}`;
+  return absolute.replace(/%.?|\$\{[^}]*\}/gs, (part) => {
+    if (part.startsWith("%")) return tokenValue(part, path, tokens, subject);
+    const value = local.env[part.slice(2, -1)];
+    if (value !== undefined) return value;
+    throw new Failure("table", subject, `"${part}" in "${path}" is not set`);
+  });
+}

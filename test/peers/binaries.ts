@@ -1,0 +1,33 @@
+import { describe } from "node:test";
+import { fileURLToPath } from "node:url";
+
+/** One of the two forms in which the program is built. */
+export interface Form {
+  readonly name: "executable" | "node";
+  /** The words that start it; those of the call come after. */
+  readonly argv: readonly string[];
+}
+
+function built(name: string): string {
+  return fileURLToPath(new URL(`../../dist/${name}`, import.meta.url));
+}
+
+/** Node for the second form: PREAUTH_NODE (the matrix sets it), or the one that runs the test. */
+const node = process.env.PREAUTH_NODE ?? process.execPath;
+
+const all: readonly Form[] = [
+  { name: "executable", argv: [built("preauth")] },
+  { name: "node", argv: [node, built("preauth.js")] },
+];
+
+/** Both built forms, or the one that PREAUTH_FORM names. */
+export const forms: readonly Form[] = all.filter(
+  (form) => (process.env.PREAUTH_FORM ?? form.name) === form.name,
+);
+
+if (forms.length === 0) throw new Error('PREAUTH_FORM is neither "executable" nor "node"');
+
+/** The same suite for each form. */
+export function describeForms(title: string, suite: (form: Form) => void): void {
+  for (const form of forms) describe(`${title} (${form.name})`, () => suite(form));
+}

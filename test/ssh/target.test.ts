@@ -1,0 +1,211 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { hostname } from "node:os";
+import { test } from "node:test";
+import { Failure } from "../../src/failure.ts";
+import { parseAnswers } from "../../src/ssh/ssh_config.ts";
+import { settle, type Target } from "../../src/ssh/target.ts";
+import type { Decision } from "../../src/table/decision.ts";
+import { decisionFor, settled } from "./fixtures.ts";
+
+const TABLE = { kind: "table", path: ["host", 0, "x"] } as const;
+const local = {
+  account: { user: "jd", home: "/passwd/jd" },
+  home: "/home/jd",
+  env: { SSH_AUTH_SOCK: "/run/agent", OTHER_SOCK: "/run/other", KEYS: "/keys" },
+};
+
+/** A variable as ssh_config(5) writes it. */
+function variable(name: string): string {
+  return `$\{${name}}`;
+}
+
+function settleWith(
+  text: string | undefined,
+  keys: Partial<Decision> = {},
+  destination = "mail.test",
+): Target {
+  return settle(decisionFor(destination, keys), text === undefined ? undefined : parseAnswers(text), local);
+}
+
+function refused(text: string, keys: Partial<Decision> = {}): Failure {
+  try {
+    settleWith(text, keys);
+  } catch (error) {
+    if (error instanceof Failure) return error;
+    throw error;
+  }
+  throw new Error("was not refused");
+}
+
+test("without an ssh program the defaults are those of ssh(1)", () => {
+  const target = settleWith(undefined, { user: undefined });
+  assert.equal(target.host.value, "mail.test");
+  assert.equal(target.port.value, 22);
+  assert.equal(target.user.value, "jd");
+  assert.equal(target.hostKeyName.value, "mail.test");
+  assert.deepEqual(target.knownHosts.value, [
+    "/passwd/jd/.ssh/known_hosts",
+    "/passwd/jd/.ssh/known_hosts2",
+    "/etc/ssh/ssh_known_hosts",
+    "/etc/ssh/ssh_known_hosts2",
+  ]);
+  assert.equal(target.identityFiles.value[0], "/passwd/jd/.ssh/id_rsa");
+  assert.equal(target.identityFiles.value.length, 5);
+  assert.equal(target.identitiesOnly.value, false);
+  assert.equal(target.agent.value, "/run/agent");
+  assert.equal(target.compression.value, false);
+  for (const { from } of [target.port, target.user, target.knownHosts, target.identityFiles]) {
+    assert.equal(from.kind, "default");
+  }
+  assert.equal(target.host.from.kind, "table");
+});
+
+test("destination, user and port: the table, then the call, then ssh_config", () => {
+  const answers = "hostname real.test\nuser joe\nport 2222\n";
+  const target = settleWith(answers);
+  assert.deepEqual(target.host, settled("real.test", { kind: "ssh_config" }));
+  assert.deepEqual(target.user, settled("jane", { kind: "call" }));
+  assert.deepEqual(target.port, settled(2222, { kind: "ssh_config" }));
+  assert.equal(target.hostKeyName.value, "[real.test]:2222");
+  const ours = settleWith(answers, { port: settled(99, TABLE), user: settled("ann", TABLE) });
+  assert.deepEqual(ours.port, settled(99, TABLE));
+  assert.deepEqual(ours.user, settled("ann", TABLE));
+  assert.deepEqual(settleWith(answers, { user: undefined }).user, settled("joe", { kind: "ssh_config" }));
+});
+
+test("identity of the table replaces IdentityFile and implies IdentitiesOnly", () => {
+  const target = settleWith("identityfile ~/.ssh/other\nidentitiesonly no\n", {
+    identity: settled(["~/.ssh/mail", "keys/%h", "/abs/%%"], TABLE),
+  });
+  assert.deepEqual(target.identityFiles.value, ["/home/jd/.ssh/mail", "/home/jd/keys/mail.test", "/abs/%"]);
+  assert.deepEqual(target.identitiesOnly, settled(true, TABLE));
+});
+
+test("a tilde is $HOME in the table and the password file's home in ssh_config", () => {
+  const target = settleWith("identityfile ~/.ssh/a\nidentityfile ~jd/.ssh/b\nidentityfile none\n", {
+    knownHosts: settled(["~/kh"], TABLE),
+  });
+  assert.deepEqual(target.identityFiles.value, ["/passwd/jd/.ssh/a", "/passwd/jd/.ssh/b"]);
+  assert.deepEqual(target.knownHosts.value, ["/home/jd/kh"]);
+});
+
+test("every token of IdentityFile is expanded", () => {
+  const tokens = "%%-%d-%h-%i-%k-%L-%l-%n-%p-%r-%u-%j";
+  const answers = `hostname real.test\nport 2222\nhostkeyalias alias\nidentityfile /k/${tokens}\nidentityfile /k/%C\n`;
+  const here = hostname();
+  const short = here.split(".")[0];
+  const uid = process.getuid?.();
+  assert.deepEqual(settleWith(answers).identityFiles.value, [
+    `/k/%-/passwd/jd-real.test-${uid}-alias-${short}-${here}-mail.test-2222-jane-jd-`,
+    `/k/${createHash("sha1").update(`${here}real.test2222jane`).digest("hex")}`,
+  ]);
+});
+
+test("an environment variable in braces is expanded, once", () => {
+  const target = settleWith(`identityfile ${variable("KEYS")}/%r\n`);
+  assert.deepEqual(target.identityFiles.value, ["/keys/jane"]);
+  const twice = settle(decisionFor("mail.test"), parseAnswers(`identityfile ${variable("A")}\n`), {
+    ...local,
+    env: { A: "/%r" },
+  });
+  assert.deepEqual(twice.identityFiles.value, ["/%r"]);
+});
+
+for (const path of ["/k/%z", "/k/%", "~nobody-else/k", `${variable("NOT_SET")}/k`]) {
+  test(`"${path}" cannot be expanded and is refused`, () => {
+    const { trouble, what } = refused(`identityfile ${path}\n`);
+    assert.equal(trouble, "table");
+    assert.ok(what.includes(path), what);
+  });
+}
+
+test("known_hosts of ssh_config: user's files, then global ones, blanks inside, none", () => {
+  const files = (text: string) => settleWith(text).knownHosts.value;
+  assert.deepEqual(files("userknownhostsfile /a/my hosts /b\nglobalknownhostsfile /g\n"), [
+    "/a/my hosts",
+    "/b",
+    "/g",
+  ]);
+  assert.deepEqual(files("userknownhostsfile none\nglobalknownhostsfile none\n"), []);
+  assert.deepEqual(files("userknownhostsfile ~/.ssh/kh\nglobalknownhostsfile none\n"), [
+    "/passwd/jd/.ssh/kh",
+  ]);
+});
+
+test("HostKeyAlias is what known_hosts calls the server, whatever the port", () => {
+  assert.equal(settleWith("hostname x.test\nport 99\nhostkeyalias Alias\n").hostKeyName.value, "alias");
+});
+
+test("the agent: IdentityAgent as ssh -G prints it", () => {
+  const agent = (value: string) => settleWith(`identityagent ${value}\n`).agent.value;
+  assert.equal(agent("none"), undefined);
+  assert.equal(agent("SSH_AUTH_SOCK"), "/run/agent");
+  assert.equal(agent("$OTHER_SOCK"), "/run/other");
+  assert.equal(agent("$NOT_SET"), undefined);
+  assert.equal(agent("/run/mine"), "/run/mine");
+});
+
+test("an IPv6 address has no brackets, but for the name with a port", () => {
+  const target = settleWith(undefined, { port: settled(2222) }, "[::1]");
+  assert.equal(target.host.value, "::1");
+  assert.equal(target.hostKeyName.value, "[::1]:2222");
+});
+
+test("what must not be ignored is refused", () => {
+  assert.match(refused("revokedhostkeys /etc/ssh/revoked\n").what, /RevokedHostKeys/);
+  assert.match(refused("bindaddress 10.0.0.1\n").what, /BindAddress 10\.0\.0\.1/);
+  assert.match(refused("bindinterface eth0\n").what, /BindInterface/);
+  assert.match(refused("proxycommand x\nproxyusefdpass yes\n").what, /ProxyUseFdpass/);
+  assert.equal(refused("pubkeyauthentication false\n").trouble, "auth");
+  assert.equal(refused("preferredauthentications password\n").trouble, "auth");
+  settleWith("revokedhostkeys none\nproxycommand none\npubkeyauthentication true\n");
+  settleWith("preferredauthentications gssapi-with-mic,publickey\n");
+});
+
+test("ProxyCommand comes with its tokens expanded", () => {
+  const target = settleWith("hostname real.test\nproxycommand nc -X 5 %h %p # %r %%\n");
+  assert.equal(target.proxyCommand.value, "nc -X 5 real.test 22 # jane %");
+});
+
+test("ProxyJump is ssh's own way of doing it, without a terminal to ask on", () => {
+  const command = (jump: string, keys: Partial<Decision> = {}) =>
+    settleWith(`proxyjump ${jump}\nport 2222\n`, keys).proxyCommand.value;
+  assert.equal(command("gate"), "ssh -o BatchMode=yes -W '[mail.test]:2222' -- gate");
+  assert.equal(
+    command("first,joe@[::1]:99", { sshConfig: settled("~/my conf") }),
+    "ssh -o BatchMode=yes -l joe -p 99 -J first -F '/home/jd/my conf' -W '[mail.test]:2222' -- ::1",
+  );
+});
+
+test("what the call says never means anything to ProxyCommand's shell", () => {
+  for (const user of ["$HOME", "a b", "x*"]) {
+    assert.match(
+      refused("proxycommand nc %r\n", { user: settled(user, { kind: "call" }) }).what,
+      /cannot stand/,
+    );
+  }
+  settleWith("proxycommand nc %h\n", { user: settled("$HOME", { kind: "call" }) });
+});
+
+test("what ssh_config does not change is a default, where the baseline is known", () => {
+  const plain = "user jd\nport 22\nidentityfile ~/.ssh/id_rsa\ncompression no\nhostname mail.test\n";
+  const changed = plain.replace("compression no", "compression yes");
+  const target = settle(
+    decisionFor("mail.test", { user: undefined }),
+    parseAnswers(changed),
+    local,
+    parseAnswers(plain),
+  );
+  assert.equal(target.port.from.kind, "default");
+  assert.equal(target.user.from.kind, "default");
+  assert.equal(target.identityFiles.from.kind, "default");
+  assert.equal(target.compression.from.kind, "ssh_config");
+  const more = settle(
+    decisionFor("mail.test"),
+    parseAnswers("identityfile ~/.ssh/id_rsa\nidentityfile ~/x\n"),
+    local,
+    parseAnswers(plain),
+  );
+  assert.equal(more.identityFiles.from.kind, "ssh_config");
+});
