@@ -1,0 +1,11 @@
+/** Rows of three as lines: the first two columns padded; a value too wide for its column stands on a line of its own. */
+export function columns(rows: readonly (readonly [string, string, string])[]): readonly string[] {
+  const names = Math.max(...rows.map(([name]) => name.length));
+  const values = Math.min(WIDEST, Math.max(...rows.map(([, value]) => value.length)));
+  return rows.map(([name, value, from]) =>
+    `${name.padEnd(names)}  ${value.padEnd(values)}  ${from}`.trimEnd(),
+  );
+}
+
+/** Characters of a value that the others are lined up with. */
+const WIDEST = 50;

@@ -1,0 +1,108 @@
+import { Failure } from "../failure.ts";
+import { openLog } from "../report/log.ts";
+import { print } from "../report/speak.ts";
+import { readAccount } from "../ssh/account.ts";
+import { baseline, resolve } from "../ssh/ssh_config.ts";
+import { settle, type Target } from "../ssh/target.ts";
+import { stateDirectory } from "../state/directory.ts";
+import { decide } from "../table/decide.ts";
+import type { Command, Decision, Settled } from "../table/decision.ts";
+import { readText, tablePath } from "../table/read.ts";
+import { parseTable } from "../table/schema.ts";
+import type { World } from "../world.ts";
+import { columns } from "./columns.ts";
+import { originsIn, type Sayer } from "./origin.ts";
+import type { ServerWords } from "./verbs.ts";
+
+/** `--explain`: prints what would be done for a server, each value with where it came from. Connects to nothing. */
+export async function explain(world: World, words: ServerWords): Promise<number> {
+  const file = tablePath(world.env, world.home);
+  const text = readText(file, world.uid);
+  const decision = await decide(await parseTable(text, file), words);
+  if (decision === undefined) {
+    print(world, [
+      `${words.server} is not in the table ${file}: exit 1 at once, and the mail client goes direct`,
+    ]);
+    return 1;
+  }
+  const { target, notes } = await settleForPerson(world, decision);
+  print(world, [`table ${file}`, "", ...columns(rowsOf(decision, target, originsIn(file, text))), ...notes]);
+  if (decision.command !== undefined) return 0;
+  throw new Failure("command", words.server, `the table has no command for METHOD "${words.method}"`);
+}
+
+/** The target of a decision with ssh_config told apart from ssh(1)'s defaults, and what to know beside it. */
+async function settleForPerson(
+  world: World,
+  decision: Decision,
+): Promise<{ readonly target: Target; readonly notes: readonly string[] }> {
+  const options = {
+    env: world.env,
+    signal: AbortSignal.timeout(decision.deadline.value),
+    note: openLog(stateDirectory(world.env, world.home), world.pid),
+  };
+  const [answers, plain, unasked] = await Promise.all([
+    resolve(decision, options),
+    baseline(decision, options),
+    resolve({ ...decision, user: undefined }, options),
+  ]);
+  const local = { account: readAccount(world.uid), home: world.home, env: world.env };
+  const target = settle(decision, answers, local, plain);
+  if (unasked === undefined)
+    return { target, notes: ["", "note: there is no ssh on PATH: ssh_config is not read"] };
+  const configured = unasked.get("user")?.[0];
+  const isOverruled = decision.user?.from.kind === "call" && configured !== local.account.user;
+  if (!isOverruled || configured === target.user.value) return { target, notes: [] };
+  const note = `note: the call's user "${target.user.value}" wins over ssh_config's "${configured}", as with ssh -l`;
+  return { target, notes: ["", note] };
+}
+
+type Row = readonly [name: string, value: string, from: string];
+
+function rowsOf(decision: Decision, target: Target, origin: Sayer): readonly Row[] {
+  const row = <T>(name: string, { value, from }: Settled<T>, show: (value: T) => string = String): Row => [
+    name,
+    show(value),
+    origin(from),
+  ];
+  const list = (values: readonly string[]): string => values.join(" ") || "none";
+  const { command } = decision;
+  return [
+    ["server", decision.server, "the call"],
+    ["match", `[[host]] ${decision.host + 1}`, origin({ kind: "table", path: ["host", decision.host] })],
+    row("ssh to", decision.destination),
+    row("address", target.host),
+    row("port", target.port),
+    row("family", target.addressFamily),
+    row("user", target.user),
+    command === undefined ? ["command", "none for this METHOD", ""] : row("command", command, commandText),
+    row("known as", target.hostKeyName),
+    row("known_hosts", target.knownHosts, list),
+    row("identities", target.identityFiles, list),
+    row("only these", target.identitiesOnly, yesNo),
+    row("agent", target.agent, (socket) => socket ?? "none"),
+    row("proxy", target.proxyCommand, (line) => line ?? "none"),
+    row("compression", target.compression, yesNo),
+    row("on_failure", decision.onFailure),
+    row("deadline", decision.deadline, inSeconds),
+    row("share", decision.share, (value) => `${yesNo(value)} (no effect yet)`),
+    row(
+      "persist",
+      decision.persist,
+      (value) => `${value === "forever" ? value : inSeconds(value)} (no effect yet)`,
+    ),
+    row("spare", decision.spare, (value) => `${value} (no effect yet)`),
+  ];
+}
+
+function commandText(command: Command): string {
+  return command.kind === "auto" ? "auto: the first imapd that is found there" : command.line;
+}
+
+function yesNo(value: boolean): string {
+  return value ? "yes" : "no";
+}
+
+function inSeconds(ms: number): string {
+  return `${ms / 1000} s`;
+}

@@ -1,0 +1,39 @@
+import { Failure } from "../failure.ts";
+import { tellCaller } from "../report/speak.ts";
+import { decide } from "../table/decide.ts";
+import { TableFailure } from "../table/failure.ts";
+import { readTable, tablePath } from "../table/read.ts";
+import type { World } from "../world.ts";
+import { type MailCall, parseCall, type VerbCall } from "./call.ts";
+import { endInUsage } from "./usage.ts";
+
+/**
+ * One run of the program: the world in, the exit status out. A server that is not in the table ends here with
+ * status 1, before anything that a connection would need has been loaded.
+ */
+export async function main(world: World): Promise<number> {
+  let call: MailCall | VerbCall;
+  try {
+    call = parseCall(world.words);
+  } catch (error) {
+    if (error instanceof Failure) return endInUsage(world, error);
+    throw error;
+  }
+  if (call.kind === "mail") return mail(world, call);
+  const { runVerb } = await import("./beyond.js");
+  return runVerb(world, call);
+}
+
+async function mail(world: World, call: MailCall): Promise<number> {
+  const file = tablePath(world.env, world.home);
+  try {
+    const decision = await decide(await readTable(file, world.uid), call);
+    if (decision !== undefined) return await (await import("./beyond.js")).serve(world, call, decision);
+  } catch (error) {
+    if (!(error instanceof TableFailure)) throw error;
+    return (await import("./beyond.js")).serveWithoutTable(world, call);
+  }
+  const unknown = new Failure("unknown", call.server, `not in the table ${file}`);
+  tellCaller(world, unknown);
+  return unknown.status;
+}

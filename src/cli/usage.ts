@@ -1,0 +1,13 @@
+import type { Failure } from "../failure.ts";
+import { tellCaller } from "../report/speak.ts";
+import type { World } from "../world.ts";
+
+/** Ends a call whose words are wrong; somebody at a terminal is shown the forms that there are. */
+export async function endInUsage(world: World, failure: Failure): Promise<number> {
+  tellCaller(world, failure);
+  if (world.stderr === "terminal") {
+    const { SYNOPSIS } = await import("./help.ts");
+    world.write(2, SYNOPSIS.map((line) => `${line}\n`).join(""));
+  }
+  return failure.status;
+}

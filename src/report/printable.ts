@@ -1,0 +1,23 @@
+const NAMED: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e" };
+
+/** C0, DEL, C1, and the Unicode controls that turn the direction of text or break lines (UAX #9, U+2028). */
+const CONTROLS = /[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+function escapeOne(char: string): string {
+  const code = char.charCodeAt(0);
+  return (
+    NAMED[char] ??
+    (code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`)
+  );
+}
+
+/** Text with every control character made visible: safe for a terminal and for one line of a log. */
+export function escapeControls(text: string): string {
+  return text.replace(CONTROLS, escapeOne);
+}
+
+/** Printable ASCII on one line, at most `limit` bytes: what may go into an IMAP response (RFC 3501 section 9, text). */
+export function asciiLine(text: string, limit: number): string {
+  const line = escapeControls(text).replace(/[^\x20-\x7e]/g, "?");
+  return line.length <= limit ? line : `${line.slice(0, limit - 3)}...`;
+}

@@ -1,0 +1,124 @@
+import type { Writable } from "node:stream";
+import type { RefusedClient } from "../report/refusal.ts";
+import type { Stdio } from "../world.ts";
+
+/** Bytes that are kept for a client which speaks before its greeting; then it is not read any further. */
+const MAX_EARLY = 64 * 1024;
+
+/**
+ * The mail client at the other end of standard input and output. `onGone` is called once, with words for it, when it has hung up:
+ * nobody reads the output any more or, while the greeting is waited for, its input ended without a byte.
+ */
+export class Client implements RefusedClient {
+  readonly #stdio: Stdio;
+  readonly #onGone: (what: string) => void;
+  readonly #early: Buffer[] = [];
+  #earlyBytes = 0;
+  #listening = false;
+  #ended = false;
+  #gone = false;
+  /** Whoever takes the input now; at first it is kept. */
+  #onBytes: (chunk: Buffer) => void = (chunk) => this.#keep(chunk);
+  #onEnd: () => void = () => {
+    if (this.#earlyBytes === 0) this.#hangUp("the mail client hung up before the greeting");
+  };
+
+  constructor(stdio: Stdio, onGone: (what: string) => void) {
+    this.#stdio = stdio;
+    this.#onGone = onGone;
+    stdio.output.on("error", () => this.#hangUp("the mail client hung up"));
+  }
+
+  /** Starts to read: bytes are kept, and an end without any means that the client has gone. */
+  listen(): void {
+    if (this.#listening) return;
+    this.#listening = true;
+    const { input } = this.#stdio;
+    input.on("data", (chunk: Buffer) => this.#onBytes(chunk));
+    // A socketpair whose other end is gone may report ECONNRESET instead of its end.
+    for (const event of ["end", "error", "close"]) input.on(event, () => this.#end());
+  }
+
+  /** Sends what was kept and all that follows to `sink`, waiting for it; `onEnd` after the last byte. */
+  pour(sink: Writable, onEnd: () => void): void {
+    const { input } = this.#stdio;
+    const pass = (chunk: Buffer): void => {
+      if (sink.write(chunk)) return;
+      input.pause();
+      sink.once("drain", () => input.resume());
+    };
+    this.#onBytes = pass;
+    this.#onEnd = onEnd;
+    this.listen();
+    const kept = this.#early.splice(0);
+    if (kept.length > 0) pass(Buffer.concat(kept));
+    if (this.#ended) onEnd();
+    else if (!sink.writableNeedDrain) input.resume();
+  }
+
+  /** Writes; false when the client should be given time, until `drained`. */
+  write(bytes: Buffer): boolean {
+    return this.#gone || this.#stdio.output.write(bytes);
+  }
+
+  drained(listener: () => void): void {
+    this.#stdio.output.once("drain", listener);
+  }
+
+  /** Resolves when all that was written has left, or nobody is there to read it. */
+  flushed(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#gone) resolve();
+      else this.#stdio.output.write("", () => resolve());
+    });
+  }
+
+  /** Ends the output for its reader; to be called when flushed. */
+  endOutput(): void {
+    this.#stdio.endOutput();
+  }
+
+  say(text: string): void {
+    this.write(Buffer.from(text, "latin1"));
+  }
+
+  firstLine(ms: number): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      let text = "";
+      const timer = setTimeout(resolve, ms, undefined);
+      const done = (line: string | undefined): void => {
+        clearTimeout(timer);
+        resolve(line);
+      };
+      const look = (chunk: Buffer): void => {
+        text += chunk.toString("latin1");
+        const line = /^(.*?)\r?\n/.exec(text)?.[1];
+        if (line !== undefined || text.length > MAX_EARLY) done(line);
+      };
+      this.#onBytes = look;
+      this.#onEnd = () => done(undefined);
+      this.listen();
+      for (const chunk of this.#early.splice(0)) look(chunk);
+      if (this.#ended || this.#gone) done(undefined);
+      else this.#stdio.input.resume();
+    });
+  }
+
+  #keep(chunk: Buffer): void {
+    this.#early.push(chunk);
+    this.#earlyBytes += chunk.length;
+    if (this.#earlyBytes >= MAX_EARLY) this.#stdio.input.pause();
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#onEnd();
+  }
+
+  #hangUp(what: string): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#onGone(what);
+  }
+}

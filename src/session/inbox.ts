@@ -1,0 +1,62 @@
+import type { RemoteCommand } from "../ssh/connection.ts";
+
+/** What became of a first SELECT of INBOX: the server's answer, "OK [READ-WRITE] ...", and the messages it counts. */
+export interface Selected {
+  readonly isOk: boolean;
+  readonly answer: string;
+  readonly messages: number | undefined;
+}
+
+/** Longest answer to a SELECT that is waited for, in characters. */
+const MAX_ANSWER = 1024 * 1024;
+
+/**
+ * Selects INBOX as a mail client would first of all, and logs out (RFC 3501 sections 6.3.1 and 6.1.3). `already`
+ * are bytes behind the greeting. Rejects with the signal's reason.
+ */
+export async function selectInbox(
+  remote: RemoteCommand,
+  already: Buffer,
+  signal: AbortSignal,
+): Promise<Selected> {
+  const answer = await ask(remote, "a1 SELECT INBOX", already, signal);
+  const [, status = "", text = ""] = /^a1 (\w+) ?([^\r\n]*)/m.exec(answer) ?? [];
+  const exists = /^\* (\d+) EXISTS/im.exec(answer)?.[1];
+  remote.stdin.end("a2 LOGOUT\r\n");
+  remote.stdout.resume();
+  return {
+    isOk: status.toUpperCase() === "OK",
+    answer: `${status} ${text}`.trim(),
+    messages: exists === undefined ? undefined : Number(exists),
+  };
+}
+
+/** Sends a command and gives everything up to the end of its tagged answer, or up to the server's end. */
+function ask(remote: RemoteCommand, command: string, already: Buffer, signal: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = already.toString("latin1");
+    const finish = (): void => {
+      remote.stdout.off("data", take);
+      signal.removeEventListener("abort", abort);
+    };
+    const abort = (): void => {
+      finish();
+      reject(signal.reason);
+    };
+    const take = (chunk: Buffer): void => {
+      text += chunk.toString("latin1");
+      if (!/^a1 [^\n]*\n/m.test(text) && text.length < MAX_ANSWER) return;
+      finish();
+      resolve(text);
+    };
+    signal.addEventListener("abort", abort);
+    remote.stdout.on("data", take);
+    void remote.ended.then(() => {
+      finish();
+      resolve(text);
+    });
+    remote.stdin.on("error", () => {});
+    remote.stdin.write(`${command}\r\n`);
+    remote.stdout.resume();
+  });
+}

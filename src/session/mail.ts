@@ -1,0 +1,63 @@
+import { Failure } from "../failure.ts";
+import { Progress } from "../ssh/progress.ts";
+import type { Decision } from "../table/decision.ts";
+import type { Caller } from "./caller.ts";
+import { described, quotedTail, statusOf } from "./exit.ts";
+import { type Opened, openSession } from "./opening.ts";
+import { relay } from "./relay.ts";
+
+/** Runs a mail call for a server of the table, to its exit status. */
+export async function runMail(caller: Caller, decision: Decision): Promise<number> {
+  const { world, note, broken } = caller;
+  const progress = new Progress();
+  caller.doing = () => progress.doing;
+  const onRemark = (line: string): void => caller.remark(line);
+  let opened: Opened;
+  try {
+    opened = await openSession(decision, { world, note, progress, broken, heedsMemory: true, onRemark });
+  } catch (error) {
+    return caller.giveUp(decision.onFailure.value, error);
+  }
+  try {
+    return await carry(caller, opened);
+  } catch (error) {
+    return caller.breakOff(error);
+  } finally {
+    opened.connection.end();
+  }
+}
+
+/** Joins client and server until one of them ends. Throws a Failure when the connection is lost. */
+async function carry(caller: Caller, { remote, remarks, first }: Opened): Promise<number> {
+  const { client, server, method, note, broken, isImap } = caller;
+  caller.doing = () => "carrying mail";
+  note(`${server}: ${method}: open after ${Math.round(caller.world.elapsed())} ms`);
+  const end = await Promise.race([
+    relay(client, remote, { inputEndsSession: isImap, first }),
+    whenAborted(broken),
+  ]);
+  if (end instanceof Failure) {
+    note(`${server}: ${end.what}`);
+    // A client that no longer reads has had enough, which is no failure; a signal keeps its status.
+    return end.status > 128 ? end.status : 0;
+  }
+  const status = statusOf(end);
+  note(`${server}: ${method}: ended ${described(end)}`);
+  if (end.kind === "lost") throw new Failure("lost", server, `connection lost${quotedTail(end.why)}`);
+  if (status !== 0 && !isImap) {
+    throw new Failure("command", server, `${method} ended ${described(end)}${quotedTail(remarks.last)}`, {
+      status,
+    });
+  }
+  return status;
+}
+
+/** Resolves with a hang-up; rejects with anything else that a signal was aborted for. */
+function whenAborted(signal: AbortSignal): Promise<Failure> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void =>
+      signal.reason instanceof Failure ? resolve(signal.reason) : reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort);
+  });
+}

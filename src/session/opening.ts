@@ -1,0 +1,122 @@
+import { Failure } from "../failure.ts";
+import type { Note } from "../report/note.ts";
+import { readAccount } from "../ssh/account.ts";
+import { type Connection, connect, type RemoteCommand } from "../ssh/connection.ts";
+import type { Progress } from "../ssh/progress.ts";
+import { resolve } from "../ssh/ssh_config.ts";
+import { settle, type Target } from "../ssh/target.ts";
+import { stateDirectory } from "../state/directory.ts";
+import { Unreachable } from "../state/unreachable.ts";
+import type { Decision } from "../table/decision.ts";
+import { remoteCommandLine } from "../table/imapd.ts";
+import type { World } from "../world.ts";
+import { awaitGreeting } from "./greeting.ts";
+import { Remarks } from "./remarks.ts";
+
+/** What an opening needs beside the decision. */
+export interface OpeningOptions {
+  readonly world: World;
+  readonly note: Note;
+  readonly progress: Progress;
+  /** Aborted, with the reason to throw, when whoever wanted the session no longer does. */
+  readonly broken: AbortSignal;
+  /** Whether a remembered failure ends it at once; where it does not, a success clears it. */
+  readonly heedsMemory: boolean;
+  /** Told each line that the server says beside the mail: banners, standard error, noise before the greeting. */
+  readonly onRemark: (line: string) => void;
+}
+
+/** A remote command that runs and, for METHOD imap, has greeted. */
+export interface Opened {
+  readonly connection: Connection;
+  readonly remote: RemoteCommand;
+  readonly remarks: Remarks;
+  /** Bytes of the server that the client has not seen yet: the greeting first. */
+  readonly first: readonly Buffer[];
+}
+
+/**
+ * From a decision to a session within the decision's deadline: ssh_config, connection, command, greeting. The
+ * deadline counts from the start of the program. Throws a Failure; nothing is left open then.
+ */
+export async function openSession(decision: Decision, options: OpeningOptions): Promise<Opened> {
+  const { world, progress, broken } = options;
+  // AbortSignal.any() would do, but Node 20 may collect such a signal while somebody listens to it.
+  const ends = new AbortController();
+  const breakOff = (): void => ends.abort(broken.reason);
+  if (broken.aborted) breakOff();
+  broken.addEventListener("abort", breakOff);
+  const limit = decision.deadline.value;
+  const expire = (): void => ends.abort(outOfTime(decision.server, progress.doing, limit));
+  const timer = setTimeout(expire, Math.max(0, limit - world.elapsed()));
+  try {
+    return await open(decision, options, ends.signal);
+  } finally {
+    clearTimeout(timer);
+    broken.removeEventListener("abort", breakOff);
+  }
+}
+
+async function open(decision: Decision, options: OpeningOptions, signal: AbortSignal): Promise<Opened> {
+  const { world, note, progress } = options;
+  const line = commandLine(decision);
+  progress.begin("config", "asking ssh for its configuration");
+  const answers = await resolve(decision, { env: world.env, signal, note });
+  const target = settle(decision, answers, {
+    account: readAccount(world.uid),
+    home: world.home,
+    env: world.env,
+  });
+  progress.done("config", `${target.user.value}@${target.host.value} port ${target.port.value}`);
+  const connection = await connectUnlessHopeless(target, options, signal);
+  try {
+    progress.begin("command", `starting the remote command on ${decision.server}`);
+    const remote = await connection.exec(line, { signal });
+    const remarks = new Remarks(options.onRemark);
+    remarks.listenTo(remote.stderr);
+    progress.done("command", decision.command?.value.kind === "auto" ? "the search for an imapd" : line);
+    const isImap = decision.method === "imap";
+    const first = isImap
+      ? await awaitGreeting(remote, remarks, { server: decision.server, progress, signal })
+      : [];
+    return { connection, remote, remarks, first };
+  } catch (error) {
+    connection.end();
+    throw error;
+  }
+}
+
+function commandLine({ server, method, command }: Decision): string {
+  if (command !== undefined) return remoteCommandLine(command.value);
+  throw new Failure("command", server, `the table has no command for METHOD "${method}"`, {
+    hints: [`add commands.${method} = "..." to its [[host]]`],
+  });
+}
+
+async function connectUnlessHopeless(
+  target: Target,
+  { world, note, progress, heedsMemory, onRemark }: OpeningOptions,
+  signal: AbortSignal,
+): Promise<Connection> {
+  const unreachable = new Unreachable(stateDirectory(world.env, world.home), world.pid);
+  const tried = { host: target.host.value, port: target.port.value };
+  const known = heedsMemory ? unreachable.recall(tried) : undefined;
+  if (known !== undefined) throw new Failure("network", target.server, `${known} (less than 30 s ago)`);
+  try {
+    const connection = await connect(target, { signal, progress, note, banner: onRemark });
+    if (!heedsMemory) unreachable.forget(tried);
+    return connection;
+  } catch (error) {
+    const outOfTime = error instanceof Failure && error.trouble === "deadline";
+    // A name that is not found says nothing about the server.
+    const isSilent = !progress.heard && (progress.step === "connect" || progress.step === "kex");
+    if (outOfTime && isSilent) unreachable.remember(tried, error.what);
+    throw error;
+  }
+}
+
+/** Out of time; `doing` as in "logging in to imap.example.org", `limit` in milliseconds. */
+function outOfTime(server: string, doing: string, limit: number): Failure {
+  const time = limit < 1000 || limit % 100 !== 0 ? `${limit} ms` : `${limit / 1000} s`;
+  return new Failure("deadline", server, `${doing} took longer than ${time}`);
+}

@@ -1,0 +1,109 @@
+import { createHash } from "node:crypto";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { makePrivateDirectory } from "./directory.ts";
+
+/** How long a server that did not say a byte is not tried again. */
+const REMEMBERED_MS = 30_000;
+
+/** The server that was tried: name or address, and port, as ssh_config settles them. */
+export interface Tried {
+  readonly host: string;
+  readonly port: number;
+}
+
+interface Silence {
+  readonly at: number;
+  readonly network: string;
+  readonly what: string;
+}
+
+/**
+ * What is remembered of servers that let a whole deadline pass without a byte: behind a firewall that drops
+ * packets every folder would cost its client the same wait. One small file a server in the state directory.
+ */
+export class Unreachable {
+  readonly #directory: string;
+  readonly #pid: number;
+
+  constructor(stateDirectory: string, pid: number) {
+    this.#directory = path.join(stateDirectory, "unreachable");
+    this.#pid = pid;
+  }
+
+  /** What was found out about a server less than 30 s ago on the same network; undefined for nothing. */
+  recall(tried: Tried): string | undefined {
+    const record = this.#read(tried);
+    if (record === undefined) return undefined;
+    const age = Date.now() - record.at;
+    if (age >= 0 && age < REMEMBERED_MS && record.network === network()) return record.what;
+    this.forget(tried);
+    return undefined;
+  }
+
+  /** Remembers that a server said nothing. Best effort: without a state directory every call finds out anew. */
+  remember(tried: Tried, what: string): void {
+    const record: Silence = { at: Date.now(), network: network(), what };
+    const file = this.#file(tried);
+    const draft = `${file}.draft-${this.#pid}`;
+    try {
+      makePrivateDirectory(this.#directory);
+      fs.writeFileSync(draft, JSON.stringify(record), { mode: 0o600 });
+      fs.renameSync(draft, file);
+    } catch {
+      discard(draft);
+    }
+  }
+
+  forget(tried: Tried): void {
+    discard(this.#file(tried));
+  }
+
+  #read(tried: Tried): Silence | undefined {
+    try {
+      const value: unknown = JSON.parse(fs.readFileSync(this.#file(tried), "utf8"));
+      return isSilence(value) ? value : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #file({ host, port }: Tried): string {
+    // A host of ssh_config may be 255 bytes of anything but a slash; a digest is a file name everywhere.
+    return path.join(
+      this.#directory,
+      createHash("sha256").update(`${host}\0${port}`).digest("hex").slice(0, 32),
+    );
+  }
+}
+
+/** What cannot be removed runs out by itself. */
+function discard(file: string): void {
+  try {
+    fs.unlinkSync(file);
+  } catch {}
+}
+
+function isSilence(value: unknown): value is Silence {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "at" in value &&
+    typeof value.at === "number" &&
+    "network" in value &&
+    typeof value.network === "string" &&
+    "what" in value &&
+    typeof value.what === "string"
+  );
+}
+
+/** The machine's addresses: another set means another network, and a new chance. */
+function network(): string {
+  const addresses = Object.values(os.networkInterfaces()).flatMap((list) => list ?? []);
+  return addresses
+    .filter((address) => !address.internal)
+    .map((address) => address.address)
+    .sort()
+    .join(" ");
+}

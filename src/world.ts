@@ -1,0 +1,38 @@
+import type { Readable, Writable } from "node:stream";
+
+/** Signals that end a call. */
+export type EndingSignal = "SIGHUP" | "SIGINT" | "SIGTERM";
+
+/** What standard error is: the client's own stream of bytes (`merged`), nowhere, a terminal, or something else. */
+export type StandardError = "merged" | "nowhere" | "terminal" | "separate";
+
+/** What the program is given of the world outside. Only bin/ gathers it; nothing else touches `process`. */
+export interface World {
+  /** The words of the call, without the program's own name. */
+  readonly words: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly pid: number;
+  readonly uid: number;
+  /** $HOME, or the password file's home where that is unset: what `~` and the XDG directories stand on. */
+  readonly home: string;
+  readonly stderr: StandardError;
+  isTerminal(descriptor: 0 | 1 | 2): boolean;
+  /** Milliseconds since the program was started. */
+  elapsed(): number;
+  /** Writes to a descriptor, whole, before it returns. False when nobody can read it any more. */
+  write(descriptor: 1 | 2, text: string): boolean;
+  /** Standard input and output as streams, made at the first call. */
+  stdio(): Stdio;
+  /** Calls `listener` at an ending signal, with the exit status for it, 128+n. */
+  onSignal(listener: (signal: EndingSignal, status: number) => void): void;
+  /** Calls `listener` with what was thrown where nothing catches it: a bug, to be told as any other failure. */
+  onBug(listener: (error: unknown) => void): void;
+}
+
+/** Standard input and output as streams. */
+export interface Stdio {
+  readonly input: Readable;
+  readonly output: Writable;
+  /** Ends the output for its reader while the program goes on: what is written before it must have been flushed. */
+  endOutput(): void;
+}
