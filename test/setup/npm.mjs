@@ -1,0 +1,74 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Runs npm in `folder`; its errors are shown, the rest is not. Throws when it fails. */
+export function npm(words, folder = root) {
+  const quiet = ["--no-progress", "--no-fund", "--no-audit", "--loglevel=error", "--ignore-scripts"];
+  // Under `npm run` this is the npm that runs us; it need not be the one on PATH.
+  const script = process.env.npm_execpath?.endsWith("npm-cli.js") ? process.env.npm_execpath : undefined;
+  const [program, first] = script === undefined ? ["npm", []] : [process.execPath, [script]];
+  const result = spawnSync(program, [...first, ...words, ...quiet], {
+    cwd: folder,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  if (result.error !== undefined) throw new Error(`npm could not be started: ${result.error.message}`);
+  if (result.status !== 0) throw new Error(`npm ${words.join(" ")} failed in ${folder}`);
+}
+
+/** Installs what package-lock.json says, unless it is there. */
+export function provideNpmPackages() {
+  if (!isInstalled()) {
+    process.stdout.write("setup: npm packages\n");
+    // Not `npm ci`: it wants the lock file to name the optional packages of every system, and a registry
+    // that does not carry them leaves them out. Versions and checksums are those of the lock file all the
+    // same, and --no-save leaves it as it is. NODE_ENV=production would leave out what the build needs.
+    npm(["install", "--no-save", "--include=dev"]);
+  }
+  provideBun();
+}
+
+function readJson(path) {
+  return JSON.parse(readFileSync(join(root, path), "utf8"));
+}
+
+/*
+ * npm writes node_modules/.package-lock.json at the end of an installation that went well: the entries of
+ * the lock file that are on disk. Only optional ones, made for one system each, may be more or fewer.
+ */
+function isInstalled() {
+  try {
+    const wanted = readJson("package-lock.json").packages;
+    const present = readJson("node_modules/.package-lock.json").packages;
+    const missing = Object.entries(wanted).filter(([path, entry]) => {
+      const there = present[path];
+      if (path === "" || (entry.optional === true && there === undefined)) return false;
+      return there?.version !== entry.version || !existsSync(join(root, path, "package.json"));
+    });
+    const surplus = Object.keys(present).filter(
+      (path) => !present[path].optional && wanted[path] === undefined,
+    );
+    return missing.length === 0 && surplus.length === 0;
+  } catch {
+    return false;
+  }
+}
+
+/*
+ * Install scripts are left out, so that ssh2 does not build its native part (which is bound to one version
+ * of Node). The bun package is the one that cannot do without: it puts its program in place that way, and
+ * has a small stand-in there before.
+ */
+function provideBun() {
+  const folder = join(root, "node_modules", "bun");
+  const isReal = () => statSync(join(folder, "bin", "bun.exe"), { throwIfNoEntry: false })?.size > 1e6;
+  if (!existsSync(folder) || isReal()) return;
+  const result = spawnSync(process.execPath, ["install.js"], {
+    cwd: folder,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  if (result.status !== 0 || !isReal()) throw new Error("the bun package could not be set up");
+}

@@ -1,0 +1,109 @@
+import { spawnSync } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import { createInterface } from "node:readline/promises";
+import { INSTALL } from "./install.mjs";
+
+/** Programs of others that are run, the Debian package that brings each, and for what it is needed. */
+const PEERS = [
+  { program: "sshd", package: "openssh-server", need: "demo", why: "the server that is logged in to" },
+  { program: "ssh", package: "openssh-client", need: "demo", why: "ssh -G, ssh-keygen, ssh-agent" },
+  { program: "imap", package: "dovecot-imapd", need: "demo", why: "the IMAP server behind it" },
+  { program: "setpriv", package: "util-linux", need: "demo", why: "runs Dovecot as another user than root" },
+  { program: "alpine", package: "alpine", need: "alpine", why: "the mail client" },
+  { program: "mutt", package: "mutt", need: "test", why: "another mail client" },
+  { program: "tmux", package: "tmux", need: "test", why: "the terminal that mail clients run in" },
+  { program: "strace", package: "strace", need: "test", why: "shows whether a socket was opened" },
+  { program: "groff", package: "groff-base", need: "test", why: "checks the man page" },
+  { program: "tcsh", package: "tcsh", need: "test", why: "a login shell unlike sh" },
+  { program: "fish", package: "fish", need: "test", why: "a login shell unlike sh" },
+  { program: "perl", package: "perl-base", need: "test", why: "a listener that never answers" },
+  { program: "script", package: "bsdutils", need: "test", why: "a terminal for one program" },
+];
+
+/** Places of programs that are not on everybody's PATH; the same as in test/peers/programs.ts. */
+const ELSEWHERE = [
+  "/usr/sbin",
+  "/sbin",
+  "/usr/local/sbin",
+  "/usr/lib/dovecot",
+  "/usr/libexec/dovecot",
+  "/usr/local/libexec/dovecot",
+];
+
+/**
+ * Installs the Debian packages whose programs are missing for one of `needs`. Without them: an error when
+ * `required` or in CI, otherwise a line, and on.
+ */
+export async function providePeers(needs, required) {
+  const missing = missingPeers(needs);
+  if (missing.length === 0) return;
+  process.stdout.write("setup: programs that are missing here:\n");
+  for (const peer of missing) {
+    process.stdout.write(`  ${peer.program.padEnd(8)} ${peer.package.padEnd(15)} ${peer.why}\n`);
+  }
+  const packages = [...new Set(missing.map((peer) => peer.package))];
+  const reason = hasApt() ? await installDebian(packages) : "install them by the system's own means";
+  const still = missingPeers(needs).map((peer) => peer.program);
+  if (still.length === 0) return;
+  const line = `missing: ${still.join(", ")}${reason === undefined ? "" : `; ${reason}`}`;
+  if (required || process.env.CI === "true") throw new Error(line);
+  process.stdout.write(`setup: ${line}\n`);
+}
+
+function missingPeers(needs) {
+  // What only root's tests need is not asked of others: they serve mail as themselves.
+  const isRoot = process.getuid?.() === 0;
+  return PEERS.filter((peer) => needs.includes(peer.need) && (isRoot || peer.program !== "setpriv")).filter(
+    (peer) => !isThere(peer.program),
+  );
+}
+
+function isThere(program) {
+  const folders = [...(process.env.PATH ?? "").split(delimiter), ...ELSEWHERE];
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return folder !== "";
+    } catch {
+      return false;
+    }
+  });
+}
+
+function hasApt() {
+  return isThere("dpkg") && isThere("apt-get");
+}
+
+/** Installs them when it may. Gives what the user can do when it did not, else undefined. */
+async function installDebian(packages) {
+  const isRoot = process.getuid?.() === 0;
+  const sudo = !isRoot && isThere("sudo");
+  const free = isRoot || (sudo && spawnSync("sudo", ["-n", "true"], { stdio: "ignore" }).status === 0);
+  const asks = process.stdin.isTTY === true && process.stdout.isTTY === true && process.env.CI !== "true";
+  const command = `apt-get install --no-install-recommends ${packages.join(" ")}`;
+  const advice = `to install: ${isRoot ? "" : "sudo "}${command}`;
+  if (!free && !(asks && sudo)) return advice;
+  if (asks && !(await confirm(`Install ${packages.join(" ")}? [Y/n] `))) return advice;
+
+  const words = ["sh", "-c", INSTALL, "sh", ...packages];
+  const [program, ...rest] = isRoot ? words : ["sudo", ...words];
+  // Ctrl-C goes to apt-get too; we wait until the script has put everything back.
+  const wait = () => {};
+  process.on("SIGINT", wait);
+  process.stdout.write(`setup: installing ${packages.join(" ")}\n`);
+  const result = spawnSync(program, rest, { stdio: "inherit" });
+  process.off("SIGINT", wait);
+  if (result.status === 130 || result.signal === "SIGINT") process.exit(130);
+  return result.status === 0 ? undefined : advice;
+}
+
+/** Enter is yes; the end of input is no. */
+async function confirm(question) {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  terminal.on("SIGINT", () => process.exit(130));
+  const closed = new Promise((resolve) => terminal.once("close", () => resolve("n")));
+  const answer = await Promise.race([terminal.question(question), closed]);
+  terminal.close();
+  return /^\s*(y(es)?)?\s*$/i.test(answer);
+}
