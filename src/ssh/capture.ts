@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { lines } from "./lines.ts";
 
 export interface CaptureOptions {
@@ -32,14 +32,15 @@ export function capture(
   { env, signal }: CaptureOptions,
 ): Promise<Captured | undefined> {
   signal.throwIfAborted();
-  const child = spawn(program, words, { ...(env && { env }), stdio: ["ignore", "pipe", "pipe"] });
+  // In a session of its own, so that what it has started (Match exec) ends with it.
+  const child = spawn(program, words, { ...(env && { env }), stdio: ["ignore", "pipe", "pipe"], detached: true });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   let length = 0;
   const keep = (chunks: Buffer[]) => (chunk: Buffer) => {
     chunks.push(chunk);
     length += chunk.length;
-    if (length > LONGEST) child.kill("SIGKILL");
+    if (length > LONGEST) killGroup(child);
   };
   child.stdout.on("data", keep(stdout));
   child.stderr.on("data", keep(stderr));
@@ -67,8 +68,17 @@ export function capture(
   return ended.finally(() => {
     signal.removeEventListener("abort", abort);
     clearTimeout(linger);
-    child.kill("SIGKILL");
+    // What a program leaves behind that has ended by itself is meant to stay.
+    if (child.exitCode === null && child.signalCode === null) killGroup(child);
     child.stdout.destroy();
     child.stderr.destroy();
   });
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+  } catch {
+    // Nobody is left of it (ESRCH).
+  }
 }
