@@ -33,7 +33,11 @@ export function capture(
 ): Promise<Captured | undefined> {
   signal.throwIfAborted();
   // In a session of its own, so that what it has started (Match exec) ends with it.
-  const child = spawn(program, words, { ...(env && { env }), stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const child = spawn(program, words, {
+    ...(env && { env }),
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   let length = 0;

@@ -8,7 +8,7 @@ import type { ConnectOptions } from "./connection.ts";
 import type { HostKeyCheck } from "./host_key.ts";
 import { type Attempt, Identities } from "./identities.ts";
 import { lines } from "./lines.ts";
-import { described, keyOf, LoginFailure } from "./login_failure.ts";
+import { LoginFailure, loggedIn } from "./login_failure.ts";
 import type { Target } from "./target.ts";
 
 /** What is kept of a server that says something else than its SSH version. */
@@ -84,8 +84,7 @@ export class Login {
     client.once("handshake", (negotiated) => this.#recognised(negotiated));
     client.once("ready", () => {
       this.#stage = "open";
-      const key = keyOf(this.attempts);
-      progress.done("auth", key === undefined ? "no proof was asked for" : described(key));
+      progress.done("auth", loggedIn(this.attempts));
       succeed();
     });
     client.connect({

@@ -29,13 +29,16 @@ export class LoginFailure extends Failure {
 }
 
 /** "ssh-ed25519 SHA256:... from the agent": a key, in the words of messages and of --check. */
-export function described({ type, fingerprint, source, name }: Attempt): string {
+function described({ type, fingerprint, source, name }: Attempt): string {
   return `${type} ${fingerprint} ${source === "agent" ? "from the agent" : `from ${name}`}`;
 }
 
-/** The key that has opened the door: the last one that was proven. Undefined where none was asked for. */
-export function keyOf(attempts: readonly Attempt[]): Attempt | undefined {
-  return attempts.findLast(({ outcome }) => outcome === "signed");
+/** What opened the door, and the keys that were offered before it, for --check. */
+export function loggedIn(attempts: readonly Attempt[]): string {
+  const key = attempts.findLast(({ outcome }) => outcome === "signed");
+  if (key === undefined) return "no proof was asked for";
+  const before = attempts.slice(0, attempts.indexOf(key)).map((one) => `${described(one)}${failed(one)}`);
+  return before.length === 0 ? described(key) : `${described(key)}, after ${before.join(", ")}`;
 }
 
 function reason(

@@ -1,0 +1,42 @@
+import { documentText } from "./documents.ts";
+
+/** The lines of a section (.Sh) or subsection (.Ss) of the manual, as mdoc(7) has them. */
+export function manualSection(title: string): readonly string[] {
+  const lines = documentText("doc/preauth.1").split("\n");
+  const start = lines.findIndex((line) => line === `.Sh ${title}` || line === `.Ss ${title}`);
+  if (start < 0) throw new Error(`the manual has no section "${title}"`);
+  const rest = lines.slice(start + 1);
+  const isNext = (line: string): boolean =>
+    line.startsWith(".Sh ") || (lines[start]?.startsWith(".Ss ") === true && line.startsWith(".Ss "));
+  const end = rest.findIndex(isNext);
+  return end < 0 ? rest : rest.slice(0, end);
+}
+
+/** The items of a section's lists, by what they are about (`.It Li 64` and what follows), in order. */
+export function manualItems(title: string, macro: string): ReadonlyMap<string, string> {
+  const items = new Map<string, string>();
+  const start = `.It ${macro} `;
+  let name: string | undefined;
+  for (const line of manualSection(title)) {
+    if (line.startsWith(start)) name = plain(line.slice(start.length).split(" ")[0] ?? "");
+    else if (/^\.(It|El)\b/.test(line)) name = undefined;
+    if (name !== undefined) items.set(name, `${items.get(name) ?? ""}${line}\n`);
+  }
+  return items;
+}
+
+/** The literal blocks of a section, as they are to be typed. */
+export function manualBlocks(title: string): readonly string[] {
+  const text = manualSection(title).join("\n");
+  return [...text.matchAll(/^\.Bd -literal[^\n]*\n(.*?)^\.Ed$/gms)].map(([, block = ""]) => plain(block));
+}
+
+/** Text without the escapes of roff(7) that stand for ASCII characters. */
+export function plain(text: string): string {
+  return text
+    .replaceAll("\\-", "-")
+    .replaceAll("\\(aq", "'")
+    .replaceAll("\\(dq", '"')
+    .replaceAll("\\&", "")
+    .replaceAll("\\e", "\\");
+}
