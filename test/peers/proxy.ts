@@ -5,6 +5,8 @@ import { within } from "./waiting.ts";
 export interface ProxyOptions {
   /** Where it passes connections on to. */
   readonly to: { readonly host: string; readonly port: number };
+  /** Where it listens; default: any free port. */
+  readonly port?: number;
   /** Milliseconds by which it delays each direction. */
   readonly delay?: number;
   /** Asked before each piece is passed on; the first true freezes the proxy, with this piece held back. */
@@ -84,7 +86,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     const server = connect({ ...options.to, allowHalfOpen: true, noDelay: true });
     join(client, server, "up");
     join(server, client, "down");
-  });
+  }, options);
   const end = () => {
     for (const socket of sockets) socket.resetAndDestroy();
   };
