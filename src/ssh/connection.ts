@@ -2,16 +2,19 @@ import type { Duplex } from "node:stream";
 import type { Client } from "ssh2";
 import { Failure } from "../failure.ts";
 import type { Note } from "../report/note.ts";
+import type { Endpoint } from "../table/table.ts";
 import { reasonOf } from "./breakage.ts";
 import type { Obstacle } from "./candidates.ts";
+import type { Line } from "./channel_input.ts";
 import { dial } from "./dial.ts";
 import { HostKeyCheck, readKnownHosts } from "./host_key.ts";
 import type { Attempt } from "./identities.ts";
 import { Login } from "./login.ts";
 import type { Progress } from "./progress.ts";
 import { startProxy } from "./proxy_socket.ts";
-import { ChannelCommand, type Exit, type Line, type RemoteCommand } from "./remote_command.ts";
+import { ChannelCommand, type Exit, type RemoteCommand } from "./remote_command.ts";
 import type { Target } from "./target.ts";
+import { Tunnel } from "./tunnel.ts";
 
 export type { Exit, RemoteCommand };
 
@@ -25,6 +28,12 @@ export interface ConnectOptions {
   readonly banner?: (line: string) => void;
 }
 
+/** Where a forwarded connection comes from. */
+export interface Origin {
+  readonly address: string;
+  readonly port: number;
+}
+
 /** A connection to a server that has been recognised and has let the user in. */
 export interface Connection {
   /** The keys that were offered, in order; the last one that was signed with opened the door. */
@@ -35,6 +44,11 @@ export interface Connection {
   readonly closed: Promise<string>;
   /** Starts a command. Throws a Failure (SessionRefusal when the server opens no session), or the signal's reason. */
   exec(line: string, options: { readonly signal: AbortSignal }): Promise<RemoteCommand>;
+  /**
+   * Opens a connection from the server to `to` (direct-tcpip, RFC 4254 section 7.2), on behalf of whoever connected
+   * from `origin`. Throws a Failure with the server's reason.
+   */
+  forward(to: Endpoint, origin: Origin): Promise<Duplex>;
   /** Takes leave of the server and closes; also what still runs on the connection. */
   end(): void;
 }
@@ -58,6 +72,9 @@ export async function connect(target: Target, options: ConnectOptions): Promise<
   const client = await login.run();
   return new SshConnection(target, client, socket, login);
 }
+
+/** SSH_OPEN_ADMINISTRATIVELY_PROHIBITED. */
+const PROHIBITED = 1;
 
 /** How long the server has to take our leave (milliseconds). */
 const LEAVE = 500;
@@ -114,6 +131,16 @@ class SshConnection implements Connection, Line {
     });
   }
 
+  forward(to: Endpoint, origin: Origin): Promise<Duplex> {
+    if (this.#over !== undefined) return Promise.reject(this.#lost());
+    return new Promise((resolve, reject) => {
+      this.#client.forwardOut(origin.address, origin.port, to.host, to.port, (error, channel) => {
+        if (error !== undefined) reject(this.#unforwarded(to, error));
+        else resolve(new Tunnel(channel, this));
+      });
+    });
+  }
+
   end(): void {
     if (this.#over !== undefined) {
       this.destroy();
@@ -142,6 +169,18 @@ class SshConnection implements Connection, Line {
     if (error.reason === undefined) return new Failure("command", server, "the server does not run commands");
     const said = error.message.replace(/^\(SSH\) Channel open failure: /, "");
     return new SessionRefusal("command", server, `the server opens no session: "${said}"`, { cause: error });
+  }
+
+  /** The reasons are those of RFC 4254 section 5.1. */
+  #unforwarded(to: Endpoint, error: Error & { readonly reason?: unknown }): Failure {
+    if (this.#over !== undefined) return this.#lost();
+    const said = error.message.replace(/^\(SSH\) Channel open failure: /, "");
+    const { server } = this.#target;
+    const what =
+      error.reason === PROHIBITED
+        ? "the server does not allow forwarding"
+        : `the server cannot connect to ${to.host}:${to.port}`;
+    return new Failure("network", server, `${what}: "${said}"`, { cause: error });
   }
 
   #lost(): Failure {

@@ -1,5 +1,6 @@
-import { type Readable, Writable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import type { ClientChannel } from "ssh2";
+import { ChannelInput, type Line, silence } from "./channel_input.ts";
 
 /** How a remote command came to its end. */
 export type Exit =
@@ -24,15 +25,6 @@ export interface RemoteCommand {
 /** How long the server has to answer a close (milliseconds). */
 const ANSWER = 500;
 
-/** What a command has to know of its connection. */
-export interface Line {
-  /** Why the connection has ended; undefined as long as it lives. */
-  readonly over: string | undefined;
-  /** Calls `listener` when the connection ends, at once if it has. */
-  onOver(listener: () => void): void;
-  destroy(): void;
-}
-
 /** A running command on top of ssh2's channel. */
 export class ChannelCommand implements RemoteCommand {
   readonly stdin: Writable;
@@ -48,7 +40,7 @@ export class ChannelCommand implements RemoteCommand {
   constructor(channel: ClientChannel, line: Line) {
     this.#channel = channel;
     this.#line = line;
-    this.stdin = new CommandInput(channel, line);
+    this.stdin = new ChannelInput(channel, line);
     this.stdout = channel;
     this.stderr = channel.stderr;
     channel.on("error", () => {});
@@ -84,52 +76,5 @@ export class ChannelCommand implements RemoteCommand {
   #why(): string {
     if (this.#hungUp) return "hung up";
     return this.#line.over ?? "the server closed the channel without an exit status";
-  }
-}
-
-/**
- * Tells a channel that nothing can be sent any more. ssh2 does not by itself: reading what is left, or ending
- * the stream, would still send, and with compression that throws where nobody can catch it.
- */
-function silence(channel: ClientChannel): void {
-  Object.assign(Object(channel.outgoing), { state: "closed" });
-}
-
-/**
- * The command's standard input. ssh2's channel never calls back for what is written after its end, and
- * throws for what is written after the connection's.
- */
-class CommandInput extends Writable {
-  readonly #channel: ClientChannel;
-  readonly #line: Line;
-  #over = false;
-  #waiting: (() => void) | undefined;
-
-  constructor(channel: ClientChannel, line: Line) {
-    super();
-    this.#channel = channel;
-    this.#line = line;
-    const release = () => {
-      this.#over = true;
-      this.#waiting?.();
-    };
-    channel.once("close", release);
-    channel.once("finish", release);
-    line.onOver(release);
-  }
-
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    this.#waiting = () => {
-      this.#waiting = undefined;
-      done();
-    };
-    const release = () => this.#waiting?.();
-    if (this.#over || this.#line.over !== undefined) release();
-    else this.#channel.write(chunk, release);
-  }
-
-  override _final(done: () => void): void {
-    if (!this.#over && this.#line.over === undefined) this.#channel.end();
-    done();
   }
 }

@@ -1,0 +1,58 @@
+import { Writable } from "node:stream";
+import type { ClientChannel } from "ssh2";
+
+/** What a channel has to know of its connection. */
+export interface Line {
+  /** Why the connection has ended; undefined as long as it lives. */
+  readonly over: string | undefined;
+  /** Calls `listener` when the connection ends, at once if it has. */
+  onOver(listener: () => void): void;
+  destroy(): void;
+}
+
+/**
+ * Tells a channel that nothing can be sent any more. ssh2 does not by itself: reading what is left, or ending
+ * the stream, would still send, and with compression that throws where nobody can catch it.
+ */
+export function silence(channel: ClientChannel): void {
+  Object.assign(Object(channel.outgoing), { state: "closed" });
+}
+
+/**
+ * What is sent on a channel. ssh2's own stream never calls back for what is written after its end, and
+ * throws for what is written after the connection's.
+ */
+export class ChannelInput extends Writable {
+  readonly #channel: ClientChannel;
+  readonly #line: Line;
+  #over = false;
+  #waiting: (() => void) | undefined;
+
+  constructor(channel: ClientChannel, line: Line) {
+    super();
+    this.#channel = channel;
+    this.#line = line;
+    const release = () => {
+      this.#over = true;
+      this.#waiting?.();
+    };
+    channel.once("close", release);
+    channel.once("finish", release);
+    line.onOver(release);
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#waiting = () => {
+      this.#waiting = undefined;
+      done();
+    };
+    const release = () => this.#waiting?.();
+    if (this.#over || this.#line.over !== undefined) release();
+    else this.#channel.write(chunk, release);
+  }
+
+  override _final(done: () => void): void {
+    if (!this.#over && this.#line.over === undefined) this.#channel.end();
+    done();
+  }
+}
