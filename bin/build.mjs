@@ -7,42 +7,17 @@ import { fileURLToPath } from "node:url";
 // Node; and dist/LICENSES, the licences of all that went into them.
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const bun = path.join(root, "node_modules/.bin/bun");
 
 /** The packages that the source imports. */
 const BUNDLED = ["minimist", "picomatch", "smol-toml", "ssh2", "toml-eslint-parser"];
 
 function main() {
   mkdirSync(path.join(root, "dist"), { recursive: true });
-  bundle(["bin/preauth.ts"], "--target=node", "--outfile=dist/preauth.js", "--banner=#!/usr/bin/env node");
+  execFileSync(path.join(root, "node_modules/.bin/bun"), ["bin/bundle.mjs"], { cwd: root, stdio: "inherit" });
   chmodSync(path.join(root, "dist/preauth.js"), 0o755);
-  // The package is made of ES modules, this one file is not: see bundle().
+  // The package is made of ES modules, this one file is not: see bundle.mjs.
   writeFileSync(path.join(root, "dist/package.json"), '{ "type": "commonjs" }\n');
-  bundle(
-    ["bin/preauth.ts", "src/cli/beyond.ts"],
-    "--compile",
-    "--outfile=dist/preauth",
-    "--bytecode",
-    "--minify",
-    // Two bundles, so that a refusal does not read in what it does not need: 0.71 instead of 0.83 of the time that
-    // the Perl script takes. The second stands beside the first under the name it is import()ed by.
-    "--external=*/beyond.js",
-    "--root=src/cli",
-    // An executable of Bun's runs what .env and bunfig.toml of the directory it is started in tell it to, unless:
-    "--no-compile-autoload-dotenv",
-    "--no-compile-autoload-bunfig",
-  );
   writeFileSync(path.join(root, "dist/LICENSES"), licences());
-}
-
-/** As CommonJS: a module that is import()ed is then evaluated, with all that it requires, only when it is asked for. */
-function bundle(entries, ...options) {
-  // Native addons of ssh2: their install scripts are not run, and it does without.
-  const externals = ["--external=cpu-features", "--external=*.node"];
-  execFileSync(bun, ["build", ...entries, "--format=cjs", ...externals, ...options], {
-    cwd: root,
-    stdio: ["ignore", "pipe", "inherit"],
-  });
 }
 
 /** The licences of the bundled packages and of all that they depend on, one after another. */

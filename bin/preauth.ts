@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import os from "node:os";
 import { main } from "../src/cli/main.ts";
+import { accountInFile } from "../src/ssh/passwd.ts";
 import type { StandardError, Stdio, World } from "../src/world.ts";
 
 // The only file that touches `process`: it gathers the world outside and sets the exit status.
@@ -16,7 +17,7 @@ const world: World = {
   env: process.env,
   pid: process.pid,
   uid: process.getuid?.() ?? -1,
-  home: os.homedir(),
+  home: homeDirectory(),
   stderr,
   isTerminal,
   elapsed: () => performance.now(),
@@ -41,6 +42,12 @@ main(world).then(
     process.exit(70);
   },
 );
+
+/** $HOME, unless it is relative or empty: then it would be the directory that one happens to be in. */
+function homeDirectory(): string {
+  const { HOME = "" } = process.env;
+  return HOME.startsWith("/") ? HOME : (accountInFile(process.getuid?.() ?? -1)?.home ?? "/");
+}
 
 function standardError(): StandardError {
   const error = fs.fstatSync(2);

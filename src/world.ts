@@ -13,7 +13,7 @@ export interface World {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly pid: number;
   readonly uid: number;
-  /** $HOME, or the password file's home where that is unset: what `~` and the XDG directories stand on. */
+  /** $HOME, or the password file's home where that is not absolute: what `~` and the XDG directories stand on. */
   readonly home: string;
   readonly stderr: StandardError;
   isTerminal(descriptor: 0 | 1 | 2): boolean;

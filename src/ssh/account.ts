@@ -1,12 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
-
-/** The caller's entry in the password file. */
-export interface Account {
-  readonly user: string;
-  readonly home: string;
-}
+import { type Account, accountIn, accountInFile } from "./passwd.ts";
 
 /**
  * Looks up the password file's entry for a uid, as ssh(1) does for ~, %d and %u. Bun's os.userInfo() answers
@@ -14,24 +8,7 @@ export interface Account {
  * of a directory service.
  */
 export function readAccount(uid: number): Account {
-  return accountIn(passwdFile(), uid) ?? accountIn(getent(uid), uid) ?? systemsAnswer();
-}
-
-/** The first line of passwd(5) with this uid, as getpwuid(3) takes it. */
-export function accountIn(passwd: string, uid: number): Account | undefined {
-  for (const line of passwd.split("\n")) {
-    const [user, , number, , , home] = line.split(":");
-    if (user && number === String(uid) && home !== undefined) return { user, home };
-  }
-  return undefined;
-}
-
-function passwdFile(): string {
-  try {
-    return readFileSync("/etc/passwd", "utf8");
-  } catch {
-    return "";
-  }
+  return accountInFile(uid) ?? accountIn(getent(uid), uid) ?? systemsAnswer();
 }
 
 function getent(uid: number): string {

@@ -40,6 +40,9 @@ export function failureOf(error: ClientError, stage: Stage, target: Target, hear
       });
     }
   }
+  if (/identification string|protocol version/i.test(error.message)) {
+    return new Failure("network", server, `the server does not speak SSH 2${saidFirst(heard)}`, detail);
+  }
   if (error.message === "Connection lost before handshake") return closed("version", target, heard);
   return new Failure("network", server, `${reasonOf(error)} (${during(stage)})`, detail);
 }
@@ -62,9 +65,13 @@ export function reasonOf({ code, message }: ClientError): string {
 
 /** The failure of a connection that the server has closed without an error. */
 export function closed(stage: Stage, { server }: Target, heard: string): Failure {
-  const [line] = stage === "version" ? lines(heard) : [];
-  const said = line === undefined ? "" : `: it said "${line}"`;
+  const said = stage === "version" ? saidFirst(heard) : "";
   return new Failure("network", server, `the server closed the connection (${during(stage)})${said}`);
+}
+
+function saidFirst(heard: string): string {
+  const [line] = lines(heard);
+  return line === undefined ? "" : `: it said "${line}"`;
 }
 
 function during(stage: Stage): string {

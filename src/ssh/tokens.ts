@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { hostname, userInfo } from "node:os";
 import { Failure } from "../failure.ts";
-import type { Account } from "./account.ts";
+import type { Account } from "./passwd.ts";
 
 /** Who and where the call comes from. */
 export interface Local {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
-import { accountIn, readAccount } from "../../src/ssh/account.ts";
+import { readAccount } from "../../src/ssh/account.ts";
+import { accountIn } from "../../src/ssh/passwd.ts";
 
 const PASSWD =
   "root:x:0:0:root:/root:/bin/sh\n#no\njd:x:1000:1000:J. D.,,,:/home/jd:/bin/csh\nalso:x:1000:1::/other:\n";
