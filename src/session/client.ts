@@ -17,6 +17,9 @@ export class Client implements RefusedClient {
   #listening = false;
   #ended = false;
   #gone = false;
+  /** Writes that have not been called back. */
+  #unwritten = 0;
+  readonly #awaitingFlush: (() => void)[] = [];
   /** Whoever takes the input now; at first it is kept. */
   #onBytes: (chunk: Buffer) => void = (chunk) => this.#keep(chunk);
   #onEnd: () => void = () => {
@@ -58,7 +61,12 @@ export class Client implements RefusedClient {
 
   /** Writes; false when the client should be given time, until `drained`. */
   write(bytes: Buffer): boolean {
-    return this.#gone || this.#stdio.output.write(bytes);
+    if (this.#gone) return true;
+    this.#unwritten++;
+    return this.#stdio.output.write(bytes, () => {
+      this.#unwritten--;
+      if (this.#unwritten === 0) this.#flush();
+    });
   }
 
   drained(listener: () => void): void {
@@ -67,9 +75,10 @@ export class Client implements RefusedClient {
 
   /** Resolves when all that was written has left, or nobody is there to read it. */
   flushed(): Promise<void> {
+    // Each write is counted: Bun calls an empty one back before those that still wait for a slow reader.
     return new Promise((resolve) => {
-      if (this.#gone) resolve();
-      else this.#stdio.output.write("", () => resolve());
+      if (this.#gone || this.#unwritten === 0) resolve();
+      else this.#awaitingFlush.push(resolve);
     });
   }
 
@@ -116,9 +125,14 @@ export class Client implements RefusedClient {
     this.#onEnd();
   }
 
+  #flush(): void {
+    for (const resolve of this.#awaitingFlush.splice(0)) resolve();
+  }
+
   #hangUp(what: string): void {
     if (this.#gone) return;
     this.#gone = true;
     this.#onGone(what);
+    this.#flush();
   }
 }

@@ -3,7 +3,7 @@ import { Progress } from "../ssh/progress.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Caller } from "./caller.ts";
 import { described, quotedTail, statusOf } from "./exit.ts";
-import { type Opened, openSession } from "./opening.ts";
+import { type Opened, openSession, takeLeave } from "./opening.ts";
 import { relay } from "./relay.ts";
 
 /** Runs a mail call for a server of the table, to its exit status. */
@@ -23,7 +23,7 @@ export async function runMail(caller: Caller, decision: Decision): Promise<numbe
   } catch (error) {
     return caller.breakOff(error);
   } finally {
-    opened.connection.end();
+    await takeLeave(opened.connection);
   }
 }
 

@@ -81,9 +81,15 @@ async function open(decision: Decision, options: OpeningOptions, signal: AbortSi
       : [];
     return { connection, remote, remarks, first };
   } catch (error) {
-    connection.end();
+    await takeLeave(connection);
     throw error;
   }
+}
+
+/** Ends a connection and waits for its end, half a second at most: a ProxyCommand must not outlive us. */
+export async function takeLeave(connection: Connection): Promise<void> {
+  connection.end();
+  await connection.closed;
 }
 
 function commandLine({ server, method, command }: Decision): string {
