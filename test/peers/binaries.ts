@@ -27,7 +27,19 @@ export const forms: readonly Form[] = all.filter(
 
 if (forms.length === 0) throw new Error('PREAUTH_FORM is neither "executable" nor "node"');
 
-/** The same suite for each form. */
-export function describeForms(title: string, suite: (form: Form) => void): void {
-  for (const form of forms) describe(`${title} (${form.name})`, () => suite(form));
+/** How a suite is run. */
+export interface SuiteOptions {
+  /** How many of its tests run at once; default 1. For tests that wait more than they work. */
+  readonly concurrency?: number;
+}
+
+type Suite = (form: Form) => void;
+
+/** The same suite for each form, with options in front of it as node:test has them. */
+export function describeForms(
+  title: string,
+  ...rest: [suite: Suite] | [options: SuiteOptions, suite: Suite]
+): void {
+  const [options, suite] = rest.length === 2 ? rest : [{}, rest[0]];
+  for (const form of forms) describe(`${title} (${form.name})`, options, () => suite(form));
 }

@@ -88,7 +88,11 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     join(server, client, "down");
   }, options);
   const end = () => {
-    for (const socket of sockets) socket.resetAndDestroy();
+    for (const socket of sockets) {
+      // A socket that has been ended cannot be reset (uv_tcp_close_reset: EINVAL), and Node 20 then never exits.
+      if (socket.writableEnded) socket.destroy();
+      else socket.resetAndDestroy();
+    }
   };
   return {
     host: listener.host,
