@@ -3,14 +3,20 @@ import os from "node:os";
 import { main } from "../src/cli/main.ts";
 import { accountInFile } from "../src/ssh/passwd.ts";
 import type { StandardError, Stdio, World } from "../src/world.ts";
+import { background } from "./background.ts";
+import { endOutput } from "./end_output.ts";
 
-// The only file that touches `process`: it gathers the world outside and sets the exit status.
+// Only bin/ touches `process`: it gathers the world outside and sets the exit status.
 
 // A warning of the runtime's on standard error would be read as IMAP.
 process.removeAllListeners("warning");
 process.on("warning", () => {});
 
 const stderr = standardError();
+
+let whenBug: (error: unknown) => void = crash;
+process.on("uncaughtException", (error) => whenBug(error));
+process.on("unhandledRejection", (error) => whenBug(error));
 
 const world: World = {
   words: process.argv.slice(2),
@@ -23,25 +29,32 @@ const world: World = {
   elapsed: () => performance.now(),
   write,
   stdio,
+  background,
   onSignal(listener) {
     for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
       process.on(signal, () => listener(signal, 128 + os.constants.signals[signal]));
     }
   },
   onBug(listener) {
-    process.on("uncaughtException", listener);
-    process.on("unhandledRejection", listener);
+    whenBug = listener;
   },
 };
 
-main(world).then(
-  (status) => process.exit(status),
-  (error: unknown) => {
-    if (stderr !== "merged") write(2, `${error instanceof Error ? error.stack : String(error)}\n`);
-    // EX_SOFTWARE of sysexits(3).
-    process.exit(70);
-  },
-);
+main(world).then((status) => process.exit(status), crash);
+
+/**
+ * The end of a program that does not work. To an IMAP client that reads nothing else it says so in IMAP: a silent end
+ * would send it to port 143 (c-client's imap_open), and whoever can cause one would gain by it.
+ */
+function crash(error: unknown): never {
+  const isHeard = stderr === "terminal" || stderr === "separate";
+  if (isHeard) write(2, `${error instanceof Error ? error.stack : String(error)}\n`);
+  else if (/^(imap|\/etc\/rimapd)$/.test(process.argv.at(-1) ?? "")) {
+    write(1, "* PREAUTH [CAPABILITY IMAP4rev1] preauth\r\n* BYE preauth: internal error\r\n");
+  }
+  // EX_SOFTWARE of sysexits(3).
+  process.exit(70);
+}
 
 /** $HOME, unless it is relative or empty: then it would be the directory that one happens to be in. */
 function homeDirectory(): string {
@@ -50,11 +63,15 @@ function homeDirectory(): string {
 }
 
 function standardError(): StandardError {
-  const error = fs.fstatSync(2);
-  if (isTerminal(2)) return "terminal";
-  const output = fs.fstatSync(1);
-  if (error.dev === output.dev && error.ino === output.ino) return "merged";
-  return error.isCharacterDevice() && error.rdev === fs.statSync("/dev/null").rdev ? "nowhere" : "separate";
+  try {
+    const error = fs.fstatSync(2);
+    if (isTerminal(2)) return "terminal";
+    const output = fs.fstatSync(1);
+    if (error.dev === output.dev && error.ino === output.ino) return "merged";
+    return error.isCharacterDevice() && error.rdev === fs.statSync("/dev/null").rdev ? "nowhere" : "separate";
+  } catch {
+    return "nowhere";
+  }
 }
 
 /** Whether a descriptor is a terminal. node:tty loads node:net, so it is asked only of what can be one. */
@@ -80,16 +97,4 @@ function write(descriptor: 1 | 2, text: string): boolean {
 
 function stdio(): Stdio {
   return { input: process.stdin, output: process.stdout, endOutput };
-}
-
-/** process.stdout cannot be closed: its descriptor is given to /dev/null, so that its reader sees the end. */
-function endOutput(): void {
-  if (fs.fstatSync(1).isSocket()) {
-    process.stdout.end();
-    return;
-  }
-  // openSync takes the lowest free descriptor (open(2)): the one that was just closed.
-  const shared = stderr === "merged" ? [1, 2] : [1];
-  for (const descriptor of shared) fs.closeSync(descriptor);
-  for (const _ of shared) fs.openSync("/dev/null", "r+");
 }

@@ -23,6 +23,7 @@ export interface World {
   write(descriptor: 1 | 2, text: string): boolean;
   /** Standard input and output as streams, made at the first call. */
   stdio(): Stdio;
+  readonly background: Background;
   /** Calls `listener` at an ending signal, with the exit status for it, 128+n. */
   onSignal(listener: (signal: EndingSignal, status: number) => void): void;
   /** Calls `listener` with what was thrown where nothing catches it: a bug, to be told as any other failure. */
@@ -35,4 +36,14 @@ export interface Stdio {
   readonly output: Writable;
   /** Ends the output for its reader while the program goes on: what is written before it must have been flushed. */
   endOutput(): void;
+}
+
+/** A process of our own that goes on when this one has ended. */
+export interface Background {
+  /** Whether this is the one in the background. */
+  readonly isIt: boolean;
+  /** In the background: tells the one in front, once, and lets go of it. */
+  report(text: string): void;
+  /** In front: starts another with the same words, and gives what it reports; empty when it ends without. */
+  start(words: readonly string[]): Promise<string>;
 }

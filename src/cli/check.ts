@@ -1,9 +1,13 @@
 import { Failure } from "../failure.ts";
+import { answerText, ask } from "../forwards/answer.ts";
+import type { Carry } from "../forwards/carrier.ts";
 import { openLog } from "../report/log.ts";
 import { print, tellPerson } from "../report/speak.ts";
-import { described, statusOf } from "../session/exit.ts";
+import { described, type End, statusOf } from "../session/exit.ts";
 import { selectInbox } from "../session/inbox.ts";
-import { type Opened, openSession } from "../session/opening.ts";
+import { type Opened, openSession, takeLeave } from "../session/opening.ts";
+import { FAREWELL_MS } from "../session/relay.ts";
+import type { RemoteCommand } from "../ssh/connection.ts";
 import { Progress } from "../ssh/progress.ts";
 import { stateDirectory } from "../state/directory.ts";
 import { decide } from "../table/decide.ts";
@@ -11,6 +15,7 @@ import type { Decision } from "../table/decision.ts";
 import { readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
 import type { World } from "../world.ts";
+import { foreseen, forwardLines } from "./forward_report.ts";
 import { originsIn } from "./origin.ts";
 import { pinercReport } from "./pinerc_report.ts";
 import { Timeline } from "./timeline.ts";
@@ -55,11 +60,31 @@ async function connectAndSelect(world: World, decision: Decision, timeline: Time
   });
   timeline.greeted = world.elapsed();
   try {
+    await checkForwards(world, decision, opened, broken.signal);
     return method === "imap" ? await select(world, opened, { server, timeline, broken }) : 0;
   } finally {
-    opened.connection.end();
+    await takeLeave(opened.connection);
   }
 }
+
+/** Prints how each forward would stand, and whether its target answers through the server. Listens on nothing. */
+async function checkForwards(
+  world: World,
+  decision: Decision,
+  { connection, target }: Opened,
+  signal: AbortSignal,
+): Promise<void> {
+  const carry: Carry = (to, origin) => connection.forward(to, origin);
+  for (const standing of await foreseen(world, decision, { signal, mayConnect: true })) {
+    const { to } = standing.forward;
+    print(world, forwardLines(standing, decision, target));
+    const answer = await ask(to, { carry, limit: ANSWER_MS, signal });
+    print(world, [`  through ${decision.server}: ${answerText(to, answer)}`]);
+  }
+}
+
+/** Milliseconds that the target of a forward has to say its first line. */
+const ANSWER_MS = 3000;
 
 /** What a SELECT needs beside the session. */
 interface Selecting {
@@ -76,20 +101,43 @@ async function select(
   const late = (): void =>
     broken.abort(new Failure("deadline", server, `SELECT INBOX took longer than ${SELECT_S} s`));
   const timer = setTimeout(late, SELECT_S * 1000);
+  const { remote, first } = opened;
   try {
-    const { isOk, answer, messages } = await selectInbox(
-      opened.remote,
-      opened.first[1] ?? Buffer.alloc(0),
-      broken.signal,
-    );
+    const selected = await selectInbox(remote, first[1] ?? Buffer.alloc(0), broken.signal);
+    if (selected === undefined) throw endedInSelect(server, await remote.ended);
+    const { isOk, answer, messages } = selected;
     timeline.done("select", messages === undefined ? answer : `${answer} (${messages} messages)`);
     if (!isOk) tellPerson(world, unselected(server, answer));
-    const end = await opened.remote.ended;
-    print(world, [`ended ${described(end)}`]);
-    return statusOf(end);
+  } catch (error) {
+    timeline.failed("select");
+    throw error;
   } finally {
     clearTimeout(timer);
   }
+  const end = await farewell(remote);
+  print(world, [`ended ${described(end)}`]);
+  return statusOf(end);
+}
+
+/** Waits for the end after LOGOUT no longer than a mail call would (section 3.4 of RFC 3501 has the server close). */
+async function farewell(remote: RemoteCommand): Promise<End> {
+  let timer: NodeJS.Timeout | undefined;
+  const left = new Promise<End>((resolve) => {
+    timer = setTimeout(() => {
+      remote.hangUp();
+      resolve({ kind: "left" });
+    }, FAREWELL_MS);
+  });
+  const end = await Promise.race([remote.ended, left]);
+  clearTimeout(timer);
+  return end;
+}
+
+function endedInSelect(server: string, end: End): Failure {
+  const trouble = end.kind === "lost" ? "lost" : "command";
+  return new Failure(trouble, server, `the IMAP server ended ${described(end)} instead of opening INBOX`, {
+    status: statusOf(end),
+  });
 }
 
 /** Seconds that a SELECT may take: a large mbox is read from end to end. */

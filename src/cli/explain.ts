@@ -1,6 +1,7 @@
 import { Failure } from "../failure.ts";
 import { openLog } from "../report/log.ts";
 import { print } from "../report/speak.ts";
+import { outOfTime } from "../session/opening.ts";
 import { readAccount } from "../ssh/account.ts";
 import { baseline, resolve } from "../ssh/ssh_config.ts";
 import { settle, type Target } from "../ssh/target.ts";
@@ -11,6 +12,7 @@ import { readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
 import type { World } from "../world.ts";
 import { columns } from "./columns.ts";
+import { foreseen, forwardLines } from "./forward_report.ts";
 import { originsIn, type Sayer } from "./origin.ts";
 import type { ServerWords } from "./verbs.ts";
 
@@ -25,20 +27,35 @@ export async function explain(world: World, words: ServerWords): Promise<number>
     ]);
     return 1;
   }
-  const { target, notes } = await settleForPerson(world, decision);
+  const signal = limit(world, decision);
+  const { target, notes } = await settleForPerson(world, decision, signal);
   print(world, [`table ${file}`, "", ...columns(rowsOf(decision, target, originsIn(file, text))), ...notes]);
+  const standings = await foreseen(world, decision, { signal, mayConnect: false });
+  if (standings.length > 0) {
+    print(world, ["", ...standings.flatMap((standing) => forwardLines(standing, decision, target))]);
+  }
   if (decision.command !== undefined) return 0;
   throw new Failure("command", words.server, `the table has no command for METHOD "${words.method}"`);
+}
+
+/** Aborted at the deadline of a decision, and by a signal. */
+function limit(world: World, { server, deadline }: Decision): AbortSignal {
+  const ends = new AbortController();
+  world.onSignal((signal, status) => ends.abort(new Failure("gone", server, signal, { status })));
+  const expire = (): void => ends.abort(outOfTime(server, "looking at this machine", deadline.value));
+  setTimeout(expire, deadline.value).unref();
+  return ends.signal;
 }
 
 /** The target of a decision with ssh_config told apart from ssh(1)'s defaults, and what to know beside it. */
 async function settleForPerson(
   world: World,
   decision: Decision,
+  signal: AbortSignal,
 ): Promise<{ readonly target: Target; readonly notes: readonly string[] }> {
   const options = {
     env: world.env,
-    signal: AbortSignal.timeout(decision.deadline.value),
+    signal,
     note: openLog(stateDirectory(world.env, world.home), world.pid),
   };
   const [answers, plain, unasked] = await Promise.all([

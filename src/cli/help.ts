@@ -4,6 +4,7 @@ export const SYNOPSIS: readonly string[] = [
   "       preauth SERVER [-q -a -x -T] -l USER [exec] /etc/rMETHODd",
   "       preauth --explain SERVER [USER [METHOD]]",
   "       preauth --check SERVER [USER [METHOD]]",
+  "       preauth --forward SERVER [USER] [--for TIME]",
   "       preauth --help | --version",
 ];
 
@@ -22,6 +23,8 @@ export const HELP: readonly string[] = [
   "              connects to nothing",
   "  --check     makes the connection, tells how long each step takes, and what to",
   "              do about the one that fails",
+  "  --forward   brings up the forwards of the table without opening a mailbox, and",
+  "              keeps them for TIME (5s, or forever) and while they are in use",
   "",
   "The table of hosts is ~/.config/preauth/hosts.toml (or $PREAUTH_TABLE), the log",
   "~/.local/state/preauth/log. preauth(1) describes both.",

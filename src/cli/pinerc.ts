@@ -108,18 +108,17 @@ function pathObstacles({ rshPath, sshPath }: Pinerc, isExecutable: (path: string
   return found;
 }
 
-function timeoutObstacles({ rshOpenTimeout }: Pinerc, deadline: number): Obstacle[] {
-  if (rshOpenTimeout === undefined) return [];
-  const { value, line } = rshOpenTimeout;
+function timeoutObstacles(pinerc: Pinerc, deadline: number): Obstacle[] {
+  const { value = String(ALPINE_TIMEOUT_S), line } = pinerc.rshOpenTimeout ?? {};
   const seconds = Number(value);
   if (seconds === 0) return [{ line, what: "rsh-open-timeout=0 turns rsh-path off" }];
   if (!/^\d+$/.test(value) || seconds < 5 || seconds > 30_000) {
     return [{ line, what: `rsh-open-timeout must be from 5 to 30000: "${value}"` }];
   }
   if (seconds * 1000 > deadline) return [];
-  return [
-    { line, what: `rsh-open-timeout=${value} is not above the table's deadline of ${deadline / 1000} s` },
-  ];
+  const name =
+    line === undefined ? `Alpine's usual rsh-open-timeout of ${value}` : `rsh-open-timeout=${value}`;
+  return [{ line, what: `${name} is not above the table's deadline of ${deadline / 1000} s` }];
 }
 
 /** Switches of a mailbox name with which c-client goes straight to the network. */

@@ -6,6 +6,7 @@ import type { World } from "../world.ts";
 import { checkedMethod, checkedServer, checkedUser, type VerbCall } from "./call.ts";
 import { check } from "./check.ts";
 import { explain } from "./explain.ts";
+import { checkedTime, forward, USUAL_TIME } from "./forward.ts";
 import { HELP } from "./help.ts";
 import { endInUsage } from "./usage.ts";
 
@@ -19,8 +20,13 @@ export interface ServerWords {
 interface Verb {
   /** How many words it takes at least and at most. */
   readonly words: readonly [number, number];
-  run(world: World, words: readonly string[]): number | Promise<number>;
+  /** Names of options that take a value. */
+  readonly options?: readonly string[];
+  run(world: World, words: readonly string[], options: Options): number | Promise<number>;
 }
+
+/** Options that were given, with their values. */
+type Options = ReadonlyMap<string, string>;
 
 const VERBS: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   ["help", { words: [0, 0], run: (world) => say(world, HELP) }],
@@ -39,6 +45,17 @@ const VERBS: ReadonlyMap<string, Verb> = new Map<string, Verb>([
       run: (world, words) => check(world, serverWords(words)),
     },
   ],
+  [
+    "forward",
+    {
+      words: [1, 2],
+      options: ["for"],
+      run: (world, words, options) => {
+        const { server, user } = serverWords(words);
+        return forward(world, { server, user, time: checkedTime(options.get("for") ?? USUAL_TIME) });
+      },
+    },
+  ],
 ]);
 
 /** Runs a verb to its exit status. */
@@ -46,11 +63,11 @@ export async function runVerb(world: World, call: VerbCall): Promise<number> {
   try {
     const verb = VERBS.get(call.verb);
     if (verb === undefined) throw new Failure("usage", "usage", `there is no "--${call.verb}"`);
-    const words = wordsOf(call);
+    const { words, options } = parsed(call, verb.options ?? []);
     const [least, most] = verb.words;
     if (words.length < least) throw new Failure("usage", "usage", `--${call.verb} needs a SERVER`);
     if (words.length > most) throw new Failure("usage", "usage", `one word too many: "${words[most]}"`);
-    return await verb.run(world, words);
+    return await verb.run(world, words, options);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     if (error.trouble === "usage") return endInUsage(world, error);
@@ -59,16 +76,28 @@ export async function runVerb(world: World, call: VerbCall): Promise<number> {
   }
 }
 
-/** The words of a verb without its options. Throws for an option that it does not have. */
-function wordsOf({ verb, words }: VerbCall): readonly string[] {
+/** The words of a verb and its options, which may stand anywhere. Throws for what the verb does not take. */
+function parsed(
+  { verb, words }: VerbCall,
+  names: readonly string[],
+): { readonly words: readonly string[]; readonly options: Options } {
   // Without `string`, minimist makes the number 7 of a user 007.
-  return minimist([...words], {
-    string: ["_"],
+  const { _: plain, ...given } = minimist([...words], {
+    string: ["_", ...names],
     unknown: (word) => {
       if (word.startsWith("-")) throw new Failure("usage", "usage", `--${verb} has no option "${word}"`);
       return true;
     },
-  })._;
+  });
+  const options = new Map<string, string>();
+  for (const [name, value] of Object.entries(given)) {
+    // An array where it was repeated, a boolean for --no-NAME, nothing where the value is missing.
+    if (typeof value !== "string" || value === "") {
+      throw new Failure("usage", "usage", `--${name} needs one value`);
+    }
+    options.set(name, value);
+  }
+  return { words: plain, options };
 }
 
 function serverWords([server = "", user, method = "imap"]: readonly string[]): ServerWords {

@@ -87,6 +87,13 @@ export class Client implements RefusedClient {
     this.#stdio.endOutput();
   }
 
+  /** Lets the client see the end of everything, though this process goes on. To be called when flushed. */
+  leave(): void {
+    this.#onEnd = () => {};
+    this.#stdio.input.destroy();
+    this.#stdio.endOutput();
+  }
+
   say(text: string): void {
     this.write(Buffer.from(text, "latin1"));
   }

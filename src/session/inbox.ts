@@ -12,15 +12,16 @@ const MAX_ANSWER = 1024 * 1024;
 
 /**
  * Selects INBOX as a mail client would first of all, and logs out (RFC 3501 sections 6.3.1 and 6.1.3). `already`
- * are bytes behind the greeting. Rejects with the signal's reason.
+ * are bytes behind the greeting. Undefined when the server has ended instead. Rejects with the signal's reason.
  */
 export async function selectInbox(
   remote: RemoteCommand,
   already: Buffer,
   signal: AbortSignal,
-): Promise<Selected> {
+): Promise<Selected | undefined> {
   const answer = await ask(remote, "a1 SELECT INBOX", already, signal);
-  const [, status = "", text = ""] = /^a1 (\w+) ?([^\r\n]*)/m.exec(answer) ?? [];
+  const [, status, text = ""] = /^a1 (\w+) ?([^\r\n]*)/m.exec(answer) ?? [];
+  if (status === undefined) return undefined;
   const exists = /^\* (\d+) EXISTS/im.exec(answer)?.[1];
   remote.stdin.end("a2 LOGOUT\r\n");
   remote.stdout.resume();

@@ -3,6 +3,7 @@ import { Progress } from "../ssh/progress.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Caller } from "./caller.ts";
 import { described, quotedTail, statusOf } from "./exit.ts";
+import { Forwarding } from "./forwarding.ts";
 import { type Opened, openSession, takeLeave } from "./opening.ts";
 import { relay } from "./relay.ts";
 
@@ -18,8 +19,11 @@ export async function runMail(caller: Caller, decision: Decision): Promise<numbe
   } catch (error) {
     return caller.giveUp(decision.onFailure.value, error);
   }
+  const forwarding = new Forwarding(caller, decision, opened);
   try {
-    return await carry(caller, opened);
+    const status = await carry(caller, opened);
+    await forwarding.finish();
+    return status;
   } catch (error) {
     return caller.breakOff(error);
   } finally {

@@ -26,9 +26,14 @@ export interface OpeningOptions {
   readonly onRemark: (line: string) => void;
 }
 
-/** A remote command that runs and, for METHOD imap, has greeted. */
-export interface Opened {
+/** A connection without a command, and what it leads to. */
+export interface Connected {
+  readonly target: Target;
   readonly connection: Connection;
+}
+
+/** A remote command that runs and, for METHOD imap, has greeted. */
+export interface Opened extends Connected {
   readonly remote: RemoteCommand;
   readonly remarks: Remarks;
   /** Bytes of the server that the client has not seen yet: the greeting first. */
@@ -36,11 +41,34 @@ export interface Opened {
 }
 
 /**
- * From a decision to a session within the decision's deadline: ssh_config, connection, command, greeting. The
- * deadline counts from the start of the program. Throws a Failure; nothing is left open then.
+ * From a decision to a session within the decision's deadline: ssh_config, connection, command, greeting. Throws a
+ * Failure; nothing is left open then.
  */
 export async function openSession(decision: Decision, options: OpeningOptions): Promise<Opened> {
-  const { world, progress, broken } = options;
+  options.progress.begin("command", "looking for a command");
+  const line = commandLine(decision);
+  return inTime(decision, options, async (signal) => {
+    const connected = await open(decision, options, signal);
+    try {
+      return { ...connected, ...(await start(decision, line, connected.connection, options, signal)) };
+    } catch (error) {
+      await takeLeave(connected.connection);
+      throw error;
+    }
+  });
+}
+
+/** The same as far as the login: for forwards, accounts without a shell will do. */
+export function openConnection(decision: Decision, options: OpeningOptions): Promise<Connected> {
+  return inTime(decision, options, (signal) => open(decision, options, signal));
+}
+
+/** Does something within the deadline, which counts from the start of the program. */
+async function inTime<T>(
+  decision: Decision,
+  { world, progress, broken }: OpeningOptions,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   // AbortSignal.any() would do, but Node 20 may collect such a signal while somebody listens to it.
   const ends = new AbortController();
   const breakOff = (): void => ends.abort(broken.reason);
@@ -50,40 +78,41 @@ export async function openSession(decision: Decision, options: OpeningOptions): 
   const expire = (): void => ends.abort(outOfTime(decision.server, progress.doing, limit));
   const timer = setTimeout(expire, Math.max(0, limit - world.elapsed()));
   try {
-    return await open(decision, options, ends.signal);
+    return await work(ends.signal);
   } finally {
     clearTimeout(timer);
     broken.removeEventListener("abort", breakOff);
   }
 }
 
-async function open(decision: Decision, options: OpeningOptions, signal: AbortSignal): Promise<Opened> {
+async function open(decision: Decision, options: OpeningOptions, signal: AbortSignal): Promise<Connected> {
   const { world, note, progress } = options;
-  const line = commandLine(decision);
   progress.begin("config", "asking ssh for its configuration");
-  const answers = await resolve(decision, { env: world.env, signal, note });
+  const answers = await resolve(decision, { env: world.env, home: world.home, signal, note });
   const target = settle(decision, answers, {
-    account: readAccount(world.uid),
+    uid: world.uid,
+    account: await readAccount(world.uid, signal),
     home: world.home,
     env: world.env,
   });
   progress.done("config", `${target.user.value}@${target.host.value} port ${target.port.value}`);
-  const connection = await connectUnlessHopeless(target, options, signal);
-  try {
-    progress.begin("command", `starting the remote command on ${decision.server}`);
-    const remote = await connection.exec(line, { signal });
-    const remarks = new Remarks(options.onRemark);
-    remarks.listenTo(remote.stderr);
-    progress.done("command", decision.command?.value.kind === "auto" ? "the search for an imapd" : line);
-    const isImap = decision.method === "imap";
-    const first = isImap
-      ? await awaitGreeting(remote, remarks, { server: decision.server, progress, signal })
-      : [];
-    return { connection, remote, remarks, first };
-  } catch (error) {
-    await takeLeave(connection);
-    throw error;
-  }
+  return { target, connection: await connectUnlessHopeless(target, options, signal) };
+}
+
+async function start(
+  { server, method, command }: Decision,
+  line: string,
+  connection: Connection,
+  { progress, onRemark }: OpeningOptions,
+  signal: AbortSignal,
+): Promise<Omit<Opened, keyof Connected>> {
+  progress.begin("command", `starting the remote command on ${server}`);
+  const remote = await connection.exec(line, { signal });
+  const remarks = new Remarks(onRemark);
+  remarks.listenTo(remote.stderr);
+  progress.done("command", command?.value.kind === "auto" ? "the search for an imapd" : line);
+  const first = method === "imap" ? await awaitGreeting(remote, remarks, { server, progress, signal }) : [];
+  return { remote, remarks, first };
 }
 
 /** Ends a connection and waits for its end, half a second at most: a ProxyCommand must not outlive us. */
@@ -122,7 +151,7 @@ async function connectUnlessHopeless(
 }
 
 /** Out of time; `doing` as in "logging in to imap.example.org", `limit` in milliseconds. */
-function outOfTime(server: string, doing: string, limit: number): Failure {
+export function outOfTime(server: string, doing: string, limit: number): Failure {
   const time = limit < 1000 || limit % 100 !== 0 ? `${limit} ms` : `${limit / 1000} s`;
   return new Failure("deadline", server, `${doing} took longer than ${time}`);
 }

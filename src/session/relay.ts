@@ -3,7 +3,7 @@ import type { Client } from "./client.ts";
 import type { End } from "./exit.ts";
 
 /** How long a server may be silent after an IMAP client has left it, before the channel is closed. */
-const FAREWELL_MS = 2000;
+export const FAREWELL_MS = 2000;
 
 /** What the relay is given beside its two ends. */
 export interface RelayOptions {

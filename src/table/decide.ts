@@ -1,6 +1,6 @@
 import type { Command, Decision, Origin, Settled } from "./decision.ts";
 import { matches } from "./match.ts";
-import type { Host, HostKeys, Table, TomlPath } from "./table.ts";
+import type { Forward, Host, HostKeys, Table, TomlPath } from "./table.ts";
 
 /** The words of a call that a decision takes in. A verb may have no USER. */
 export interface Call {
@@ -18,9 +18,17 @@ const BY_CALL: Origin = { kind: "call" };
  */
 export async function decide(table: Table, call: Call): Promise<Decision | undefined> {
   for (const [index, host] of table.hosts.entries()) {
-    if (await matches(host.match, call.server)) return decision(layersOf(table, host, index), call, index);
+    if (!(await matches(host.match, call.server))) continue;
+    const forwards = await forwardsOf(table, call.server);
+    return { ...decision(layersOf(table, host, index), call, index), forwards };
   }
   return undefined;
+}
+
+/** Those whose `via` matches SERVER, and those without. */
+async function forwardsOf({ forwards }: Table, server: string): Promise<readonly Forward[]> {
+  const chosen = await Promise.all(forwards.map(({ via }) => via === undefined || matches(via, server)));
+  return forwards.filter((_forward, index) => chosen[index]);
 }
 
 /** Keys of the table and where they stand, in the order in which they are asked. */
@@ -33,7 +41,7 @@ function layersOf(table: Table, host: Host, index: number): Layers {
   ];
 }
 
-function decision(layers: Layers, { server, user, method }: Call, host: number): Decision {
+function decision(layers: Layers, { server, user, method }: Call, host: number): Omit<Decision, "forwards"> {
   return {
     server,
     method,

@@ -1,4 +1,4 @@
-import type { OnFailure, Persist, TomlPath } from "./table.ts";
+import type { Forward, OnFailure, Persist, TomlPath } from "./table.ts";
 
 /** Where a value of a decision came from. */
 export type Origin =
@@ -42,4 +42,6 @@ export interface Decision {
   readonly persist: Settled<Persist>;
   readonly spare: Settled<0 | 1>;
   readonly command: Settled<Command> | undefined;
+  /** The forwards that this SERVER carries, in the order of the table. */
+  readonly forwards: readonly Forward[];
 }

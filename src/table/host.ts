@@ -9,9 +9,13 @@ import { bool, isPath, isPlain, isTable, list, port, table, text, value, word } 
 /** No name is longer (names.ts), and picomatch throws above 65,536 characters. */
 const LONGEST_GLOB = 255;
 
+/** Each star multiplies what a name can cost: with three and 255 characters it is milliseconds, with five a minute. */
+const MOST_STARS = 3;
+
 /** The list of `match` and of `via`. */
-export const globs = list('a glob, as in "*.isp.com" or "!www.isp.com"', (glob) => {
-  return isPlain(glob) && glob !== "!" && Buffer.byteLength(glob) <= LONGEST_GLOB;
+export const globs = list('a glob with at most three stars, as in "*.isp.com" or "!www.isp.com"', (glob) => {
+  const stars = glob.replace(/\*+/g, "*").split("*").length - 1;
+  return isPlain(glob) && glob !== "!" && Buffer.byteLength(glob) <= LONGEST_GLOB && stars <= MOST_STARS;
 });
 
 const paths = list('an absolute path or one that begins with "~/"', isPath);

@@ -46,6 +46,13 @@ describe("a .pinerc", () => {
       assert.deepEqual(obstacles(good.replace(/^inbox-path.*$/m, line)), [obstacle]));
   }
 
+  test("without rsh-open-timeout is held against Alpine's usual 15 s", () => {
+    assert.deepEqual(obstacles(good, 15_000), [
+      "-: Alpine's usual rsh-open-timeout of 15 is not above the table's deadline of 15 s",
+    ]);
+    assert.deepEqual(obstacles(good, 14_000), []);
+  });
+
   test("without rsh-path never calls", () => {
     assert.deepEqual(obstacles(good.replace(/^rsh-path.*$/m, "rsh-path=")), ["-: rsh-path is not set"]);
   });

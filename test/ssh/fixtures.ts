@@ -32,6 +32,7 @@ export function decisionFor(destination: string, keys: Partial<Decision> = {}): 
     persist: settled(600_000),
     spare: settled(0),
     command: undefined,
+    forwards: [],
     ...keys,
   };
 }

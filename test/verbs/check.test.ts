@@ -145,6 +145,29 @@ describeForms("--check", (form) => {
     assert.equal(status, 0);
   });
 
+  test("an imapd that stays after LOGOUT is left, as by a mail client", async () => {
+    const imapd = 'printf "* PREAUTH x\\r\\n"; read a; printf "a1 OK done\\r\\n"; exec sleep 1000';
+    const { lines, status } = await check(form, { "commands.imap": imapd });
+    assert.equal(outcome(lines, "SELECT INBOX"), "OK done");
+    assert.ok(lines.includes("ended after the client had left"));
+    assert.equal(status, 0);
+  });
+
+  test("an imapd that ends instead of answering fails the step", async () => {
+    const imapd = 'printf "* PREAUTH x\\r\\n"; read a; exit 3';
+    const { lines, stderr, status } = await check(form, { "commands.imap": imapd });
+    assert.equal(outcome(lines, "SELECT INBOX"), "FAILED");
+    assert.match(stderr, /the IMAP server ended with status 3 instead of opening INBOX/);
+    assert.equal(status, 3);
+  });
+
+  test("a METHOD without a command fails at the command", async () => {
+    const { lines, stderr, status } = await check(form, {}, ["joe", "smtp"]);
+    assert.equal(outcome(lines, "command"), "FAILED");
+    assert.match(stderr, /the table has no command for METHOD "smtp"/);
+    assert.equal(status, 69);
+  });
+
   test("another METHOD is checked up to its command", async () => {
     const { lines, status } = await check(form, { "commands.smtp": "exec cat" }, ["joe", "smtp"]);
     assert.equal(steps(lines).at(-1), "command");

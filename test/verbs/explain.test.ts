@@ -103,6 +103,14 @@ describeForms("--explain", (form) => {
     );
   });
 
+  test("an ssh_config that takes longer than the deadline: 69", async () => {
+    using home = tableHome('Match exec "sleep 1000"\n  User jane\n');
+    home.writeTable(TABLE.replaceAll("CONFIG", `${home.path}/ssh_config`).replace('"5s"', '"1s"'));
+    const { status, stderr } = await explain(form, home, ["plain"]);
+    assert.match(stderr, /^preauth: plain: looking at this machine took longer than 1 s$/m);
+    assert.equal(status, 69);
+  });
+
   test("a server that is not in the table: 1, and that the client goes direct", async () => {
     using home = tableHome("");
     const { status, text } = await explain(form, home, ["imap.example.com"]);

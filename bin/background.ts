@@ -1,0 +1,62 @@
+import fs from "node:fs";
+import type { Background } from "../src/world.ts";
+
+/** Says that descriptor 3 leads to the process in front. */
+const MARK = "PREAUTH_BACKGROUND";
+
+/** Where the process in the background reports. */
+const REPORT = 3;
+
+/** See Background. The process in the background is the same program, in a session of its own and in no directory. */
+export const background: Background = {
+  isIt: process.env[MARK] === "1" && isPipe(REPORT),
+
+  report(text) {
+    try {
+      fs.writeSync(REPORT, text);
+      fs.closeSync(REPORT);
+    } catch {
+      // The one in front has gone, or was told before.
+    }
+  },
+
+  start(words) {
+    const { spawn } = process.getBuiltinModule("node:child_process");
+    const [program = "", ...own] = ourselves();
+    const child = spawn(program, [...own, ...words], {
+      detached: true,
+      cwd: "/",
+      env: { ...process.env, [MARK]: "1" },
+      stdio: ["ignore", "ignore", "ignore", "pipe"],
+    });
+    return new Promise((resolve) => {
+      let text = "";
+      const done = (): void => resolve(text);
+      child.once("error", done);
+      const pipe = child.stdio[REPORT];
+      pipe?.on("data", (chunk: Buffer) => {
+        text += chunk.toString();
+      });
+      pipe?.once("close", done).once("error", done);
+      pipe?.once("end", done);
+      child.unref();
+    });
+  },
+};
+
+/** The words that start this program: the executable is one word, Node needs its own options and the script. */
+function ourselves(): readonly string[] {
+  const script = process.argv[1] ?? "";
+  // Where Bun keeps the files inside an executable.
+  if (script.startsWith("/$bunfs/")) return [process.execPath];
+  return [process.execPath, ...process.execArgv, script];
+}
+
+function isPipe(descriptor: number): boolean {
+  try {
+    const file = fs.fstatSync(descriptor);
+    return file.isFIFO() || file.isSocket();
+  } catch {
+    return false;
+  }
+}

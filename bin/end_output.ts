@@ -1,0 +1,65 @@
+import fs from "node:fs";
+
+// process.stdout cannot be closed, in Node as in Bun. But a client whose server has ended its output must see
+// that end, though what it sends itself goes on.
+
+/** What is used of Bun's own socket, which may be laid on a descriptor; node:net's has no such thing there. */
+interface BunSockets {
+  connect(options: {
+    readonly fd: number;
+    readonly allowHalfOpen: boolean;
+    readonly socket: {
+      open(socket: { shutdown(): void; terminate(): void }): void;
+      data(): void;
+      close(): void;
+    };
+  }): Promise<unknown>;
+}
+
+const { Bun: bun } = globalThis as { readonly Bun?: BunSockets };
+
+/** Ends the output for its reader. All that was written must have left; nothing may be written after it. */
+export function endOutput(): void {
+  const output = fs.fstatSync(1);
+  // Nobody waits for the end of a terminal, and messages may follow.
+  if (output.isCharacterDevice()) return;
+  if (!output.isSocket()) giveAway(output);
+  else if (bun === undefined) process.stdout.end();
+  else shutDown(bun);
+}
+
+/** Gives every descriptor of the output to /dev/null, so that nobody holds it: Bun writes to a copy of its own. */
+function giveAway(output: fs.Stats): void {
+  const descriptors = fs.readdirSync("/dev/fd").map(Number);
+  for (const descriptor of descriptors.filter((one) => one > 0 && isSame(one, output))) {
+    fs.closeSync(descriptor);
+    // The lowest free descriptor is taken (open(2)): sooner or later the one that was just closed.
+    while (fs.openSync("/dev/null", "r+") < descriptor);
+  }
+}
+
+function isSame(descriptor: number, { dev, ino }: fs.Stats): boolean {
+  try {
+    const file = fs.fstatSync(descriptor);
+    return file.dev === dev && file.ino === ino;
+  } catch {
+    // The directory's own, closed by now.
+    return false;
+  }
+}
+
+/** Shuts the socket down for writing; standard input may be the same one, and goes on. */
+function shutDown(sockets: BunSockets): void {
+  const socket = {
+    // Called before connect() returns: nothing is read here that belongs to standard input.
+    open(opened: { shutdown(): void; terminate(): void }): void {
+      opened.shutdown();
+      opened.terminate();
+    },
+    data(): void {},
+    close(): void {
+      fs.openSync("/dev/null", "r+");
+    },
+  };
+  sockets.connect({ fd: 1, allowHalfOpen: true, socket }).catch(() => {});
+}

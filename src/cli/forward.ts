@@ -1,0 +1,87 @@
+import { Failure } from "../failure.ts";
+import { print } from "../report/speak.ts";
+import { keepForwards } from "../session/keeper.ts";
+import { decide } from "../table/decide.ts";
+import type { Decision } from "../table/decision.ts";
+import { readTable, tablePath } from "../table/read.ts";
+import type { Persist } from "../table/table.ts";
+import { parseTime } from "../table/time.ts";
+import type { World } from "../world.ts";
+
+/** What `--forward` was given. */
+export interface ForwardWords {
+  readonly server: string;
+  readonly user: string | undefined;
+  /** The TIME of `--for`. */
+  readonly time: Persist;
+}
+
+/** Enough for a client that is started next: `ssh -f ... sleep 5` of the POP-over-SSH HOWTO. */
+export const USUAL_TIME = "5s";
+
+/** The TIME of `--for`. Throws a Failure "usage". */
+export function checkedTime(word: string): Persist {
+  if (word === "forever") return word;
+  const time = parseTime(word);
+  if (time === undefined)
+    throw new Failure("usage", "--for", `"${word}" is not a time such as 5s, or "forever"`);
+  return time;
+}
+
+/**
+ * `--forward`: brings up the forwards of a server in the background, and returns when each of them answers through to
+ * its target. The process in the background holds none of our descriptors: who waits for their end need not wait.
+ */
+export async function forward(world: World, words: ForwardWords): Promise<number> {
+  const decision = await decided(world, words);
+  if (decision === undefined) throw new Failure("unknown", words.server, "not in the table");
+  if (decision.forwards.length === 0) {
+    throw new Failure("table", words.server, "the table has no [[forward]] for it", {
+      hints: [`add one; its "via" must match "${words.server}"`],
+    });
+  }
+  const { background } = world;
+  if (background.isIt) return await keep(world, decision, words.time);
+  const report = parsed(await background.start(world.words));
+  if (report.lines !== undefined) print(world, report.lines);
+  if (report.failure === undefined) return 0;
+  const { trouble, subject, what, hints, status } = report.failure;
+  throw new Failure(trouble, subject, what, { hints, status });
+}
+
+async function decided(world: World, { server, user }: ForwardWords): Promise<Decision | undefined> {
+  const table = await readTable(tablePath(world.env, world.home), world.uid);
+  return decide(table, { server, user, method: "imap" });
+}
+
+/** What the process in the background tells the one that has started it. */
+interface Report {
+  readonly lines?: readonly string[];
+  readonly failure?: Pick<Failure, "trouble" | "subject" | "what" | "hints" | "status">;
+}
+
+async function keep(world: World, decision: Decision, time: Persist): Promise<number> {
+  const tell = (report: Report): void => world.background.report(JSON.stringify(report));
+  try {
+    await keepForwards(world, decision, time, (lines) => tell({ lines }));
+    return 0;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    const { trouble, subject, what, hints, status } = error;
+    tell({ failure: { trouble, subject, what, hints, status } });
+    return status;
+  }
+}
+
+function parsed(text: string): Report {
+  if (text !== "") return JSON.parse(text) as Report;
+  return {
+    failure: {
+      trouble: "bug",
+      subject: "preauth",
+      what: "the process in the background has died",
+      hints: [],
+      status: 70,
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import { matches } from "../table/match.ts";
+import type { Endpoint, Forward, Table } from "../table/table.ts";
+
+/** The forwards that a connection to SERVER carries: those whose `via` matches it, and those without. */
+export async function planFor(table: Table, server: string): Promise<readonly Forward[]> {
+  const chosen = await Promise.all(
+    table.forwards.map(({ via }) => (via === undefined ? true : matches(via, server))),
+  );
+  return table.forwards.filter((_forward, index) => chosen[index]);
+}
+
+/** `mail:25`, `[::1]:25`. */
+export function endpointText({ host, port }: Endpoint): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** `port 2025`, `socket "/run/user/1000/smtp"`. */
+export function placeText(listen: Forward["listen"]): string {
+  return typeof listen === "number" ? `port ${listen}` : `socket "${listen}"`;
+}
+
+/**
+ * What there is to say when `to` is another machine than the server: ssh(1) encrypts as far as the server only.
+ * Undefined for the server itself. `names`: SERVER of the call first, then what else the server is called.
+ */
+export function lastLegNote({ to }: Forward, names: readonly [string, ...string[]]): string | undefined {
+  if (isServerItself(to.host, names)) return undefined;
+  return `the last leg from ${names[0]} to ${endpointText(to)} is not protected by SSH`;
+}
+
+function isServerItself(host: string, names: readonly string[]): boolean {
+  const name = plain(host);
+  // 127.0.0.0/8 and localhost are the machine itself on every one (RFC 1122 section 3.2.1.3, RFC 6761 section 6.3).
+  if (name === "localhost" || name === "::1" || /^127(\.\d{1,3}){3}$/.test(name)) return true;
+  return names.some((own) => plain(own) === name);
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replace(/\.$/, "");
+}

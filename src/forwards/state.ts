@@ -1,0 +1,125 @@
+import type { Endpoint, Forward } from "../table/table.ts";
+import type { SecondLoopback } from "./listen_port.ts";
+import { endpointText, placeText } from "./plan.ts";
+import type { Occupant } from "./probe.ts";
+import type { Program } from "./program.ts";
+import { type Hindrance, hindranceText } from "./unless.ts";
+
+/** How a forward stands. */
+export type State =
+  /** Ours to carry. */
+  | {
+      readonly kind: "held";
+      /** What became of ::1; undefined for a Unix socket. */
+      readonly second: SecondLoopback | undefined;
+      /** Other users can write the directory of the Unix socket. */
+      readonly isExposed: boolean;
+      /** This system does not tell whose a connection is: that check is missing. */
+      readonly isUnchecked: boolean;
+    }
+  /** What `--explain` says in place of `held`: it would be. */
+  | {
+      readonly kind: "free";
+      /** Not if this is reached directly: `unless.reachable`, which was not tried. */
+      readonly untried: Endpoint | undefined;
+      /** Who has ::1. */
+      readonly second: Occupant | undefined;
+    }
+  | { readonly kind: "withheld"; readonly by: Hindrance }
+  | { readonly kind: "taken"; readonly by: Occupant }
+  /** A port below 1024 (or what the system has for it) without the right to it. */
+  | { readonly kind: "no-right" }
+  /** Something else stands at the path of the Unix socket; it is left alone. */
+  | { readonly kind: "not-a-socket" }
+  | { readonly kind: "failed"; readonly why: string };
+
+/** A forward and how it stands. */
+export interface Standing {
+  readonly forward: Forward;
+  readonly state: State;
+}
+
+/** How a forward stands in one sentence, without its name: for the log, `--explain` and `--check`. */
+export function standingText({ forward, state }: Standing): string {
+  const place = placeText(forward.listen);
+  switch (state.kind) {
+    case "held":
+      return `carries ${carried(forward, state.second)}${warnings(forward, state)}`;
+    case "free": {
+      const second = state.second === undefined ? "" : `; ::1 is ${occupantText(state.second)}`;
+      const untried =
+        state.untried === undefined ? "" : `, unless ${endpointText(state.untried)} answers without help`;
+      return `would carry ${place} to ${endpointText(forward.to)}${untried}${second}`;
+    }
+    case "withheld":
+      return `held back: ${hindranceText(state.by)}`;
+    case "taken":
+      return `${place} is ${occupantText(state.by)}`;
+    case "no-right":
+      return `${place} needs a right that this user does not have`;
+    case "not-a-socket":
+      return `"${forward.listen}" is not a socket, and is left alone`;
+    case "failed":
+      return `cannot listen on ${place}: ${state.why}`;
+  }
+}
+
+function carried({ listen, to }: Forward, second: SecondLoopback | undefined): string {
+  const target = endpointText(to);
+  if (second === undefined) return `${placeText(listen)} to ${target}`;
+  switch (second.kind) {
+    case "held":
+      return `port ${listen} of 127.0.0.1 and ::1 to ${target}`;
+    case "absent":
+      return `port ${listen} of 127.0.0.1 to ${target} (this machine has no ::1)`;
+    case "taken":
+      return `port ${listen} of 127.0.0.1 only to ${target}: ::1 is ${occupantText(second.by)}`;
+    case "failed":
+      return `port ${listen} of 127.0.0.1 only to ${target}: ::1 cannot be had (${second.why})`;
+  }
+}
+
+function warnings(forward: Forward, state: State & { readonly kind: "held" }): string {
+  const exposed = state.isExposed
+    ? "; other users can replace the socket, its directory is theirs to write"
+    : "";
+  if (forward.allow === "any-user") return `${exposed}; open to every user of this machine`;
+  const unchecked =
+    "; this system does not tell whose a connection is: every user of this machine can use it";
+  return state.isUnchecked ? `${exposed}${unchecked}` : exposed;
+}
+
+function occupantText(occupant: Occupant): string {
+  switch (occupant.kind) {
+    case "ours":
+      return `held by ${programText(occupant.program)} already`;
+    case "same-user":
+      return `in use by ${programText(occupant.program)} of the same user, and is left to it`;
+    case "another-user":
+      return `in use by uid ${occupant.uid}${seen(occupant.program)}, who is not to be trusted with mail`;
+    case "untold":
+      return "in use, by whom cannot be told";
+  }
+}
+
+function programText(program: Program | undefined): string {
+  return program === undefined ? "a program that cannot be seen" : `${program.name} (pid ${program.pid})`;
+}
+
+function seen(program: Program | undefined): string {
+  return program === undefined ? "" : `: ${programText(program)}`;
+}
+
+/** What the user can do about it, one action; undefined for nothing. */
+export function standingHint({ state }: Standing): string | undefined {
+  if (state.kind === "no-right") return "choose a port from 1024 on, in the table and in the mail client";
+  if (state.kind === "taken") {
+    if (state.by.kind !== "another-user") return undefined;
+    return "choose another place, in the table and in the mail client";
+  }
+  const isHalf = state.kind === "held" && (state.second?.kind === "taken" || state.second?.kind === "failed");
+  if (isHalf || (state.kind === "free" && state.second !== undefined)) {
+    return "write 127.0.0.1 instead of localhost in the mail client";
+  }
+  return undefined;
+}

@@ -1,0 +1,122 @@
+import { Failure } from "../failure.ts";
+import { type Answer, answerText, ask } from "../forwards/answer.ts";
+import type { Carry } from "../forwards/carrier.ts";
+import { type Held, holdForwards } from "../forwards/hold.ts";
+import { type Standing, standingHint, standingText } from "../forwards/state.ts";
+import { openLog } from "../report/log.ts";
+import { lookUp } from "../ssh/addresses.ts";
+import { Progress } from "../ssh/progress.ts";
+import { stateDirectory } from "../state/directory.ts";
+import type { Decision } from "../table/decision.ts";
+import type { Persist } from "../table/table.ts";
+import type { World } from "../world.ts";
+import { type Connected, openConnection, takeLeave } from "./opening.ts";
+
+/** Milliseconds that the target of a forward has to say its first line. */
+const ANSWER_MS = 5000;
+
+/** How often a port that another process of ours holds is asked for again. */
+const RETRY_MS = 1000;
+
+/**
+ * Holds the forwards of a decision without a session, for `time` milliseconds and as long as connections use them.
+ * `onUp` is called once each of them answers through to its target, with a line for each; until then a failure is
+ * thrown. Resolves when they are given up, or at a signal.
+ */
+export async function keepForwards(
+  world: World,
+  decision: Decision,
+  time: Persist,
+  onUp: (lines: readonly string[]) => void,
+): Promise<void> {
+  const { server } = decision;
+  const log = openLog(stateDirectory(world.env, world.home), world.pid);
+  const note = (line: string): void => log(`${server}: ${line}`);
+  const broken = new AbortController();
+  world.onSignal((signal, status) => broken.abort(new Failure("gone", server, signal, { status })));
+  const connected = await openConnection(decision, {
+    ...{ world, note, progress: new Progress(), broken: broken.signal, heedsMemory: true },
+    onRemark: (line) => note(`said: ${line}`),
+  });
+  try {
+    const held = await hold(world, decision, connected, note, broken.signal);
+    try {
+      onUp(await proven(held, decision, connected, broken.signal));
+      await Promise.race([spent(held, time), connected.connection.closed, aborted(broken.signal)]);
+    } finally {
+      held.close();
+    }
+  } finally {
+    await takeLeave(connected.connection);
+  }
+}
+
+function hold(
+  world: World,
+  decision: Decision,
+  { connection, target }: Connected,
+  note: (line: string) => void,
+  signal: AbortSignal,
+): Promise<Held> {
+  return holdForwards(decision.forwards, {
+    carry: (to, origin) => connection.forward(to, origin),
+    lookUp: (host, signal) => lookUp(host, { family: "any", subject: host, signal }),
+    env: world.env,
+    uid: world.uid,
+    names: [decision.server, decision.destination.value, target.host.value],
+    note,
+    signal,
+    retry: RETRY_MS,
+  });
+}
+
+/** A line for each forward that is in place. Throws a Failure for the first that is not. */
+async function proven(
+  held: Held,
+  decision: Decision,
+  { connection }: Connected,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const carry: Carry = (to, origin) => connection.forward(to, origin);
+  return Promise.all(
+    held.standings.map(async (standing) => {
+      const { forward } = standing;
+      const subject = `${decision.server}: forward "${forward.name}"`;
+      if (!isInPlace(standing)) {
+        const hint = standingHint(standing);
+        throw new Failure("network", subject, standingText(standing), {
+          hints: hint === undefined ? [] : [hint],
+        });
+      }
+      if (standing.state.kind === "withheld") return `${subject}: ${standingText(standing)}`;
+      const answer = await ask(forward.to, { carry, limit: ANSWER_MS, signal });
+      if (!isAnswer(answer)) throw new Failure("network", subject, answerText(forward.to, answer));
+      return `${subject}: ${standingText(standing)}; ${answerText(forward.to, answer)}`;
+    }),
+  );
+}
+
+/** Ours, or not needed, or held by another program of the same user. Never by another user. */
+function isInPlace({ state }: Standing): boolean {
+  if (state.kind === "taken") return state.by.kind === "ours" || state.by.kind === "same-user";
+  return state.kind === "held" || state.kind === "withheld";
+}
+
+/** In some protocols it is the client who begins. */
+function isAnswer({ kind }: Answer): boolean {
+  return kind === "greets" || kind === "says" || kind === "silent";
+}
+
+/** Resolves when the time is over and no connection is left. */
+async function spent(held: Held, time: Persist): Promise<void> {
+  if (time === "forever") return new Promise(() => {});
+  await new Promise((resolve) => setTimeout(resolve, time));
+  await held.idle();
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve());
+  });
+}
