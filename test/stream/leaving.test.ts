@@ -3,11 +3,12 @@ import { test } from "node:test";
 import { describeForms } from "../peers/binaries.ts";
 import { makeMailbox } from "../peers/dovecot.ts";
 import { makeHome, tableFor } from "../peers/home.ts";
+import { processesMarked } from "../peers/processes.ts";
 import { startProxy } from "../peers/proxy.ts";
 import { startSshd } from "../peers/sshd.ts";
-import { nothingRuns, startMail } from "./mail_call.ts";
+import { makeGate, nothingRuns, startMail } from "./mail_call.ts";
 import { throughTable } from "./places.ts";
-import { GREET } from "./stream.ts";
+import { Drain, GREET, GREETING, MIB, Pump, standingStill, writtenBy } from "./stream.ts";
 
 /** The contract's time from a hang-up to the end of the process, in milliseconds. */
 const GONE = 1000;
@@ -87,6 +88,65 @@ describeForms("hang-up after the greeting", (form) => {
     proxy.freeze();
     call.signal("SIGTERM");
     assert.deepEqual(await call.exited(GONE), { status: 143, signal: null });
+  });
+
+  test("SIGTERM ends all within a second while a server that has been left is still listened to", async () => {
+    using home = makeHome();
+    await using sshd = await startSshd();
+    const gate = makeGate(home.path);
+    const command = `${GREET}; cat >/dev/null; ${gate.wait}; exec sleep 1000`;
+    home.writeTable(tableFor(sshd, { "commands.imap": command }));
+    await using call = await startMail(form, home);
+    await call.readUntil(/PREAUTH/);
+    call.end();
+    await gate.reached();
+    call.signal("SIGTERM");
+    assert.deepEqual(await call.exited(GONE), { status: 143, signal: null });
+    await sshd.idle();
+  });
+
+  test("SIGTERM ends all within a second while nobody reads what the server says", async () => {
+    using home = makeHome();
+    await using sshd = await startSshd();
+    home.writeTable(tableFor(sshd, { "commands.imap": `${GREET}; exec yes '* 1 EXISTS'` }));
+    await using call = await startMail(form, home, { collect: false });
+    const drain = new Drain(call.stdout, GREETING.length);
+    await drain.reached(MIB);
+    drain.pause();
+    await standingStill(() => writtenBy(processesMarked(`HOME=${sshd.home}`)));
+    call.signal("SIGTERM");
+    assert.deepEqual(await call.exited(GONE), { status: 143, signal: null });
+    await sshd.idle();
+  });
+
+  test("a client that is killed while it does not read ends all within a second", async () => {
+    using home = makeHome();
+    await using sshd = await startSshd();
+    home.writeTable(tableFor(sshd, { "commands.imap": `${GREET}; exec yes '* 1 EXISTS'` }));
+    await using call = await startMail(form, home, { collect: false });
+    const drain = new Drain(call.stdout, GREETING.length);
+    await drain.reached(MIB);
+    drain.pause();
+    await standingStill(() => writtenBy(processesMarked(`HOME=${sshd.home}`)));
+    call.hangUp();
+    assert.deepEqual(await call.exited(GONE), { status: 0, signal: null });
+    await sshd.idle();
+  });
+
+  test("SIGTERM ends all within a second while the server reads nothing", async () => {
+    using home = makeHome();
+    await using sshd = await startSshd();
+    home.writeTable(tableFor(sshd, { "commands.imap": `${GREET}; exec sleep 1000` }));
+    await using call = await startMail(form, home);
+    await call.readUntil(/PREAUTH/);
+    const pump = new Pump();
+    // It ends in EPIPE.
+    pump.run(call.stdin, 64 * MIB).catch(() => {});
+    await standingStill(() => pump.bytes);
+    assert.ok(pump.bytes < 64 * MIB);
+    call.signal("SIGTERM");
+    assert.deepEqual(await call.exited(GONE), { status: 143, signal: null });
+    await sshd.idle();
   });
 
   test("a ProxyCommand that does not end by itself ends with the call", async () => {

@@ -8,14 +8,15 @@ import { type Sshd, startSshd } from "../peers/sshd.ts";
 import { silentServer } from "../peers/tcp.ts";
 import { startUnanswering } from "../peers/unanswering.ts";
 import { poll } from "../peers/waiting.ts";
-import { appeared, endAll } from "./mail_call.ts";
+import { skipWithoutNameServer, startSilentNameServer } from "./lookup.ts";
+import { appeared, endAll, type MailOptions } from "./mail_call.ts";
 
 /** Peers that make a call stand still at one of its steps. */
 export interface Standstill extends AsyncDisposable {
   /** Its table leads there. */
   readonly home: Home;
-  /** More environment for the call. */
-  readonly env?: Readonly<Record<string, string>>;
+  /** What the call is to be started with. */
+  readonly options: Pick<MailOptions, "env" | "under">;
   /** Resolves when the call, which is process `pid`, stands there. */
   reached(pid: number): Promise<void>;
   /** Resolves when the other side has no trace of the call any more. */
@@ -26,18 +27,27 @@ export interface Standstill extends AsyncDisposable {
 export interface Place {
   /** "while ..." */
   readonly title: string;
+  /** Why it cannot be arranged here. */
+  readonly skip?: string | false;
   arrange(): Promise<Standstill>;
 }
 
+/** The last step of all. */
+export const WITHOUT_GREETING: Place = {
+  title: "the remote command does not greet",
+  arrange: () => noGreeting(false),
+};
+
 export const PLACES: readonly Place[] = [
   { title: "ssh -G hangs", arrange: hangingConfiguration },
+  { title: "no name server answers", skip: skipWithoutNameServer(), arrange: hangingLookup },
   { title: "the server's port does not answer", arrange: unansweringPort },
   { title: "the server does not say its version", arrange: silentPort },
   { title: "keys are being exchanged", arrange: frozenKeyExchange },
   { title: "the login is under way", arrange: frozenLogin },
   { title: "the agent hangs", arrange: hangingAgent },
   { title: "a ProxyCommand hangs", arrange: hangingProxyCommand },
-  { title: "the remote command does not greet", arrange: () => noGreeting(false) },
+  WITHOUT_GREETING,
   { title: "the network has gone, after exec", arrange: () => noGreeting(true) },
 ];
 
@@ -50,8 +60,17 @@ async function hangingConfiguration(): Promise<Standstill> {
   const home = makeHome();
   const started = join(home.path, "started");
   const ssh_config = home.write("ssh_config", `Match exec "touch ${started}; ${FOR_EVER}; true"\n`);
-  home.writeTable(hostTable({ match: "mail.test", ssh_config }));
+  home.writeTable(hostTable({ match: "mail.test", ssh_config, command: FOR_EVER }));
   return standstill(home, { reached: () => appeared(started), forgotten: nothing });
+}
+
+async function hangingLookup(): Promise<Standstill> {
+  const home = makeHome();
+  const nameServer = await startSilentNameServer(home);
+  const server = "imap.nowhere.test";
+  home.writeTable(hostTable({ match: "mail.test", server, ssh_config: "none", command: FOR_EVER }));
+  const { under, asked } = nameServer;
+  return standstill(home, { options: { under }, reached: asked, forgotten: nothing, peers: [nameServer] });
 }
 
 async function unansweringPort(): Promise<Standstill> {
@@ -105,7 +124,7 @@ async function frozen(freezeWhen: (seen: Traffic) => boolean): Promise<Standstil
   const home = makeHome();
   const sshd = await startSshd();
   const proxy = await startProxy({ to: sshd, freezeWhen });
-  home.writeTable(throughTable(home, sshd, proxy));
+  home.writeTable(throughTable(home, sshd, proxy, { command: FOR_EVER }));
   const forgotten = async () => {
     proxy.thaw();
     await proxy.idle();
@@ -117,14 +136,14 @@ async function frozen(freezeWhen: (seen: Traffic) => boolean): Promise<Standstil
 async function hangingAgent(): Promise<Standstill> {
   const home = makeHome();
   const sshd = await startSshd();
-  home.writeTable(tableFor(sshd));
+  home.writeTable(tableFor(sshd, { command: FOR_EVER }));
   const agent = await silentSocket(join(home.path, "agent"));
   const forgotten = async () => {
     await poll(() => agent.sockets.size === 0, "the end of all connections to the agent");
     await sshd.idle();
   };
   return standstill(home, {
-    env: { SSH_AUTH_SOCK: join(home.path, "agent") },
+    options: { env: { SSH_AUTH_SOCK: join(home.path, "agent") } },
     reached: agent.asked,
     forgotten,
     peers: [agent, sshd],
@@ -156,7 +175,7 @@ async function hangingProxyCommand(): Promise<Standstill> {
   const started = join(home.path, "started");
   const script = home.write("proxy", `#!/bin/sh\ntouch ${started}\n${FOR_EVER}\n`, 0o700);
   const ssh_config = home.write("ssh_config", `Host *\n  ProxyCommand ${script}\n`);
-  home.writeTable(hostTable({ match: "mail.test", ssh_config }));
+  home.writeTable(hostTable({ match: "mail.test", ssh_config, command: FOR_EVER }));
   return standstill(home, { reached: () => appeared(started), forgotten: nothing });
 }
 
@@ -165,7 +184,7 @@ async function noGreeting(withoutNetwork: boolean): Promise<Standstill> {
   const sshd = await startSshd();
   const proxy = await startProxy({ to: sshd });
   const started = join(sshd.home, "started");
-  const command = { "commands.imap": `touch ${started}; exec ${FOR_EVER}` };
+  const command = { command: `touch ${started}; exec ${FOR_EVER}` };
   home.writeTable(throughTable(home, sshd, proxy, command));
   const reached = async () => {
     await appeared(started);
@@ -180,7 +199,8 @@ async function noGreeting(withoutNetwork: boolean): Promise<Standstill> {
 
 /** A peer that is not asked for anything but a connection. */
 function directTable(peer: { readonly host: string; readonly port: number }): string {
-  return hostTable({ match: "mail.test", server: peer.host, port: peer.port, ssh_config: "none" });
+  const { host, port } = peer;
+  return hostTable({ match: "mail.test", server: host, port, ssh_config: "none", command: FOR_EVER });
 }
 
 /** The way to an sshd through a proxy, whose port known_hosts does not have. */
@@ -198,14 +218,15 @@ export function throughTable(
   });
 }
 
-interface Parts extends Pick<Standstill, "env" | "reached" | "forgotten"> {
+interface Parts extends Pick<Standstill, "reached" | "forgotten">, Partial<Pick<Standstill, "options">> {
   /** Ended in this order. */
   readonly peers?: readonly AsyncDisposable[];
 }
 
-function standstill(home: Home, { peers = [], ...parts }: Parts): Standstill {
+function standstill(home: Home, { peers = [], options = {}, ...parts }: Parts): Standstill {
   return {
     ...parts,
+    options,
     home,
     [Symbol.asyncDispose]: async () => {
       for (const peer of peers) await peer[Symbol.asyncDispose]();

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
-import { within } from "../peers/waiting.ts";
+import { poll, within } from "../peers/waiting.ts";
 
 /** A mebibyte. */
 export const MIB = 1024 * 1024;
@@ -105,4 +105,23 @@ export function peakMemory(pid: number): number {
   const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1")) ?? [];
   if (kilobytes === undefined) throw new Error(`process ${pid} has no VmHWM`);
   return Number(kilobytes) / 1024;
+}
+
+/** Bytes that processes have written so far, together (wchar of proc_pid_io(5)). */
+export function writtenBy(pids: readonly number[]): number {
+  const counts = pids.map((pid) => /^wchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, "latin1"))?.[1]);
+  return counts.reduce((sum, count) => sum + Number(count), 0);
+}
+
+/** Looks at which something must be the same before it counts as standing still, 20 ms apart. */
+const LOOKS = 10;
+
+/** Waits until an amount grows no more. */
+export async function standingStill(amount: () => number): Promise<void> {
+  const seen: number[] = [];
+  const look = () => {
+    seen.push(amount());
+    return seen.length > LOOKS && new Set(seen.slice(-LOOKS)).size === 1;
+  };
+  await poll(look, "it to stand still", () => seen.slice(-LOOKS).join(", "));
 }

@@ -19,8 +19,8 @@ interface EchoOptions {
   readonly config?: readonly string[];
 }
 
-/** Sends bytes to a remote cat and compares what comes back. */
-async function echo(form: Form, { bytes, stdio, config = [] }: EchoOptions): Promise<void> {
+/** Sends bytes to a remote cat and compares what comes back. Gives sshd's log. */
+async function echo(form: Form, { bytes, stdio, config = [] }: EchoOptions): Promise<string> {
   using home = makeHome();
   await using sshd = await startSshd({ config });
   home.writeTable(tableFor(sshd, { "commands.imap": `${GREET}; exec cat` }));
@@ -33,18 +33,22 @@ async function echo(form: Form, { bytes, stdio, config = [] }: EchoOptions): Pro
   assert.deepEqual(await drain.ended(), sent);
   assert.equal(drain.head.toString(), GREETING);
   assert.deepEqual(await call.exited(), { status: 0, signal: null });
+  return sshd.log();
 }
 
 describeForms("large amounts", (form) => {
-  test("256 MiB go each way through pipes, byte for byte", TIMEOUT, () =>
-    echo(form, { bytes: 256 * MIB, stdio: "alpine" }),
-  );
+  test("256 MiB go each way through pipes, byte for byte", TIMEOUT, async () => {
+    await echo(form, { bytes: 256 * MIB, stdio: "alpine" });
+  });
 
-  test("256 MiB go each way through one socketpair, byte for byte", TIMEOUT, () =>
-    echo(form, { bytes: 256 * MIB, stdio: "socketpair" }),
-  );
+  test("256 MiB go each way through one socketpair, byte for byte", TIMEOUT, async () => {
+    await echo(form, { bytes: 256 * MIB, stdio: "socketpair" });
+  });
 
-  test("64 MiB go each way while the keys are renewed at every MiB", TIMEOUT, () =>
-    echo(form, { bytes: 64 * MIB, stdio: "alpine", config: ["RekeyLimit 1M"] }),
-  );
+  test("64 MiB go each way while the keys are renewed at every MiB", TIMEOUT, async () => {
+    const config = ["RekeyLimit 1M", "LogLevel DEBUG1"];
+    const log = await echo(form, { bytes: 64 * MIB, stdio: "alpine", config });
+    const renewals = log.match(/SSH2_MSG_KEXINIT received/g)?.length ?? 0;
+    assert.ok(renewals > 32, `${renewals} key exchanges`);
+  });
 });
