@@ -1,21 +1,21 @@
-import { execFileSync } from "node:child_process";
 import { userInfo } from "node:os";
+import { capture } from "./capture.ts";
 import { type Account, accountIn, accountInFile } from "./passwd.ts";
 
 /**
  * Looks up the password file's entry for a uid, as ssh(1) does for ~, %d and %u. Bun's os.userInfo() answers
- * from $USER and $HOME, so the file is read here; getent(1), which may take 2 s, is asked only for accounts
- * of a directory service.
+ * from $USER and $HOME, so the file is read here; getent(1), which waits for a directory service, is asked
+ * only for accounts that are not in it. Throws only the signal's reason.
  */
-export function readAccount(uid: number): Account {
-  return accountInFile(uid) ?? accountIn(getent(uid), uid) ?? systemsAnswer();
+export async function readAccount(uid: number, signal: AbortSignal): Promise<Account> {
+  return accountInFile(uid) ?? accountIn(await getent(uid, signal), uid) ?? systemsAnswer();
 }
 
-function getent(uid: number): string {
+async function getent(uid: number, signal: AbortSignal): Promise<string> {
   try {
-    const stdio: ("ignore" | "pipe")[] = ["ignore", "pipe", "ignore"];
-    return execFileSync("getent", ["passwd", String(uid)], { stdio, timeout: 2_000, encoding: "utf8" });
+    return (await capture("getent", ["passwd", String(uid)], { signal }))?.stdout ?? "";
   } catch {
+    signal.throwIfAborted();
     return "";
   }
 }

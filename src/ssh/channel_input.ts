@@ -5,8 +5,8 @@ import type { ClientChannel } from "ssh2";
 export interface Line {
   /** Why the connection has ended; undefined as long as it lives. */
   readonly over: string | undefined;
-  /** Calls `listener` when the connection ends, at once if it has. */
-  onOver(listener: () => void): void;
+  /** Calls `listener` when the connection ends, at once if it has. What it gives takes the listener away. */
+  onOver(listener: () => void): () => void;
   destroy(): void;
 }
 
@@ -38,7 +38,7 @@ export class ChannelInput extends Writable {
     };
     channel.once("close", release);
     channel.once("finish", release);
-    line.onOver(release);
+    channel.once("close", line.onOver(release));
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {

@@ -61,16 +61,37 @@ export class SessionRefusal extends Failure {}
  * signal's reason; leaves nothing behind then.
  */
 export async function connect(target: Target, options: ConnectOptions): Promise<Connection> {
-  const { signal, note } = options;
+  const { signal, note, progress } = options;
   signal.throwIfAborted();
   const command = target.proxyCommand.value;
-  const [entries, socket] = await Promise.all([
-    readKnownHosts(target, note),
-    command === undefined ? dial(target, options) : startProxy(command, options),
-  ]);
+  const reading = readKnownHosts(target, note);
+  // Without a listener its failure, while the dial goes on, would end the process.
+  reading.catch(() => {});
+  const socket = await (command === undefined ? dial(target, options) : startProxy(command, options));
+  // Its own step: a home directory that hangs is no fault of the server's.
+  progress.begin("hostkey", "reading known_hosts");
+  const entries = await orDestroyed(reading, socket, signal);
   const login = new Login(target, socket, new HostKeyCheck(target, entries), options);
   const client = await login.run();
   return new SshConnection(target, client, socket, login);
+}
+
+/** The promise's value, or a rejection, also with the signal's reason; the socket is destroyed then. */
+async function orDestroyed<T>(promise: Promise<T>, socket: Duplex, signal: AbortSignal): Promise<T> {
+  let abort = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort);
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
 }
 
 /** SSH_OPEN_ADMINISTRATIVELY_PROHIBITED. */
@@ -109,9 +130,10 @@ class SshConnection implements Connection, Line {
     return this.#over;
   }
 
-  onOver(listener: () => void): void {
+  onOver(listener: () => void): () => void {
     if (this.#over === undefined) this.#listeners.add(listener);
     else listener();
+    return () => this.#listeners.delete(listener);
   }
 
   exec(line: string, { signal }: { readonly signal: AbortSignal }): Promise<RemoteCommand> {

@@ -1,9 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { Failure } from "../failure.ts";
 import type { Note } from "../report/note.ts";
 import { fingerprint, rsaBits, typeOf } from "./key_blob.ts";
 import { judge, type KnownHost, knownTypes, parseKnownHosts } from "./known_hosts.ts";
+import { readRegular } from "./regular_file.ts";
 import { quoted } from "./shell_word.ts";
 import type { Target } from "./target.ts";
 
@@ -11,7 +11,7 @@ import type { Target } from "./target.ts";
 export async function readKnownHosts(target: Target, note: Note): Promise<readonly KnownHost[]> {
   const texts = target.knownHosts.value.map(async (path) => {
     try {
-      return parseKnownHosts(await readFile(path, "utf8"), path);
+      return parseKnownHosts((await readRegular(path)).text, path);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code !== "ENOENT") note(`${path}: cannot be read (${code}): no host key of it counts`);

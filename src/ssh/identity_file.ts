@@ -1,8 +1,8 @@
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
-import { type FileHandle, open, readFile } from "node:fs/promises";
 import ssh2 from "ssh2";
 import { fieldsOf, typeOf } from "./key_blob.ts";
 import { parsePublic, publicBlob } from "./public_key.ts";
+import { readRegular } from "./regular_file.ts";
 
 /** What there is in an identity file and in the .pub beside it. */
 export type Identity =
@@ -49,26 +49,26 @@ interface Unread {
 }
 
 async function readPrivate(path: string): Promise<string | Unread> {
-  let file: FileHandle | undefined;
   try {
-    file = await open(path);
-    const { uid, mode, size } = await file.stat();
+    const { text, facts } = await readRegular(path, LONGEST);
+    const { uid, mode } = facts;
     // authfile.c: what is ours must be closed to others; what is another's is the administrator's affair.
     const isOpen = uid === process.getuid?.() && (mode & 0o077) !== 0;
-    const text = size > LONGEST ? "" : await file.readFile("utf8");
     if (!isOpen || parsePublic(text) !== undefined) return text;
     const permissions = (mode & 0o777).toString(8).padStart(4, "0");
     return { missing: false, why: `is open to others (mode ${permissions})` };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     return { missing: code === "ENOENT", why: code === "ENOENT" ? "is missing" : `cannot be read (${code})` };
-  } finally {
-    await file?.close();
   }
 }
 
 async function readPublic(path: string): Promise<Buffer | undefined> {
-  return parsePublic(await readFile(path, "utf8").catch(() => ""));
+  const text = await readRegular(path, LONGEST).then(
+    (file) => file.text,
+    () => "",
+  );
+  return parsePublic(text);
 }
 
 function understand(path: string, text: string, beside: Buffer | undefined): Identity {

@@ -12,6 +12,8 @@ export class Progress {
   doing = "starting";
   step: Step = "config";
   heard = false;
+  /** performance.now() when the server was turned to, its address known. */
+  connectBegan: number | undefined;
   readonly #watch: Watcher;
 
   constructor(watch: Watcher = () => {}) {
@@ -20,6 +22,7 @@ export class Progress {
 
   /** Enters a step; `doing` in the form "logging in to imap.example.org". */
   begin(step: Step, doing: string): void {
+    if (step === "connect") this.connectBegan = performance.now();
     this.step = step;
     this.doing = doing;
   }

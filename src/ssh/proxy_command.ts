@@ -43,16 +43,16 @@ function jumpBy(server: string, jumps: string, sshConfig: string | undefined): D
   if (jumpHost === undefined) {
     throw new Failure("table", server, `ssh_config says "ProxyJump ${jumps}", which makes no sense`);
   }
-  const options = [
+  // The tokens that ProxyJump takes (ssh_config(5)) are expanded in the whole command; FILE has none.
+  const words = [
+    ...["ssh", "-o", "BatchMode=yes"],
     ...(user === undefined ? [] : ["-l", user]),
     ...(port === undefined ? [] : ["-p", port]),
     ...(extra === undefined ? [] : ["-J", extra]),
-    ...(sshConfig === undefined ? [] : ["-F", sshConfig]),
+    ...(sshConfig === undefined ? [] : ["-F", sshConfig.replaceAll("%", "%%")]),
   ];
-  const literal = (words: readonly string[]) =>
-    words.map((word) => quoted(word.replaceAll("%", "%%"))).join(" ");
-  const before = literal(["ssh", "-o", "BatchMode=yes", ...options]);
-  return { command: `${before} -W '[%h]:%p' ${literal(["--", jumpHost])}`, jumpHost };
+  const before = words.map(quoted).join(" ");
+  return { command: `${before} -W '[%h]:%p' -- ${quoted(jumpHost)}`, jumpHost };
 }
 
 /** Tokens that a mail client has a say in: a mailbox name holds a host and a user. */

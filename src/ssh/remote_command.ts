@@ -44,7 +44,8 @@ export class ChannelCommand implements RemoteCommand {
     this.stdout = channel;
     this.stderr = channel.stderr;
     channel.on("error", () => {});
-    line.onOver(() => silence(channel));
+    const forget = line.onOver(() => silence(channel));
+    channel.once("close", forget);
     channel.on("exit", (status: number | null, signal?: string) => {
       if (status !== null) this.#exit = { kind: "status", status };
       else this.#exit = { kind: "signal", signal: signal ?? "" };

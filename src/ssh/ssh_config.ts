@@ -1,4 +1,3 @@
-import { homedir } from "node:os";
 import { Failure } from "../failure.ts";
 import type { Note } from "../report/note.ts";
 import type { Decision } from "../table/decision.ts";
@@ -10,6 +9,8 @@ export type ConfigAnswers = ReadonlyMap<string, readonly string[]>;
 export interface AskOptions {
   /** The environment ssh is run in: its PATH finds it, and `Match exec` sees the rest. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What ~ means in the table. */
+  readonly home: string;
   /** Ends it; the promise then rejects with the signal's reason. */
   readonly signal: AbortSignal;
   readonly note: Note;
@@ -21,7 +22,7 @@ export interface AskOptions {
  * it said.
  */
 export function resolve(decision: Decision, options: AskOptions): Promise<ConfigAnswers | undefined> {
-  return ask(decision, configFile(decision, options.env.HOME ?? homedir()), options);
+  return ask(decision, configFile(decision, options.home), options);
 }
 
 /** The same as though there were no ssh_config at all: what differs from it was written by somebody. */

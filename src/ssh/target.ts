@@ -68,6 +68,7 @@ export function settle(
   const alias = config.one("hostkeyalias", undefined);
   const detour = detourOf(server, config, configFile(decision, local.home));
   const tokens = tokensOf({
+    uid: local.uid,
     account: local.account,
     original: destinationOf(decision),
     host: host.value,

@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
-import { hostname, userInfo } from "node:os";
+import { hostname } from "node:os";
 import { Failure } from "../failure.ts";
 import type { Account } from "./passwd.ts";
 
 /** Who and where the call comes from. */
 export interface Local {
+  /** The caller's own, which may have no entry in the password file. */
+  readonly uid: number;
   /** The password file's entry: what ~ means in ssh_config, whatever $HOME says. */
   readonly account: Account;
   /** $HOME: what ~ means in the table. */
@@ -17,6 +19,7 @@ export type Tokens = Readonly<Record<string, string>>;
 
 /** What tokens are made of. */
 export interface TokenValues {
+  readonly uid: number;
   readonly account: Account;
   /** The destination as it was given: %n. */
   readonly original: string;
@@ -31,7 +34,7 @@ export interface TokenValues {
 }
 
 /** Every token that IdentityFile, UserKnownHostsFile and ProxyCommand take. */
-export function tokensOf({ account, original, host, port, user, alias, jump }: TokenValues): Tokens {
+export function tokensOf({ uid, account, original, host, port, user, alias, jump }: TokenValues): Tokens {
   const here = hostname();
   const connection = [here, host, String(port), user, jump].join("");
   return {
@@ -39,7 +42,7 @@ export function tokensOf({ account, original, host, port, user, alias, jump }: T
     C: createHash("sha1").update(connection).digest("hex"),
     d: account.home,
     h: host,
-    i: String(userInfo().uid),
+    i: String(uid),
     j: jump,
     k: alias ?? original,
     L: here.replace(/\..*$/, ""),

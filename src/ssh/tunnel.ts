@@ -26,10 +26,11 @@ export class Tunnel extends Duplex {
       if (this.readableEnded) this.destroy();
       else this.once("end", () => this.destroy());
     });
-    line.onOver(() => {
+    const forget = line.onOver(() => {
       silence(channel);
       this.destroy(new Error("connection lost"));
     });
+    channel.once("close", forget);
   }
 
   override _read(): void {

@@ -94,6 +94,16 @@ test("given up while the server says nothing, and it has not been heard", async 
   await peer.idle(1000);
 });
 
+test("given up while known_hosts hangs, which is what it says it does; the server is let go", async () => {
+  await using peer = await silentServer();
+  // Stands for a file of a home that hangs: no local file does.
+  const hanging = { map: () => [new Promise(() => {})] } as unknown as readonly string[];
+  await abortWhile(through(peer, { knownHosts: hanging }), "reading known_hosts", async () => {
+    await peer.connected();
+  });
+  await peer.idle(1000);
+});
+
 test("given up after the version", async () => {
   await using peer = await speakingServer("SSH-2.0-test\r\n");
   await abortWhile(through(peer), "exchanging keys with mail.test");

@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { chmodSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { readAccount } from "../../src/ssh/account.ts";
 import { accountIn } from "../../src/ssh/passwd.ts";
+import { makeTemporary, removeTemporary } from "../peers/temporary.ts";
+import { within } from "../peers/waiting.ts";
+import { never } from "./fixtures.ts";
 
 const PASSWD =
   "root:x:0:0:root:/root:/bin/sh\n#no\njd:x:1000:1000:J. D.,,,:/home/jd:/bin/csh\nalso:x:1000:1::/other:\n";
@@ -13,7 +18,7 @@ test("the first entry of a uid counts", () => {
   assert.equal(accountIn("", 0), undefined);
 });
 
-test("the caller's account is the password file's, whatever the environment says", () => {
+test("the caller's account is the password file's, whatever the environment says", async () => {
   const uid = process.getuid?.() ?? 0;
   const [user, , , , , home] = execFileSync("getent", ["passwd", String(uid)], { encoding: "utf8" }).split(
     ":",
@@ -21,7 +26,7 @@ test("the caller's account is the password file's, whatever the environment says
   const { USER, LOGNAME, HOME } = process.env;
   try {
     Object.assign(process.env, { USER: "somebody", LOGNAME: "somebody", HOME: "/somewhere" });
-    assert.deepEqual(readAccount(uid), { user, home });
+    assert.deepEqual(await readAccount(uid, never()), { user, home });
   } finally {
     for (const [name, value] of Object.entries({ USER, LOGNAME, HOME })) {
       if (value === undefined) delete process.env[name];
@@ -30,6 +35,24 @@ test("the caller's account is the password file's, whatever the environment says
   }
 });
 
-test("a uid without an entry has an account all the same", () => {
-  assert.ok(readAccount(987654).user.length > 0);
+test("a uid without an entry has an account all the same", async () => {
+  assert.ok((await readAccount(987654, never())).user.length > 0);
+});
+
+test("a directory service that hangs holds up nothing else, and is given up with the signal", async () => {
+  const folder = makeTemporary();
+  const { PATH } = process.env;
+  try {
+    writeFileSync(join(folder, "getent"), "#!/bin/sh\nexec sleep 1000\n");
+    chmodSync(join(folder, "getent"), 0o755);
+    process.env.PATH = `${folder}:${PATH}`;
+    const controller = new AbortController();
+    const asked = readAccount(987654, controller.signal);
+    const reason = new Error("enough");
+    setImmediate(() => controller.abort(reason));
+    await assert.rejects(within(asked, "the end", undefined, 1000), (error) => error === reason);
+  } finally {
+    process.env.PATH = PATH;
+    removeTemporary(folder);
+  }
 });

@@ -55,7 +55,9 @@ test("keys are offered in ssh's order: the agent's that are identity files, its 
       [sshd.identity, "file", "signed"],
     ],
   );
-  assert.ok(outcome.endsWith(`from ${sshd.identity}`));
+  const [opened, before = ""] = outcome.split(", after ");
+  assert.match(opened ?? "", new RegExp(`^ssh-ed25519 SHA256:\\S+ from ${sshd.identity}$`));
+  assert.equal(before.split(", ").length, 3);
 });
 
 test("IdentitiesOnly keeps the agent's other keys back", async () => {

@@ -102,9 +102,14 @@ test("ProxyJump goes through another server", async () => {
     { mode: 0o600 },
   );
   const decision = decisionFor("behind", { sshConfig: settled(config), user: settled(sshd.user) });
-  const answers = await resolve(decision, { env: process.env, signal: never(), note: () => {} });
+  const answers = await resolve(decision, {
+    env: process.env,
+    home: "/nowhere",
+    signal: never(),
+    note: () => {},
+  });
   const account = { user: sshd.user, home: "/nowhere" };
-  const target = settle(decision, answers, { account, home: "/nowhere", env: {} });
+  const target = settle(decision, answers, { uid: 1, account, home: "/nowhere", env: {} });
   await echo(target);
   assert.equal(gate.logins(), 1);
 });

@@ -31,7 +31,12 @@ function program(name: string, script: string): NodeJS.ProcessEnv {
 async function ask(text: string, keys: Partial<Decision> = {}, destination = "work") {
   const notes: string[] = [];
   const decision = decisionFor(destination, { sshConfig: settled(config(text)), ...keys });
-  const answers = await resolve(decision, { env: process.env, signal: never(), note: (l) => notes.push(l) });
+  const answers = await resolve(decision, {
+    env: process.env,
+    home: folder,
+    signal: never(),
+    note: (l) => notes.push(l),
+  });
   assert.ok(answers !== undefined);
   return { answers, notes };
 }
@@ -75,22 +80,34 @@ test("user and port of the table and the call are told to ssh", async () => {
 
 test("ssh_config none stands for no file at all", async () => {
   const decision = decisionFor("work", { sshConfig: settled("none") });
-  const answers = await resolve(decision, { env: process.env, signal: never(), note: () => {} });
+  const answers = await resolve(decision, {
+    env: process.env,
+    home: folder,
+    signal: never(),
+    note: () => {},
+  });
   assert.deepEqual(answers?.get("hostname"), ["work"]);
 });
 
 test("the baseline knows nothing of ssh_config", async () => {
   const decision = decisionFor("work", { sshConfig: settled(config("Host work\n  HostName x.test\n")) });
-  const answers = await baseline(decision, { env: process.env, signal: never(), note: () => {} });
+  const answers = await baseline(decision, {
+    env: process.env,
+    home: folder,
+    signal: never(),
+    note: () => {},
+  });
   assert.deepEqual(answers?.get("hostname"), ["work"]);
 });
 
-test("a tilde in the table's ssh_config is $HOME", async () => {
+test("a tilde in the table's ssh_config is the program's home, whatever $HOME says", async () => {
   config("Host work\n  HostName from.home\n", "home_config");
   const decision = decisionFor("work", { sshConfig: settled("~/home_config") });
-  const env = { ...process.env, HOME: folder };
-  const answers = await resolve(decision, { env, signal: never(), note: () => {} });
-  assert.deepEqual(answers?.get("hostname"), ["from.home"]);
+  for (const HOME of [folder, "relative", "/nowhere", ""]) {
+    const env = { ...process.env, HOME };
+    const answers = await resolve(decision, { env, home: folder, signal: never(), note: () => {} });
+    assert.deepEqual(answers?.get("hostname"), ["from.home"]);
+  }
 });
 
 test("an IPv6 address in brackets is asked for without them", async () => {
@@ -120,20 +137,28 @@ test("a mistake in ssh_config is a failure with its file and line", async () => 
 test("a missing ssh_config is a failure in ssh's words", async () => {
   const decision = decisionFor("work", { sshConfig: settled(join(folder, "nowhere")) });
   await assert.rejects(
-    resolve(decision, { env: process.env, signal: never(), note: () => {} }),
+    resolve(decision, { env: process.env, home: folder, signal: never(), note: () => {} }),
     (error) => error instanceof Failure && /Can't open user config file .*nowhere/.test(error.what),
   );
 });
 
 test("without an ssh program there are no answers", async () => {
   const env = { PATH: join(folder, "empty") };
-  assert.equal(await resolve(decisionFor("work"), { env, signal: never(), note: () => {} }), undefined);
+  assert.equal(
+    await resolve(decisionFor("work"), { env, home: folder, signal: never(), note: () => {} }),
+    undefined,
+  );
 });
 
 test("what ssh says on stderr goes to the log", async () => {
   const env = program("ssh", 'echo "one" >&2; echo "two" >&2; echo "hostname x"');
   const notes: string[] = [];
-  await resolve(decisionFor("work"), { env, signal: never(), note: (line) => notes.push(line) });
+  await resolve(decisionFor("work"), {
+    env,
+    home: folder,
+    signal: never(),
+    note: (line) => notes.push(line),
+  });
   assert.deepEqual(notes, ["ssh -G: one", "ssh -G: two"]);
 });
 
@@ -141,7 +166,12 @@ test("an ssh that hangs is killed with the signal, whose reason is passed on", a
   const pidFile = join(folder, "pid");
   const env = program("ssh", `echo $$ > ${pidFile}.new; mv ${pidFile}.new ${pidFile}; exec sleep 1000`);
   const controller = new AbortController();
-  const asked = resolve(decisionFor("work"), { env, signal: controller.signal, note: () => {} });
+  const asked = resolve(decisionFor("work"), {
+    env,
+    home: folder,
+    signal: controller.signal,
+    note: () => {},
+  });
   const pid = await poll(() => readIfThere(pidFile), "the program's start");
   const reason = new Failure("gone", "mail.test", "enough");
   controller.abort(reason);
@@ -152,7 +182,7 @@ test("an ssh that hangs is killed with the signal, whose reason is passed on", a
 test("a child of ssh that keeps stderr open holds nothing up", async () => {
   const env = program("ssh", 'echo "hostname x"; sleep 1000 </dev/null >/dev/null & echo $! > "$0.pid"');
   const answers = await within(
-    resolve(decisionFor("work"), { env, signal: never(), note: () => {} }),
+    resolve(decisionFor("work"), { env, home: folder, signal: never(), note: () => {} }),
     "the answers",
     undefined,
     2000,

@@ -10,6 +10,7 @@ import { decisionFor, settled } from "./fixtures.ts";
 
 const TABLE = { kind: "table", path: ["host", 0, "x"] } as const;
 const local = {
+  uid: 4242,
   account: { user: "jd", home: "/passwd/jd" },
   home: "/home/jd",
   env: { SSH_AUTH_SOCK: "/run/agent", OTHER_SOCK: "/run/other", KEYS: "/keys" },
@@ -95,9 +96,8 @@ test("every token of IdentityFile is expanded", () => {
   const answers = `hostname real.test\nport 2222\nhostkeyalias alias\nidentityfile /k/${tokens}\nidentityfile /k/%C\n`;
   const here = hostname();
   const short = here.split(".")[0];
-  const uid = process.getuid?.();
   assert.deepEqual(settleWith(answers).identityFiles.value, [
-    `/k/%-/passwd/jd-real.test-${uid}-alias-${short}-${here}-mail.test-2222-jane-jd-`,
+    `/k/%-/passwd/jd-real.test-4242-alias-${short}-${here}-mail.test-2222-jane-jd-`,
     `/k/${createHash("sha1").update(`${here}real.test2222jane`).digest("hex")}`,
   ]);
 });
@@ -176,6 +176,18 @@ test("ProxyJump is ssh's own way of doing it, without a terminal to ask on", () 
     command("first,joe@[::1]:99", { sshConfig: settled("~/my conf") }),
     "ssh -o BatchMode=yes -l joe -p 99 -J first -F '/home/jd/my conf' -W '[mail.test]:2222' -- ::1",
   );
+});
+
+test("ProxyJump's tokens are expanded, as ssh(1) does it, and what could mean something to the shell is refused", () => {
+  const jump = (value: string, keys: Partial<Decision> = {}) =>
+    settleWith(`hostname 10.0.0.1\nproxyjump ${value}\n`, keys);
+  const command = (value: string, keys: Partial<Decision> = {}) => jump(value, keys).proxyCommand.value;
+  assert.equal(command("jane@gw-%h"), "ssh -o BatchMode=yes -l jane -W '[10.0.0.1]:22' -- gw-10.0.0.1");
+  assert.equal(
+    command("first-%n,%r@a%%b:99", { sshConfig: settled("/100%h") }),
+    "ssh -o BatchMode=yes -l jane -p 99 -J first-mail.test -F /100%h -W '[10.0.0.1]:22' -- a%b",
+  );
+  assert.throws(() => jump("%r@gw", { user: settled("$(id)", { kind: "call" }) }), /cannot stand/);
 });
 
 test("what the call says never means anything to ProxyCommand's shell", () => {
