@@ -5,6 +5,7 @@ import { accountInFile } from "../src/ssh/passwd.ts";
 import type { StandardError, Stdio, World } from "../src/world.ts";
 import { background } from "./background.ts";
 import { endOutput } from "./end_output.ts";
+import { readerIsGone } from "./reader.ts";
 
 // Only bin/ touches `process`: it gathers the world outside and sets the exit status.
 
@@ -96,5 +97,5 @@ function write(descriptor: 1 | 2, text: string): boolean {
 }
 
 function stdio(): Stdio {
-  return { input: process.stdin, output: process.stdout, endOutput };
+  return { input: process.stdin, output: process.stdout, endOutput, readerIsGone };
 }

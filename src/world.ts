@@ -36,6 +36,8 @@ export interface Stdio {
   readonly output: Writable;
   /** Ends the output for its reader while the program goes on: what is written before it must have been flushed. */
   endOutput(): void;
+  /** Whether nobody reads the output any more, as far as can be seen without writing; to be asked first while one does. */
+  readerIsGone(): boolean;
 }
 
 /** A process of our own that goes on when this one has ended. */

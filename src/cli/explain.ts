@@ -55,6 +55,7 @@ async function settleForPerson(
 ): Promise<{ readonly target: Target; readonly notes: readonly string[] }> {
   const options = {
     env: world.env,
+    home: world.home,
     signal,
     note: openLog(stateDirectory(world.env, world.home), world.pid),
   };
@@ -63,7 +64,8 @@ async function settleForPerson(
     baseline(decision, options),
     resolve({ ...decision, user: undefined }, options),
   ]);
-  const local = { account: readAccount(world.uid), home: world.home, env: world.env };
+  const account = await readAccount(world.uid, signal);
+  const local = { uid: world.uid, account, home: world.home, env: world.env };
   const target = settle(decision, answers, local, plain);
   if (unasked === undefined)
     return { target, notes: ["", "note: there is no ssh on PATH: ssh_config is not read"] };

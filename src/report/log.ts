@@ -48,7 +48,21 @@ function append(file: string, line: string): void {
   } finally {
     fs.closeSync(fd);
   }
-  if (size > MAX_LOG_BYTES) rotate(file);
+  if (size > MAX_LOG_BYTES) makeRoom(file);
+}
+
+/** Where nothing can be moved aside (log.1 is a directory, or the directory cannot be written) the log begins anew. */
+function makeRoom(file: string): void {
+  try {
+    rotate(file);
+  } catch {
+    const fd = fs.openSync(file, fs.constants.O_WRONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
+    try {
+      if (fs.fstatSync(fd).size > MAX_LOG_BYTES) fs.ftruncateSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
 }
 
 /** Moves the log aside. One process at a time, and only when it is still large: a second rename would lose the first. */

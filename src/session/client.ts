@@ -5,6 +5,9 @@ import type { Stdio } from "../world.ts";
 /** Bytes that are kept for a client which speaks before its greeting; then it is not read any further. */
 const MAX_EARLY = 64 * 1024;
 
+/** How often it is looked whether a client that may not send is still there: it must be noticed within a second. */
+const WATCH_MS = 250;
+
 /**
  * The mail client at the other end of standard input and output. `onGone` is called once, with words for it, when it has hung up:
  * nobody reads the output any more or, while the greeting is waited for, its input ended without a byte.
@@ -17,6 +20,9 @@ export class Client implements RefusedClient {
   #listening = false;
   #ended = false;
   #gone = false;
+  /** Runs while the input is held. */
+  #watch: NodeJS.Timeout | undefined;
+  #watched = false;
   /** Writes that have not been called back. */
   #unwritten = 0;
   readonly #awaitingFlush: (() => void)[] = [];
@@ -44,11 +50,10 @@ export class Client implements RefusedClient {
 
   /** Sends what was kept and all that follows to `sink`, waiting for it; `onEnd` after the last byte. */
   pour(sink: Writable, onEnd: () => void): void {
-    const { input } = this.#stdio;
     const pass = (chunk: Buffer): void => {
       if (sink.write(chunk)) return;
-      input.pause();
-      sink.once("drain", () => input.resume());
+      this.#hold();
+      sink.once("drain", () => this.#resume());
     };
     this.#onBytes = pass;
     this.#onEnd = onEnd;
@@ -56,7 +61,7 @@ export class Client implements RefusedClient {
     const kept = this.#early.splice(0);
     if (kept.length > 0) pass(Buffer.concat(kept));
     if (this.#ended) onEnd();
-    else if (!sink.writableNeedDrain) input.resume();
+    else if (!sink.writableNeedDrain) this.#resume();
   }
 
   /** Writes; false when the client should be given time, until `drained`. */
@@ -89,6 +94,7 @@ export class Client implements RefusedClient {
 
   /** Lets the client see the end of everything, though this process goes on. To be called when flushed. */
   leave(): void {
+    clearInterval(this.#watch);
     this.#onEnd = () => {};
     this.#stdio.input.destroy();
     this.#stdio.endOutput();
@@ -108,22 +114,44 @@ export class Client implements RefusedClient {
       };
       const look = (chunk: Buffer): void => {
         text += chunk.toString("latin1");
-        const line = /^(.*?)\r?\n/.exec(text)?.[1];
-        if (line !== undefined || text.length > MAX_EARLY) done(line);
+        const end = text.indexOf("\n");
+        if (end >= 0) done(text.slice(0, end).replace(/\r$/, ""));
+        else if (text.length > MAX_EARLY) done(undefined);
       };
       this.#onBytes = look;
       this.#onEnd = () => done(undefined);
       this.listen();
       for (const chunk of this.#early.splice(0)) look(chunk);
       if (this.#ended || this.#gone) done(undefined);
-      else this.#stdio.input.resume();
+      else this.#resume();
     });
   }
 
   #keep(chunk: Buffer): void {
     this.#early.push(chunk);
     this.#earlyBytes += chunk.length;
-    if (this.#earlyBytes >= MAX_EARLY) this.#stdio.input.pause();
+    if (this.#earlyBytes >= MAX_EARLY) this.#hold();
+  }
+
+  /** Stops reading. An end of the input is not seen then, so it is looked whether the output still has a reader. */
+  #hold(): void {
+    const { input } = this.#stdio;
+    input.pause();
+    clearInterval(this.#watch);
+    const look = (): void => {
+      if (!this.#stdio.readerIsGone()) return;
+      clearInterval(this.#watch);
+      this.#hangUp("the mail client hung up");
+    };
+    this.#watch = setInterval(look, WATCH_MS);
+    if (this.#watched) return;
+    this.#watched = true;
+    look();
+  }
+
+  #resume(): void {
+    clearInterval(this.#watch);
+    this.#stdio.input.resume();
   }
 
   #end(): void {

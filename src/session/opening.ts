@@ -6,7 +6,7 @@ import type { Progress } from "../ssh/progress.ts";
 import { resolve } from "../ssh/ssh_config.ts";
 import { settle, type Target } from "../ssh/target.ts";
 import { stateDirectory } from "../state/directory.ts";
-import { Unreachable } from "../state/unreachable.ts";
+import { type Tried, Unreachable } from "../state/unreachable.ts";
 import type { Decision } from "../table/decision.ts";
 import { remoteCommandLine } from "../table/imapd.ts";
 import type { World } from "../world.ts";
@@ -96,7 +96,10 @@ async function open(decision: Decision, options: OpeningOptions, signal: AbortSi
     env: world.env,
   });
   progress.done("config", `${target.user.value}@${target.host.value} port ${target.port.value}`);
-  return { target, connection: await connectUnlessHopeless(target, options, signal) };
+  return {
+    target,
+    connection: await connectUnlessHopeless(target, decision.deadline.value, options, signal),
+  };
 }
 
 async function start(
@@ -130,28 +133,46 @@ function commandLine({ server, method, command }: Decision): string {
 
 async function connectUnlessHopeless(
   target: Target,
+  limit: number,
   { world, note, progress, heedsMemory, onRemark }: OpeningOptions,
   signal: AbortSignal,
 ): Promise<Connection> {
   const unreachable = new Unreachable(stateDirectory(world.env, world.home), world.pid);
   const tried = { host: target.host.value, port: target.port.value };
-  const known = heedsMemory ? unreachable.recall(tried) : undefined;
+  // A ProxyCommand is another way to perhaps another server: its failures say nothing about this address, nor this
+  // address's about it.
+  const isDirect = target.proxyCommand.value === undefined;
+  const left = limit - world.elapsed();
+  const known = isDirect && heedsMemory ? unreachable.recall(tried, left) : undefined;
   if (known !== undefined) throw new Failure("network", target.server, `${known} (less than 30 s ago)`);
   try {
     const connection = await connect(target, { signal, progress, note, banner: onRemark });
-    if (!heedsMemory) unreachable.forget(tried);
+    if (isDirect && !heedsMemory) unreachable.forget(tried);
     return connection;
   } catch (error) {
-    const outOfTime = error instanceof Failure && error.trouble === "deadline";
+    const isExpired = error instanceof Failure && error.trouble === "deadline";
     // A name that is not found says nothing about the server.
     const isSilent = !progress.heard && (progress.step === "connect" || progress.step === "kex");
-    if (outOfTime && isSilent) unreachable.remember(tried, error.what);
+    // Time that ssh -G or a name server used up is no silence of the server's.
+    const had = performance.now() - (progress.connectBegan ?? performance.now());
+    if (isExpired && isSilent && isDirect && had >= limit / 2) {
+      unreachable.remember(tried, had, expired(whereSilent(tried, progress), limit));
+    }
     throw error;
   }
 }
 
+/** What was waited for, in words that fit every SERVER of the same address. */
+function whereSilent({ host, port }: Tried, { step, doing }: Progress): string {
+  return step === "connect" ? doing : `waiting for the SSH server at ${host} port ${port}`;
+}
+
 /** Out of time; `doing` as in "logging in to imap.example.org", `limit` in milliseconds. */
 export function outOfTime(server: string, doing: string, limit: number): Failure {
+  return new Failure("deadline", server, expired(doing, limit));
+}
+
+function expired(doing: string, limit: number): string {
   const time = limit < 1000 || limit % 100 !== 0 ? `${limit} ms` : `${limit / 1000} s`;
-  return new Failure("deadline", server, `${doing} took longer than ${time}`);
+  return `${doing} took longer than ${time}`;
 }

@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 
-/** Characters of a line that are kept: a line without an end must not fill the memory. */
-const MAX_LINE = 4096;
+/** Characters of a line that are handed on at once: with the name of a server they are a whole line of the log. */
+const MAX_LINE = 3800;
 
 /** Reads what a remote command says on standard error, line by line, and keeps the last one for a message. */
 export class Remarks {
@@ -35,11 +35,20 @@ export class Remarks {
     const lines = (this.#pending + text).split(/\r?\n/);
     const rest = lines.pop() ?? "";
     for (const line of lines) this.#line(line);
-    this.#pending = rest.length <= MAX_LINE ? rest : "";
-    if (rest.length > MAX_LINE) this.#line(rest);
+    // A line without an end must not fill the memory.
+    const whole = rest.length - (rest.length % MAX_LINE);
+    this.#line(rest.slice(0, whole));
+    this.#pending = rest.slice(whole);
   }
 
+  /** Hands a line on; a long one in pieces, since the log would cut it. */
   #line(line: string): void {
+    for (let start = 0; start < line.length; start += MAX_LINE) {
+      this.#piece(line.slice(start, start + MAX_LINE));
+    }
+  }
+
+  #piece(line: string): void {
     if (line.trim() === "") return;
     this.#last = line.trim();
     this.#onLine(line);

@@ -7,7 +7,7 @@ import { makePrivateDirectory } from "./directory.ts";
 /** How long a server that did not say a byte is not tried again. */
 const REMEMBERED_MS = 30_000;
 
-/** The server that was tried: name or address, and port, as ssh_config settles them. */
+/** The server that was tried without a ProxyCommand: name or address, and port, as ssh_config settles them. */
 export interface Tried {
   readonly host: string;
   readonly port: number;
@@ -17,6 +17,8 @@ interface Silence {
   readonly at: number;
   readonly network: string;
   readonly what: string;
+  /** Milliseconds that the server had. */
+  readonly had: number;
 }
 
 /**
@@ -32,19 +34,27 @@ export class Unreachable {
     this.#pid = pid;
   }
 
-  /** What was found out about a server less than 30 s ago on the same network; undefined for nothing. */
-  recall(tried: Tried): string | undefined {
+  /**
+   * What was found out about a server less than 30 s ago on the same network; undefined for nothing, or for a
+   * server that had less than half of the `left` milliseconds which this call can still give it.
+   */
+  recall(tried: Tried, left: number): string | undefined {
     const record = this.#read(tried);
     if (record === undefined) return undefined;
     const age = Date.now() - record.at;
-    if (age >= 0 && age < REMEMBERED_MS && record.network === network()) return record.what;
+    if (age >= 0 && age < REMEMBERED_MS && record.network === network()) {
+      return record.had >= left / 2 ? record.what : undefined;
+    }
     this.forget(tried);
     return undefined;
   }
 
-  /** Remembers that a server said nothing. Best effort: without a state directory every call finds out anew. */
-  remember(tried: Tried, what: string): void {
-    const record: Silence = { at: Date.now(), network: network(), what };
+  /**
+   * Remembers that a server said nothing in the `had` milliseconds that it was given, in words without the name of
+   * this call's server. Best effort: without a state directory every call finds out anew.
+   */
+  remember(tried: Tried, had: number, what: string): void {
+    const record: Silence = { at: Date.now(), network: network(), what, had };
     const file = this.#file(tried);
     const draft = `${file}.draft-${this.#pid}`;
     try {
@@ -94,7 +104,9 @@ function isSilence(value: unknown): value is Silence {
     "network" in value &&
     typeof value.network === "string" &&
     "what" in value &&
-    typeof value.what === "string"
+    typeof value.what === "string" &&
+    "had" in value &&
+    typeof value.had === "number"
   );
 }
 

@@ -56,6 +56,30 @@ describe("the log", () => {
       assert.equal(fs.readlinkSync(path.join(directory, "log")), "/dev/full");
     }));
 
+  for (const [title, block] of [
+    ["log.1 is a directory", (directory: string) => fs.mkdirSync(path.join(directory, "log.1"))],
+    [
+      "an old log.rotating is a directory",
+      (directory: string) => {
+        const mark = path.join(directory, "log.rotating");
+        fs.mkdirSync(mark);
+        fs.utimesSync(mark, 0, 0);
+      },
+    ],
+  ] as const) {
+    test(`begins anew where it cannot be moved aside: ${title}`, () =>
+      withDirectory((directory) => {
+        const file = path.join(directory, "log");
+        block(directory);
+        fs.writeFileSync(file, "x".repeat(4 * 1024 * 1024));
+        const note = openLog(directory, 1);
+        note("the last straw");
+        assert.equal(fs.statSync(file).size, 0);
+        note("a new start");
+        assert.match(fs.readFileSync(file, "utf8"), /^\S+Z \[1\] a new start\n$/);
+      }));
+  }
+
   test("of many writers keeps every line whole while it is moved aside", () =>
     withDirectory(async (directory) => {
       const script = `
