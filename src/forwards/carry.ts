@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { Note } from "../report/note.ts";
 import type { Forward } from "../table/table.ts";
-import { abandon, type Carry, NOWHERE, type Origin } from "./carrier.ts";
+import { type Carry, NOWHERE, type Origin } from "./carrier.ts";
 import { join } from "./join.ts";
 import { connectionOwner } from "./owner.ts";
 import { endpointText } from "./plan.ts";
@@ -71,7 +71,6 @@ export class Traffic {
     if (client.destroyed || (origin !== NOWHERE && !isLatest())) return;
     try {
       const far = await this.#options.carry(forward.to, origin);
-      if (client.destroyed) return void abandon(far);
       this.#told.delete(forward);
       const broken = await join(client, far);
       if (broken !== undefined) this.#tell(forward, `a connection to ${what} broke: ${reasonOf(broken)}`);

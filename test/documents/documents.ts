@@ -7,6 +7,7 @@ export const DOCUMENTS = [
   "LICENSE",
   "pinerc.example",
   "doc/preauth.1",
+  "doc/recipes.md",
   "doc/bun-licence.txt",
 ] as const;
 

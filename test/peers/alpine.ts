@@ -16,6 +16,8 @@ export interface Pinerc {
   readonly folders?: string;
   /** Seconds; default: Alpine's own, 15. */
   readonly rshTimeout?: number;
+  /** More lines: `smtp-server=localhost:2025/notls`. */
+  readonly more?: readonly string[];
 }
 
 /** The form of rsh-command in which SERVER, USER and METHOD come as three words. */
@@ -34,6 +36,7 @@ function pinerc(lines: Pinerc): string {
     "feature-list=quit-without-confirm,expunge-without-confirm,no-enable-mouse-in-xterm",
     "initial-keystroke-list=",
     "last-version-used=9.99",
+    ...(lines.more ?? []),
     "",
   ].join("\n");
 }

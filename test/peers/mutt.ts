@@ -8,9 +8,11 @@ export interface Muttrc {
   readonly tunnel: string;
   /** `imap://jane@mail.test/INBOX`. */
   readonly inbox: string;
+  /** More lines: `set sendmail=...`. */
+  readonly more?: readonly string[];
 }
 
-function muttrc({ tunnel, inbox }: Muttrc): string {
+function muttrc({ tunnel, inbox, more = [] }: Muttrc): string {
   return [
     `set tunnel="${tunnel.replaceAll(/["$\\`]/g, "\\$&")}"`,
     "set tunnel_is_secure=yes",
@@ -19,6 +21,7 @@ function muttrc({ tunnel, inbox }: Muttrc): string {
     'set realname="Jane Example" from=jane@mail.test',
     "set quit=yes confirmcreate=no wait_key=no mark_old=no",
     'set record="" postponed=""',
+    ...more,
     "",
   ].join("\n");
 }

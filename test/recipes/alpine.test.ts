@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { freePort } from "../forwards/fixtures.ts";
+import { describeForms } from "../peers/binaries.ts";
+import { startNntp } from "../peers/nntp.ts";
+import { startSmtp } from "../peers/smtp.ts";
+import { makeScene, writeLetter } from "./scene.ts";
+
+const TIMEOUT = { timeout: 60_000 };
+
+describeForms("Alpine with a recipe", { concurrency: 2 }, (form) => {
+  for (const name of ["alpine-send", "shell-server"]) {
+    test(`sends mail: ${name}`, TIMEOUT, async () => {
+      await using smtp = await startSmtp();
+      const port = await freePort();
+      await using scene = await makeScene(form, name, { 2025: port, "mail:25": `127.0.0.1:${smtp.port}` });
+      await using alpine = await scene.alpine({ 2025: port });
+      await writeLetter(alpine);
+      const letter = await smtp.letter();
+      assert.deepEqual(letter.to, ["joe@isp.com"]);
+      assert.match(letter.text, /^Subject: Sent by recipe$/m);
+      assert.match(letter.text, /^It works\.$/m);
+      await alpine.waitFor(/MESSAGE INDEX/, "the list again");
+      alpine.keys("q");
+      assert.equal(await alpine.ended(), 0);
+    });
+  }
+
+  test("opens a news group", TIMEOUT, async () => {
+    const articles = [
+      { subject: "Hello, net", body: "First of all.\n" },
+      { subject: "Re: it", body: "So.\n" },
+    ];
+    await using nntp = await startNntp("comp.mail.pine", articles);
+    const port = await freePort();
+    const table = { 2119: port, "news:119": `127.0.0.1:${nntp.port}` };
+    await using scene = await makeScene(form, "alpine-news", table);
+    scene.home.write(".newsrc", "comp.mail.pine:\n");
+    await using alpine = await scene.alpine({ 2119: port });
+    await alpine.waitFor(/Minutes of the meeting/, "the list of messages");
+    alpine.keys("l");
+    await alpine.waitFor(/News on localhost/, "the list of collections");
+    alpine.keys("Down", "Enter");
+    await alpine.waitFor(/comp\.mail\.pine/, "the list of news groups");
+    alpine.keys("Enter");
+    await alpine.waitFor(/Hello, net/, "the list of articles");
+    alpine.keys("Enter");
+    await alpine.waitFor(/First of all\./, "the text of the first article");
+    assert.ok(nntp.connections > 0);
+  });
+});
