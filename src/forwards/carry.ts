@@ -65,11 +65,11 @@ export class Traffic {
   async #serve(forward: Forward, client: Socket, isLatest: () => boolean): Promise<void> {
     const what = endpointText(forward.to);
     const origin = originOf(client);
-    const refusal = await this.#refusal(forward, client);
-    if (refusal !== undefined) return this.#tell(forward, `refused a connection: ${refusal}`);
-    // Two with the same ends: the first one is over, and the owner found is that of the second.
-    if (client.destroyed || (origin !== NOWHERE && !isLatest())) return;
     try {
+      const refusal = await this.#refusal(forward, client);
+      if (refusal !== undefined) return this.#tell(forward, `refused a connection: ${refusal}`);
+      // Two with the same ends: the first one is over, and the owner found is that of the second.
+      if (client.destroyed || (origin !== NOWHERE && !isLatest())) return;
       const far = await this.#options.carry(forward.to, origin);
       this.#told.delete(forward);
       const broken = await join(client, far);

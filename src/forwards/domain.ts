@@ -40,14 +40,14 @@ export function ownDomains(options: DomainOptions): readonly Promise<readonly Ow
  * What a program prints; nothing where it is missing, fails, or is killed. Its descriptors are pipes: one that held our
  * fd 1 would hold up the mail client. hostname asks DNS for its domain, which can take long: it is killed then.
  */
-function run([program, ...words]: readonly string[], { env, signal }: DomainOptions): Promise<string> {
-  return new Promise((resolve) => {
-    const options = { signal, killSignal: "SIGKILL", ...(env && { env: { ...env } }) } as const;
-    const child = execFile(program ?? "", words, options, (error, stdout) =>
-      resolve(error === null ? stdout : ""),
-    );
+function run([program = "", ...words]: readonly string[], { env, signal }: DomainOptions): Promise<string> {
+  const options = { signal, killSignal: "SIGKILL", ...(env && { env: { ...env } }) } as const;
+  const answer = new Promise<string>((resolve) => {
+    const child = execFile(program, words, options, (error, stdout) => resolve(error === null ? stdout : ""));
     child.stdin?.on("error", () => {}).end();
   });
+  // What cannot even be tried is thrown at once.
+  return answer.catch(() => "");
 }
 
 /** The domain that `hostname -d` or `domainname` prints; "(none)" is what the kernel has where none was set. */

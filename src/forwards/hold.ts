@@ -114,7 +114,7 @@ class HeldForwards implements Held {
     return { forward, state };
   }
 
-  /** A bug in a forward is its own end only: mail goes on. */
+  /** What nobody has thought of is the end of one forward only: mail goes on. */
   #attempt(forward: Forward): Promise<State> {
     return this.#listen(forward).catch((error) => ({ kind: "failed", why: reasonOf(error) }));
   }

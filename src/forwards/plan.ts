@@ -1,13 +1,4 @@
-import { matches } from "../table/match.ts";
-import type { Endpoint, Forward, Table } from "../table/table.ts";
-
-/** The forwards that a connection to SERVER carries: those whose `via` matches it, and those without. */
-export async function planFor(table: Table, server: string): Promise<readonly Forward[]> {
-  const chosen = await Promise.all(
-    table.forwards.map(({ via }) => (via === undefined ? true : matches(via, server))),
-  );
-  return table.forwards.filter((_forward, index) => chosen[index]);
-}
+import type { Endpoint, Forward } from "../table/table.ts";
 
 /** `mail:25`, `[::1]:25`. */
 export function endpointText({ host, port }: Endpoint): string {

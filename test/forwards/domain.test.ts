@@ -92,6 +92,12 @@ test("what is missing or fails says nothing", async () => {
   assert.deepEqual((await Promise.all(ownDomains(options))).flat(), []);
 });
 
+test("a program that cannot even be tried says nothing", async () => {
+  const env = { ...programs({ hostname: "echo dns.org" }), LARGE: "x".repeat(200_000) };
+  const options = { env, resolvConf: join(folder, "none"), signal: never };
+  assert.deepEqual((await Promise.all(ownDomains(options))).flat(), []);
+});
+
 test("a program that hangs is killed with the signal, and the others have spoken", async () => {
   const pidFile = join(folder, "pid");
   const env = programs({

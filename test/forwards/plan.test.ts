@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { lastLegNote, planFor } from "../../src/forwards/plan.ts";
+import { lastLegNote } from "../../src/forwards/plan.ts";
+import { decide } from "../../src/table/decide.ts";
 import { parseTable } from "../../src/table/schema.ts";
 import { forwardOf } from "./fixtures.ts";
 
@@ -19,8 +20,8 @@ to = "news:119"
 `;
 
 async function names(server: string): Promise<readonly string[]> {
-  const plan = await planFor(await parseTable(TABLE, "hosts.toml"), server);
-  return plan.map(({ name }) => name);
+  const decision = await decide(await parseTable(TABLE, "hosts.toml"), { server, method: "imap" });
+  return decision?.forwards.map(({ name }) => name) ?? [];
 }
 
 test("a server carries the forwards whose via matches it, and those that have none", async () => {
