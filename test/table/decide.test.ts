@@ -53,6 +53,7 @@ test("what a host leaves out comes from the call, ssh_config, or the usual value
     persist: { value: 600_000, from: { kind: "default" } },
     spare: { value: 0, from: { kind: "default" } },
     command: { value: { kind: "auto" }, from: { kind: "default" } },
+    forwards: [],
   });
 });
 
@@ -81,6 +82,7 @@ test("what a host says is taken with the place where it stands", async () => {
       value: { kind: "line", line: "exec /usr/sbin/sendmail -bs" },
       from: inTable("host", 2, "commands", "smtp"),
     },
+    forwards: [],
   });
 });
 
@@ -160,4 +162,14 @@ test("only imap can be searched for", async () => {
   const found = async (method: string) => (await decide(table, { server: "h", method }))?.command?.value;
   assert.deepEqual(await found("imap"), { kind: "auto" });
   assert.deepEqual(await found("smtp"), { kind: "line", line: "auto" });
+});
+
+test("a decision has the forwards whose via matches the server, and those without", async () => {
+  const forward = (name: string, port: number, via: string) =>
+    `[[forward]]\nname = "${name}"\nlisten = ${port}\nto = "mail:25"\n${via}`;
+  const table = `[[host]]\nmatch = "*"\n${forward("smtp", 2025, 'via = "*.isp.com"\n')}${forward("nntp", 2119, "")}`;
+  const names = async (server: string) =>
+    (await decided(table, server, "imap", "joe")).forwards.map(({ name }) => name);
+  assert.deepEqual(await names("mail.isp.com"), ["smtp", "nntp"]);
+  assert.deepEqual(await names("work"), ["nntp"]);
 });
