@@ -82,7 +82,15 @@ test("what a host says is taken with the place where it stands", async () => {
       value: { kind: "line", line: "exec /usr/sbin/sendmail -bs" },
       from: inTable("host", 2, "commands", "smtp"),
     },
-    forwards: [],
+    forwards: [
+      {
+        name: "nntp",
+        listen: "~/.news",
+        to: { host: "2001:db8::1", port: 119 },
+        unless: {},
+        allow: "same-user",
+      },
+    ],
   });
 });
 
