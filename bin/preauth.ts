@@ -26,7 +26,6 @@ const world: World = {
   uid: process.getuid?.() ?? -1,
   home: homeDirectory(),
   stderr,
-  isTerminal,
   elapsed: () => performance.now(),
   write,
   stdio,

@@ -1,10 +1,11 @@
 /**
  * Everything that can go wrong and that a person can do something about.
  *
- * `usage`: the words of the call. `unknown`: a server that the table does not have. `table`: hosts.toml. `hostkey`, `auth`: the server or the user was not
- * accepted. `network`: the server could not be reached, or broke off before a command ran. `deadline`: out
- * of time. `command`: the server was reached, and what it ran is of no use. `lost`: the connection ended
- * under a running command. `gone`: the client hung up, or a signal came. `bug`: an error of the program's own.
+ * `usage`: the words of the call. `unknown`: a server that the table does not have. `table`: hosts.toml, or an
+ * ssh_config that cannot be followed. `hostkey`, `auth`: the server or the user was not accepted. `network`: the
+ * server could not be reached, or broke off before a command ran. `deadline`: out of time. `command`: the server was
+ * reached, and what it ran is of no use. `lost`: the connection ended under a running command. `gone`: the client hung
+ * up, or a signal came. `bug`: an error of the program's own.
  */
 export type Trouble =
   | "usage"

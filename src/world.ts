@@ -16,7 +16,6 @@ export interface World {
   /** $HOME, or the password file's home where that is not absolute: what `~` and the XDG directories stand on. */
   readonly home: string;
   readonly stderr: StandardError;
-  isTerminal(descriptor: 0 | 1 | 2): boolean;
   /** Milliseconds since the program was started. */
   elapsed(): number;
   /** Writes to a descriptor, whole, before it returns. False when nobody can read it any more. */

@@ -9,8 +9,8 @@ const MAX_EARLY = 64 * 1024;
 const WATCH_MS = 250;
 
 /**
- * The mail client at the other end of standard input and output. `onGone` is called once, with words for it, when it has hung up:
- * nobody reads the output any more or, while the greeting is waited for, its input ended without a byte.
+ * The mail client at the other end of standard input and output. `onGone` is called once, with words for it, when it
+ * has hung up: nobody reads the output any more or, while the greeting is waited for, its input ended without a byte.
  */
 export class Client implements RefusedClient {
   readonly #stdio: Stdio;

@@ -1,5 +1,4 @@
 import type { Held } from "../forwards/hold.ts";
-import { lookUp } from "../ssh/addresses.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Caller } from "./caller.ts";
 import type { Opened } from "./opening.ts";
@@ -15,21 +14,13 @@ export class Forwarding {
     if (decision.forwards.length > 0) void this.#start(decision, opened);
   }
 
-  async #start(decision: Decision, { connection, target }: Opened): Promise<void> {
+  async #start(decision: Decision, opened: Opened): Promise<void> {
     const { world, note, server } = this.#caller;
     const { signal } = this.#starting;
     try {
-      const { holdForwards } = await import("../forwards/hold.ts");
-      this.#held = await holdForwards(decision.forwards, {
-        carry: (to, origin) => connection.forward(to, origin),
-        lookUp: (host, signal) => lookUp(host, { family: "any", subject: host, signal }),
-        env: world.env,
-        uid: world.uid,
-        names: [server, decision.destination.value, target.host.value],
-        note: (line) => note(`${server}: ${line}`),
-        signal,
-        retry: RETRY_MS,
-      });
+      const { holdOver } = await import("./holding.ts");
+      const options = { note: (line: string) => note(`${server}: ${line}`), signal, retry: RETRY_MS };
+      this.#held = await holdOver(opened, world, decision, options);
     } catch (error) {
       if (!signal.aborted)
         note(`${server}: forwards: ${error instanceof Error ? error.stack : String(error)}`);

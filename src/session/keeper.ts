@@ -1,15 +1,15 @@
 import { Failure } from "../failure.ts";
 import { type Answer, answerText, ask } from "../forwards/answer.ts";
 import type { Carry } from "../forwards/carrier.ts";
-import { type Held, holdForwards } from "../forwards/hold.ts";
+import type { Held } from "../forwards/hold.ts";
 import { type Standing, standingHint, standingText } from "../forwards/state.ts";
 import { openLog } from "../report/log.ts";
-import { lookUp } from "../ssh/addresses.ts";
 import { Progress } from "../ssh/progress.ts";
 import { stateDirectory } from "../state/directory.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Persist } from "../table/table.ts";
 import type { World } from "../world.ts";
+import { holdOver } from "./holding.ts";
 import { type Connected, openConnection, takeLeave } from "./opening.ts";
 
 /** Milliseconds that the target of a forward has to say its first line. */
@@ -39,7 +39,7 @@ export async function keepForwards(
     onRemark: (line) => note(`said: ${line}`),
   });
   try {
-    const held = await hold(world, decision, connected, note, broken.signal);
+    const held = await holdOver(connected, world, decision, { note, signal: broken.signal, retry: RETRY_MS });
     try {
       onUp(await proven(held, decision, connected, broken.signal));
       await Promise.race([spent(held, time), connected.connection.closed, aborted(broken.signal)]);
@@ -49,25 +49,6 @@ export async function keepForwards(
   } finally {
     await takeLeave(connected.connection);
   }
-}
-
-function hold(
-  world: World,
-  decision: Decision,
-  { connection, target }: Connected,
-  note: (line: string) => void,
-  signal: AbortSignal,
-): Promise<Held> {
-  return holdForwards(decision.forwards, {
-    carry: (to, origin) => connection.forward(to, origin),
-    lookUp: (host, signal) => lookUp(host, { family: "any", subject: host, signal }),
-    env: world.env,
-    uid: world.uid,
-    names: [decision.server, decision.destination.value, target.host.value],
-    note,
-    signal,
-    retry: RETRY_MS,
-  });
 }
 
 /** A line for each forward that is in place. Throws a Failure for the first that is not. */

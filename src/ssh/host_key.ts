@@ -1,10 +1,10 @@
 import { basename } from "node:path";
 import { Failure } from "../failure.ts";
 import type { Note } from "../report/note.ts";
+import { quoted } from "../shell_word.ts";
 import { fingerprint, rsaBits, typeOf } from "./key_blob.ts";
 import { judge, type KnownHost, knownTypes, parseKnownHosts } from "./known_hosts.ts";
 import { readRegular } from "./regular_file.ts";
-import { quoted } from "./shell_word.ts";
 import type { Target } from "./target.ts";
 
 /** Reads the target's known_hosts files. As for ssh(1), one that cannot be read holds nothing; that is noted. */

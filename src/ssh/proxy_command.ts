@@ -1,7 +1,7 @@
 import { Failure } from "../failure.ts";
+import { quoted } from "../shell_word.ts";
 import type { Settled } from "../table/decision.ts";
 import type { Config } from "./config.ts";
-import { quoted } from "./shell_word.ts";
 import { expandTokens, type Tokens } from "./tokens.ts";
 
 /** How ssh_config wants the server reached, other than by TCP. */

@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import type { Stats } from "node:fs";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { posix } from "node:path";
+import { quoted as word } from "../shell_word.ts";
 import { TableFailure } from "./failure.ts";
 import { quoted } from "./problem.ts";
 import { parseTable } from "./schema.ts";
@@ -113,9 +114,4 @@ function wrong(where: string, what: string, hint?: string): TableFailure {
 function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error && "code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;
-}
-
-/** A path as one word of a shell's. */
-function word(path: string): string {
-  return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
