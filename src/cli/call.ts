@@ -7,6 +7,8 @@ export interface MailCall {
   readonly server: string;
   readonly user: string;
   readonly method: string;
+  /** The addresses behind `--`: nothing but a check that the message names them. */
+  readonly recipients: readonly string[];
 }
 
 /** Everything else: a verb (without its dashes) and the words after it, not yet looked at. */
@@ -19,9 +21,15 @@ export interface VerbCall {
 /** The options of ssh(1) that mail clients are told to give it, and that change nothing here. */
 const IDLE_OPTIONS: ReadonlySet<string> = new Set(["-q", "-a", "-x", "-T"]);
 
+/** More than a letter of a mail program has; lists are expanded behind it. */
+const MOST_RECIPIENTS = 1000;
+
+/** Bytes of an address: 64 and 255 with an "@" between them (RFC 5321 section 4.5.3.1). */
+const LONGEST_RECIPIENT = 320;
+
 /**
- * Reads the words of a call. A first word with two dashes is a verb; a mail call is either `SERVER USER
- * METHOD` or what rsh(1) is given by Alpine's default rsh-command, `SERVER -l USER exec /etc/rMETHODd`
+ * Reads the words of a call. A first word with two dashes is a verb; a mail call is either `SERVER USER METHOD [--
+ * ADDRESS...]` or what rsh(1) is given by Alpine's default rsh-command, `SERVER -l USER exec /etc/rMETHODd`
  * (imap/src/osdep/unix/tcp_unix.c). Throws a Failure "usage".
  */
 export function parseCall(words: readonly string[]): MailCall | VerbCall {
@@ -29,12 +37,14 @@ export function parseCall(words: readonly string[]): MailCall | VerbCall {
   if (first === undefined) throw new Failure("usage", "usage", "SERVER, USER and METHOD are missing");
   if (first.startsWith("--")) return { kind: "verb", verb: first.slice(2), words: rest };
   const server = checkedServer(first);
-  const [user, method] = rest[0]?.startsWith("-") ? rshWords(rest) : plainWords(rest);
-  return { kind: "mail", server, user: checkedUser(user), method: checkedMethod(method) };
+  const [user, method, recipients = []] = rest[0]?.startsWith("-") ? rshWords(rest) : plainWords(rest);
+  return { kind: "mail", server, user: checkedUser(user), method: checkedMethod(method), recipients };
 }
 
-function plainWords(words: readonly string[]): [user: string, method: string] {
-  const [user, method, surplus] = words;
+function plainWords(
+  words: readonly string[],
+): [user: string, method: string, recipients?: readonly string[]] {
+  const [user, method, surplus, ...more] = words;
   if (user === undefined || method === undefined) {
     throw new Failure(
       "usage",
@@ -42,8 +52,26 @@ function plainWords(words: readonly string[]): [user: string, method: string] {
       user === undefined ? "USER and METHOD are missing" : "METHOD is missing",
     );
   }
-  if (surplus !== undefined) throw new Failure("usage", "usage", `one word too many: "${surplus}"`);
-  return [user, method];
+  if (surplus === undefined) return [user, method];
+  if (surplus === "--" && method !== "imap") return [user, method, checkedRecipients(more)];
+  throw new Failure("usage", "usage", `one word too many: "${surplus}"`);
+}
+
+/**
+ * The words behind `--`, where mutt and whoever else calls a sendmail names the recipients. None at all is a list that
+ * its caller has lost.
+ */
+function checkedRecipients(words: readonly string[]): readonly string[] {
+  if (words.length === 0) throw new Failure("usage", "usage", 'no address behind "--"');
+  if (words.length > MOST_RECIPIENTS) {
+    throw new Failure("usage", "usage", `more than ${MOST_RECIPIENTS} addresses behind "--"`);
+  }
+  for (const word of words) {
+    if (word === "" || /[\x00-\x1f\x7f]/.test(word) || Buffer.byteLength(word) > LONGEST_RECIPIENT) {
+      throw new Failure("usage", "usage", `"${word}" is not an address`);
+    }
+  }
+  return words;
 }
 
 /** `[-q -a -x -T] -l USER [exec] /etc/rMETHODd`, to the letter: nothing of it is left for anyone to interpret. */

@@ -1,6 +1,6 @@
 /** The forms of a call, as `--help` and a usage error on a terminal show them. */
 export const SYNOPSIS: readonly string[] = [
-  "usage: preauth SERVER USER METHOD",
+  "usage: preauth SERVER USER METHOD [-- ADDRESS...]",
   "       preauth SERVER [-q -a -x -T] -l USER [exec] /etc/rMETHODd",
   "       preauth --explain SERVER [USER [METHOD]]",
   "       preauth --check SERVER [USER [METHOD]]",

@@ -13,6 +13,7 @@ import { Client } from "./client.ts";
 export interface CallerWords {
   readonly server: string;
   readonly method: string;
+  readonly recipients: readonly string[];
 }
 
 /** The mail client that called, the log, and whether the call has been broken off. */
@@ -20,6 +21,7 @@ export class Caller {
   readonly world: World;
   readonly server: string;
   readonly method: string;
+  readonly recipients: readonly string[];
   readonly client: Client;
   readonly note: Note;
   /** What the call is doing, for the message of a signal; set by whoever does it. */
@@ -27,10 +29,11 @@ export class Caller {
   readonly #hangup = new AbortController();
   readonly #broken = new AbortController();
 
-  constructor(world: World, { server, method }: CallerWords) {
+  constructor(world: World, { server, method, recipients }: CallerWords) {
     this.world = world;
     this.server = server;
     this.method = method;
+    this.recipients = recipients;
     this.note = openLog(stateDirectory(world.env, world.home), world.pid);
     this.client = new Client(world.stdio(), (what) => this.#hangUp(new Failure("gone", server, what)));
     world.onSignal((signal, status) => {

@@ -48,6 +48,26 @@ export class Client implements RefusedClient {
     for (const event of ["end", "error", "close"]) input.on(event, () => this.#end());
   }
 
+  /** The first bytes of the client, until they are enough, or 64 KiB, or all. They stay to be poured. */
+  peek(isEnough: (bytes: Buffer) => boolean): Promise<Buffer> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        const bytes = Buffer.concat(this.#early);
+        if (!this.#ended && bytes.length < MAX_EARLY && !isEnough(bytes)) return;
+        this.#onBytes = (chunk) => this.#keep(chunk);
+        this.#onEnd = () => {};
+        resolve(bytes);
+      };
+      this.#onBytes = (chunk) => {
+        this.#keep(chunk);
+        look();
+      };
+      this.#onEnd = look;
+      this.listen();
+      look();
+    });
+  }
+
   /** Sends what was kept and all that follows to `sink`, waiting for it; `onEnd` after the last byte. */
   pour(sink: Writable, onEnd: () => void): void {
     const pass = (chunk: Buffer): void => {

@@ -1,10 +1,12 @@
 import { Failure } from "../failure.ts";
+import { orAborted } from "../forwards/bound.ts";
 import { Progress } from "../ssh/progress.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Caller } from "./caller.ts";
 import { described, quotedTail, statusOf } from "./exit.ts";
 import { Forwarding } from "./forwarding.ts";
-import { type Opened, openSession, takeLeave } from "./opening.ts";
+import { inTime, type Opened, openSession, takeLeave } from "./opening.ts";
+import { hasWholeHeader, requireNamed } from "./recipients.ts";
 import { relay } from "./relay.ts";
 
 /** Runs a mail call for a server of the table, to its exit status. */
@@ -15,6 +17,7 @@ export async function runMail(caller: Caller, decision: Decision): Promise<numbe
   const onRemark = (line: string): void => caller.remark(line);
   let opened: Opened;
   try {
+    await checkRecipients(caller, decision, progress);
     opened = await openSession(decision, { world, note, progress, broken, heedsMemory: true, onRemark });
   } catch (error) {
     return caller.giveUp(decision.onFailure.value, error);
@@ -29,6 +32,17 @@ export async function runMail(caller: Caller, decision: Decision): Promise<numbe
   } finally {
     await takeLeave(opened.connection);
   }
+}
+
+/** A call that names recipients goes on once its message is seen to name them; nothing has been started until then. */
+async function checkRecipients(caller: Caller, decision: Decision, progress: Progress): Promise<void> {
+  const { world, client, recipients, broken } = caller;
+  if (recipients.length === 0) return;
+  progress.begin("config", "reading the header of the message");
+  const header = await inTime(decision, { world, progress, broken }, (signal) =>
+    orAborted(client.peek(hasWholeHeader), signal),
+  );
+  requireNamed(recipients, header);
 }
 
 /** Joins client and server until one of them ends. Throws a Failure when the connection is lost. */

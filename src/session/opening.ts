@@ -64,9 +64,9 @@ export function openConnection(decision: Decision, options: OpeningOptions): Pro
 }
 
 /** Does something within the deadline, which counts from the start of the program. */
-async function inTime<T>(
+export async function inTime<T>(
   decision: Decision,
-  { world, progress, broken }: OpeningOptions,
+  { world, progress, broken }: Pick<OpeningOptions, "world" | "progress" | "broken">,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   // AbortSignal.any() would do, but Node 20 may collect such a signal while somebody listens to it.

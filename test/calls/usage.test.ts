@@ -14,6 +14,13 @@ const WRONG: readonly (readonly string[])[] = [
   ["mail.test"],
   ["mail.test", "jane"],
   ["mail.test", "jane", "imap", "more"],
+  ["mail.test", "jane", "imap", "--"],
+  ["mail.test", "jane", "imap", "--", "joe@isp.com"],
+  ["mail.test", "jane", "sendmail", "--"],
+  ["mail.test", "jane", "sendmail", "--", ""],
+  ["mail.test", "jane", "sendmail", "--", "joe@isp.com\n"],
+  ["mail.test", "jane", "sendmail", "joe@isp.com"],
+  ["mail.test", "-l", "jane", "exec", "/etc/rsendmaild", "--", "joe@isp.com"],
   ["mail.test", "jo", "e", "imap"],
   ["", "jane", "imap"],
   ["mail.test", "", "imap"],
@@ -129,7 +136,10 @@ describeForms("a call whose words are wrong", { concurrency: 3 }, (form) => {
       const options = { env: home.env, stdio: "terminal" } as const;
       const { status, output } = await runCall([...form.argv, ...words], options);
       assert.equal(status, 64);
-      assert.match(output.toString("latin1"), /^preauth: usage: .*\r\nusage: preauth SERVER USER METHOD\r\n/);
+      assert.match(
+        output.toString("latin1"),
+        /^preauth: usage: .*\r\nusage: preauth SERVER USER METHOD \[-- ADDRESS\.\.\.\]\r\n/,
+      );
       assert.match(
         output.toString("latin1"),
         /preauth SERVER \[-q -a -x -T\] -l USER \[exec\] \/etc\/rMETHODd\r\n/,
@@ -186,7 +196,7 @@ describeForms("--help and --version", { concurrency: 3 }, (form) => {
     for (const stdio of ["alpine", "pipes", "devnull"] as const) {
       const help = await runCall([...form.argv, "--help"], { env: home.env, stdio });
       assert.deepEqual([help.status, help.stderr], [0, ""]);
-      assert.match(help.output.toString(), /^usage: preauth SERVER USER METHOD\n/);
+      assert.match(help.output.toString(), /^usage: preauth SERVER USER METHOD \[-- ADDRESS\.\.\.\]\n/);
       assert.match(help.output.toString(), /--explain[\s\S]*--check[\s\S]*hosts\.toml/);
       const version = await runCall([...form.argv, "--version"], { env: home.env, stdio });
       assert.deepEqual(

@@ -17,7 +17,7 @@ const usage = (words: readonly string[]): string => {
 };
 
 describe("the words of a mail call", () => {
-  const call = { kind: "mail", server: "mail.isp.com", user: "joe", method: "imap" };
+  const call = { kind: "mail", server: "mail.isp.com", user: "joe", method: "imap", recipients: [] };
 
   for (const words of [
     "mail.isp.com joe imap",
@@ -29,6 +29,21 @@ describe("the words of a mail call", () => {
     test(`"${words}" is one`, () => assert.deepEqual(parseCall(words.split(" ")), call));
   }
 
+  test("recipients may come behind it, after two dashes, unless it is for imap", () => {
+    const words = ["mail.isp.com", "joe", "sendmail", "--", "ann@isp.com", "-oi", "--", "a b"];
+    const recipients = ["ann@isp.com", "-oi", "--", "a b"];
+    assert.deepEqual(parseCall(words), { ...call, method: "sendmail", recipients });
+    const many = Array.from({ length: 1001 }, () => "ann@isp.com");
+    assert.equal(usage(["h", "u", "smtp", "--", ...many]), 'usage: more than 1000 addresses behind "--"');
+    assert.equal(parseCall(["h", "u", "smtp", "--", ...many.slice(1)]).kind, "mail");
+    for (const word of ["", "a\nb", "a\0b", "\x7f", "\x1b[2J", "é".repeat(161)]) {
+      assert.equal(
+        usage(["h", "u", "smtp", "--", "ann@isp.com", word]),
+        `usage: "${word}" is not an address`,
+      );
+    }
+  });
+
   test("a user 007 stays what it is", () => {
     assert.equal((parseCall(["h", "007", "imap"]) as { user?: string }).user, "007");
     assert.equal((parseCall(["h", "-l", "007", "/etc/rimapd"]) as { user?: string }).user, "007");
@@ -38,6 +53,11 @@ describe("the words of a mail call", () => {
     ["", "usage: SERVER, USER and METHOD are missing"],
     ["h", "usage: USER and METHOD are missing"],
     ["h u", "usage: METHOD is missing"],
+    ["h u imap -- x", 'usage: one word too many: "--"'],
+    ["h u smtp --", 'usage: no address behind "--"'],
+    ["h u smtp x -- y", 'usage: one word too many: "x"'],
+    ["h u -- x", 'usage: one word too many: "x"'],
+    ["h -l u exec /etc/rsmtpd -- x", 'usage: "exec /etc/rsmtpd -- x" is not exec /etc/rMETHODd'],
     ["h u imap x", 'usage: one word too many: "x"'],
     ["h u IMAP", 'METHOD: "IMAP" is not a method such as imap'],
     ["h u imap;", 'METHOD: "imap;" is not a method such as imap'],

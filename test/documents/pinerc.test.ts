@@ -59,7 +59,7 @@ describe("pinerc.example", () => {
     assert.equal(forms.length, 3);
     assert.equal(pinerc.rshCommand?.value, "%s %s %s %s");
     for (const form of forms) {
-      const call = { kind: "mail", server: "mail.isp.com", user: "jane", method: "imap" };
+      const call = { kind: "mail", server: "mail.isp.com", user: "jane", method: "imap", recipients: [] };
       assert.deepEqual(parseCall(wordsOf(form)), call, form);
     }
   });
