@@ -68,7 +68,7 @@ async function clear(path: string, options: ProbeOptions): Promise<PathOutcome |
     const answered = await isAnswered(path);
     if (answered) {
       const by = await occupantOfPath(path, options);
-      return { kind: "taken", by: by ?? { kind: "same-user", program: undefined } };
+      return { kind: "taken", by: by ?? { kind: "same-user", uid: options.uid, program: undefined } };
     }
     if (answered === false && removeStale(path, state.identity)) continue;
     if (Date.now() > end)

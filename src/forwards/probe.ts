@@ -9,7 +9,7 @@ export type Occupant =
   /** Another preauth of the same user: nothing to do. */
   | { readonly kind: "ours"; readonly program: Program }
   /** Another program of the same user; undefined when it does not let itself be seen. */
-  | { readonly kind: "same-user"; readonly program: Program | undefined }
+  | { readonly kind: "same-user"; readonly uid: number; readonly program: Program | undefined }
   /** Never to be trusted. The program only where we may look at it, as root may. */
   | { readonly kind: "another-user"; readonly uid: number; readonly program: Program | undefined }
   /** Somebody, and this system does not say who. */
@@ -56,7 +56,7 @@ export async function judge(
   const program = await programWith(inodes, tables.proc, AbortSignal.timeout(LOOKING));
   if (holder !== uid) return { kind: "another-user", uid: holder, program };
   if (program !== undefined && isPreauth(program)) return { kind: "ours", program };
-  return { kind: "same-user", program };
+  return { kind: "same-user", uid, program };
 }
 
 /** CAP_NET_BIND_SERVICE (capabilities(7)). */

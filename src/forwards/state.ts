@@ -94,7 +94,7 @@ function occupantText(occupant: Occupant): string {
     case "ours":
       return `held by ${programText(occupant.program)} already`;
     case "same-user":
-      return `in use by ${programText(occupant.program)} of the same user, and is left to it`;
+      return `in use by ${programText(occupant.program)} of the same user (uid ${occupant.uid}), and is left to it`;
     case "another-user":
       return `in use by uid ${occupant.uid}${seen(occupant.program)}, who is not to be trusted with mail`;
     case "untold":

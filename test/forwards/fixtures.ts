@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer, type ListenOptions } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { Endpoint, Forward } from "../../src/table/table.ts";
@@ -37,6 +38,20 @@ export async function freePort(): Promise<number> {
     const port = 12_000 + Math.floor(Math.random() * 18_000);
     if ((await isFree({ host: "127.0.0.1", port })) && (await isFree({ host: "::1", port }))) return port;
   }
+}
+
+/** Below this a port needs a right (ip(7)). */
+export const LOWEST_FREE = Number(readFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start", "utf8"));
+
+/** For the `skip` of tests with such a port. */
+export const withoutLowPorts = LOWEST_FREE > 1 ? false : "every port is free to everybody here";
+
+/** A port that needs a right, and is free on both loopbacks. */
+export async function lowPort(): Promise<number> {
+  for (let port = LOWEST_FREE - 1; port > 0; port--) {
+    if ((await isFree({ host: "127.0.0.1", port })) && (await isFree({ host: "::1", port }))) return port;
+  }
+  throw new Error("no low port is free");
 }
 
 async function isFree(where: ListenOptions): Promise<boolean> {
@@ -101,9 +116,13 @@ export async function runClient(options: ClientOptions): Promise<string> {
   return output;
 }
 
-/** Another program that listens on a port, and accepts nothing. */
-export interface OtherListener extends AsyncDisposable {
+/** Another program that listens, and accepts nothing. */
+export interface Started extends AsyncDisposable {
   readonly pid: number;
+}
+
+/** One that listens on a port. */
+export interface OtherListener extends Started {
   readonly port: number;
 }
 
@@ -130,19 +149,36 @@ const LISTENER = `
   <STDIN>;
 `;
 
+const PATH_LISTENER = `
+  use Socket;
+  socket(my $socket, AF_UNIX, SOCK_STREAM, 0) or die "socket: $!";
+  bind($socket, pack_sockaddr_un($ARGV[0])) && listen($socket, 5) or die "listen: $!";
+  $| = 1;
+  print "pid $$\\n";
+  <STDIN>;
+`;
+
+/** Starts another program at a path; it ends with its stdin, and leaves its socket file behind. */
+export function startPathListener(path: string): Promise<Started> {
+  return started([program("perl"), "-e", PATH_LISTENER, path]);
+}
+
 /** Starts another program on a free port; it ends with its stdin. */
 export async function startListener(options: ListenerOptions = {}): Promise<OtherListener> {
   const { host = "127.0.0.1", uid, called = "" } = options;
   const port = await freePort();
-  const [command = "", ...words] = [...asUser(uid), program("perl"), "-e", LISTENER];
-  const child = spawn(command, [...words, host, String(port), called], {
-    stdio: ["pipe", "pipe", "inherit"],
-    cwd: "/",
-  });
+  const other = await started([
+    ...[...asUser(uid), program("perl"), "-e", LISTENER],
+    ...[host, String(port), called],
+  ]);
+  return { ...other, port };
+}
+
+async function started([command = "", ...words]: readonly string[]): Promise<Started> {
+  const child = spawn(command, words, { stdio: ["pipe", "pipe", "inherit"], cwd: "/" });
   const [, pid] = await new Received(child.stdout, "the other listener").until(/pid (\d+)\n/);
   return {
     pid: Number(pid),
-    port,
     [Symbol.asyncDispose]: async () => {
       child.stdin.end();
       if (child.exitCode === null) await within(once(child, "exit"), "the end of the other listener");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, lstatSync, mkdtempSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdtempSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -15,9 +15,11 @@ import {
   forwardOf,
   freePort,
   LOOPBACKS,
+  lowPort,
   runClient,
   STRANGER,
   startListener,
+  withoutLowPorts,
   withoutRoot,
 } from "./fixtures.ts";
 import { buildHolder, type Forms, type Holder, startHolder } from "./holders.ts";
@@ -173,14 +175,19 @@ for (const form of ["node", "executable"] as const) {
       );
     });
 
-    test("need a right below 1024", { skip: withoutRoot || withoutLowPorts() }, async () => {
+    test("need a right below 1024", { skip: withoutRoot || withoutLowPorts }, async () => {
       const capability = "-net_bind_service";
       const without = [program("setpriv"), `--bounding-set=${capability}`, `--inh-caps=${capability}`];
+      const port = await lowPort();
       const holder = await startHolder([...without, ...forms[form]]);
       await using _ = holder;
-      const [state] = await holder.hold([forwardOf({ listen: 1023, to: { host: "mail", port: 25 } })]);
+      const [state] = await holder.hold([forwardOf({ listen: port, to: { host: "mail", port: 25 } })]);
       assert.deepEqual(state, { kind: "no-right" });
-      assert.match(holder.text, /^forward "smtp": port 1023 needs a right that this user does not have$/m);
+      const line = new RegExp(
+        `^forward "smtp": port ${port} needs a right that this user does not have$`,
+        "m",
+      );
+      assert.match(holder.text, line);
     });
   });
 }
@@ -189,9 +196,4 @@ for (const form of ["node", "executable"] as const) {
 function withoutNamespaces(): string | false {
   const tried = spawnSync("unshare", ["--net", "sh", "-c", "ip link set lo up"], { stdio: "ignore" });
   return tried.status === 0 ? false : "no network of its own can be made here";
-}
-
-function withoutLowPorts(): string | false {
-  const start = readFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start", "utf8");
-  return Number(start) === 1024 ? false : "low ports need no right here";
 }

@@ -121,7 +121,7 @@ test("another program of the same user is left in its place", async () => {
   await using other = await startListener();
   assert.equal(
     await told(forwardOf({ listen: other.port, to: mail })),
-    `forward "smtp": port ${other.port} is in use by perl (pid ${other.pid}) of the same user, and is left to it`,
+    `forward "smtp": port ${other.port} is in use by perl (pid ${other.pid}) of the same user (uid ${OWN}), and is left to it`,
   );
 });
 

@@ -62,7 +62,7 @@ test("a port that this process has is in use by the same user", async () => {
 test("another program of the same user is named", async () => {
   await using other = await startListener();
   await held(other.port, (outcome) => {
-    const by = { kind: "same-user", program: { pid: other.pid, name: "perl" } };
+    const by = { kind: "same-user", uid: OWN, program: { pid: other.pid, name: "perl" } };
     assert.deepEqual(outcome, { kind: "taken", by });
   });
 });
