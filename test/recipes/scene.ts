@@ -46,7 +46,7 @@ export async function makeScene(form: Form, name: string, replacements: Replacem
       const [inbox = "", ...more] = recipe(name, "pinerc", own).trimEnd().split("\n");
       const lines = { rshPath: preauth, rshCommand: THREE_WORDS, inbox: inbox.replace("inbox-path=", "") };
       // No copy of what is sent, and no ~/.newsrc of whoever runs the test (c-client takes ~ from passwd).
-      const apart = ["default-fcc=", `newsrc-path=${join(home.path, ".newsrc")}`];
+      const apart = ['default-fcc=""', `newsrc-path=${join(home.path, ".newsrc")}`];
       return openAlpine({ ...home, env }, { ...lines, more: [...more, ...apart, ...others] });
     },
     [Symbol.asyncDispose]: async () => {
