@@ -60,6 +60,8 @@ export function serveSmtp(input: Readable, output: Writable, keep: (letter: Lett
     if (answer?.startsWith("221") === true) lines.close();
   });
   lines.on("close", () => output.end());
+  // A client that goes without a word, as one that only asks whether anybody is there: readline repeats its input's.
+  lines.on("error", () => {});
 }
 
 class Session {

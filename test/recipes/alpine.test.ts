@@ -26,6 +26,36 @@ describeForms("Alpine with a recipe", { concurrency: 2 }, (form) => {
     });
   }
 
+  for (const domain of ["home.net", "elsewhere.net"]) {
+    test(`sends mail in ${domain}: home-domain`, TIMEOUT, async () => {
+      await using far = await startSmtp();
+      await using near = await startSmtp();
+      const port = await freePort();
+      const table = { 2025: port, "mail:25": `127.0.0.1:${far.port}` };
+      await using scene = await makeScene(form, "home-domain", table);
+      scene.home.write("hostname", `#!/bin/sh\necho ${domain}\n`, 0o755);
+      await using alpine = await scene.alpine({ 2025: port, "mail:25": `127.0.0.1:${near.port}` });
+      await writeLetter(alpine);
+      const [taken, other] = domain === "home.net" ? [near, far] : [far, near];
+      assert.deepEqual((await taken.letter()).to, ["joe@isp.com"]);
+      assert.equal(other.connections, 0);
+      await alpine.waitFor(/MESSAGE INDEX/, "the list again");
+      alpine.keys("q");
+      assert.equal(await alpine.ended(), 0);
+    });
+  }
+
+  test("says what the document says when nobody listens, and keeps the letter", TIMEOUT, async () => {
+    const port = await freePort();
+    const table = { 2025: port, '"mail:25"': '"mail:25"\nunless.domain = "home.net"' };
+    await using scene = await makeScene(form, "alpine-send", table);
+    scene.home.write("hostname", "#!/bin/sh\necho home.net\n", 0o755);
+    await using alpine = await scene.alpine({ 2025: port });
+    await writeLetter(alpine);
+    await alpine.waitFor(/Connection refused/, "the reason");
+    await alpine.waitFor(/COMPOSE MESSAGE[\s\S]*It works\./, "the letter in the composer");
+  });
+
   test("opens a news group", TIMEOUT, async () => {
     const articles = [
       { subject: "Hello, net", body: "First of all.\n" },

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { freePort } from "../forwards/fixtures.ts";
 import { startAgent } from "../peers/agent.ts";
 import { describeForms, type Form } from "../peers/binaries.ts";
-import { type Call, startCall } from "../peers/call.ts";
+import { type Call, runCall, startCall } from "../peers/call.ts";
 import { startPop3 } from "../peers/pop3.ts";
 import { program } from "../peers/programs.ts";
 import { makeSendmail, type Sendmail } from "../peers/sendmail.ts";
@@ -157,6 +157,21 @@ describeForms("fetchmail with a recipe", { concurrency: 2 }, (form) => {
     await using call = await fetchmail(scene, "fetchmail-pop3", place.own, { words: ONCE, env });
     await threeMessages(place.sendmail, call);
     await scene.sshd.idle();
+  });
+
+  test("says what the document says when preauth is not on its PATH", TIMEOUT, async () => {
+    await using scene = await makeScene(form, "fetchmail-imap");
+    const env = { PATH: "/nowhere" };
+    await using call = await fetchmail(scene, "fetchmail-imap", {}, { env });
+    assert.match((await call.finished()).stderr, /execvp\(preauth\) failed/);
+  });
+
+  test("hands mail to a server whose greeting can be seen by hand", TIMEOUT, async () => {
+    using sendmail = makeSendmail();
+    await using scene = await makeScene(form, "fetchmail-smtp", { [SENDMAIL]: sendmail.path });
+    const words = [scene.preauth, "mail.example.org", "jane", "smtp"];
+    const { output } = await runCall(words, { env: scene.env, stdio: "terminal", input: "QUIT\n" });
+    assert.match(output.toString(), /^220 /m);
   });
 
   for (const { name, said } of FAILURES) {
