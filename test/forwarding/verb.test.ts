@@ -81,6 +81,19 @@ describeForms("--forward", (form) => {
     home[Symbol.dispose]();
   });
 
+  test("keeps a forward for 5 seconds where no time is given, and until it is ended for ever", async () => {
+    const [short, long] = [await sceneFor(sshd, target()), await sceneFor(sshd, target())];
+    assert.equal((await run(form, long.home, "work", "--for", "forever")).status, 0);
+    const started = performance.now();
+    assert.equal((await run(form, short.home, "work")).status, 0);
+    await poll(() => isFree(short.port), "the end of the forward", short.home.log);
+    assert.equal(performance.now() - started >= 5000, true, "gone too early");
+    assert.equal(await isFree(long.port), false);
+    signal(keeperOf(long.home), "SIGTERM");
+    await poll(() => isFree(long.port), "the end of the other", long.home.log);
+    for (const { home } of [short, long]) home[Symbol.dispose]();
+  });
+
   test("is there already: 0 as well, and nobody is hindered", async () => {
     const { home, port } = await sceneFor(sshd, target());
     await run(form, home, "work", "--for", "20s");
