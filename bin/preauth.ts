@@ -49,11 +49,16 @@ main(world).then((status) => process.exit(status), crash);
 function crash(error: unknown): never {
   const isHeard = stderr === "terminal" || stderr === "separate";
   if (isHeard) write(2, `${error instanceof Error ? error.stack : String(error)}\n`);
-  else if (/^(imap|\/etc\/rimapd)$/.test(process.argv.at(-1) ?? "")) {
+  else if (isImapCall(process.argv.slice(2))) {
     write(1, "* PREAUTH [CAPABILITY IMAP4rev1] preauth\r\n* BYE preauth: internal error\r\n");
   }
   // EX_SOFTWARE of sysexits(3).
   process.exit(70);
+}
+
+/** Whether these may be the words of a call for METHOD imap, which no `--` comes behind. */
+function isImapCall(words: readonly string[]): boolean {
+  return /^(imap|\/etc\/rimapd)$/.test(words.at(-1) ?? "") && !words.includes("--");
 }
 
 /** $HOME, unless it is relative or empty: then it would be the directory that one happens to be in. */

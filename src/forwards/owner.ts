@@ -22,7 +22,8 @@ const READINGS = 3;
  * Whose process is at the other end of a connection on this machine. The client's socket has a row of its own in the
  * kernel's table; it is matched at both ends, for one port of a client may be used to several destinations. An
  * IPv6 socket that is connected to an IPv4 address stands in tcp6. A socket whose process has let go of it shows uid
- * 0, whoever it was: its inode of 0 gives it away.
+ * 0, whoever it was: its inode of 0 gives it away. So a client that closes within a millisecond, which none does that
+ * waits for a greeting, is refused; a reading without a wait in the accept handler would let 1 in 100 of them in.
  */
 export async function connectionOwner(tables: SocketTables, { peer, own }: Accepted): Promise<Owner> {
   if (!tables.exist) return { kind: "no-table" };
