@@ -3,7 +3,14 @@ import { once } from "node:events";
 import { chmodSync, existsSync, lstatSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
-import { LOOPBACKS, runClient, STRANGER, withoutRoot } from "../forwards/fixtures.ts";
+import {
+  LOOPBACKS,
+  runClient,
+  STRANGER,
+  startListener,
+  withoutRoot,
+  withoutSix,
+} from "../forwards/fixtures.ts";
 import { echo, received } from "../forwards/stage.ts";
 import { describeForms, type Form } from "../peers/binaries.ts";
 import { type Call, startCall } from "../peers/call.ts";
@@ -141,6 +148,36 @@ describeForms("a forward beside a mailbox", { concurrency: 2 }, (form) => {
     call.end();
     await call.finished();
     assert.equal(existsSync(path), false);
+  });
+
+  test("whose port another user has is left alone, and the mailbox opens", {
+    skip: withoutRoot,
+  }, async () => {
+    await using other = await startListener({ uid: STRANGER });
+    const { home } = await sceneFor(sshd, "mail:25", "", { "commands.imap": mailbox.command }, other.port);
+    using _ = home;
+    await using call = await open(form, home);
+    const who = `uid 12345: perl \\(pid ${other.pid}\\), who is not to be trusted with mail`;
+    await logged(home, new RegExp(`forward "smtp": port ${other.port} is in use by ${who}\n`));
+    await logged(home, /forward "smtp": hint: choose another place, in the table and in the mail client\n/);
+    call.write("a NOOP\r\n");
+    await call.readUntil(/^a OK .*\r\n/m);
+  });
+
+  test("holds 127.0.0.1 alone where ::1 is taken, and says so", { skip: withoutSix }, async () => {
+    await using target = await echo();
+    await using other = await startListener({ host: "::1" });
+    const to = `${target.host}:${target.port}`;
+    const { home } = await sceneFor(sshd, to, "", { "commands.imap": mailbox.command }, other.port);
+    using _ = home;
+    await using call = await open(form, home);
+    await logged(
+      home,
+      new RegExp(`carries port ${other.port} of 127.0.0.1 only to ${to}: ::1 is in use by perl `),
+    );
+    assert.equal(await runClient({ address: "127.0.0.1", port: other.port, say: "four" }), "four");
+    call.end();
+    await call.finished();
   });
 
   test("is brought up after the mailbox has opened, however long that takes", async () => {

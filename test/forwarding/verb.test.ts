@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readlinkSync } from "node:fs";
 import { after, before, test } from "node:test";
+import { STRANGER, startListener, withoutRoot } from "../forwards/fixtures.ts";
 import { describeForms, type Form } from "../peers/binaries.ts";
 import { type Finished, runCall } from "../peers/call.ts";
 import type { Home } from "../peers/home.ts";
@@ -132,6 +133,30 @@ describeForms("--forward", (form) => {
       home[Symbol.dispose]();
     });
   }
+
+  test("a server that allows no forwarding: 69, with the reason", async () => {
+    await using strict = await startSshd({ config: ["AllowTcpForwarding no"] });
+    const { home } = await sceneFor(strict, target());
+    const { status, stderr } = await run(form, home, "work");
+    assert.match(
+      stderr,
+      /^preauth: work: forward "smtp": no connection to \S+: the server does not allow forwarding/,
+    );
+    assert.equal(status, 69);
+    home[Symbol.dispose]();
+  });
+
+  test("a port of another user's: 69, with its owner", { skip: withoutRoot }, async () => {
+    await using other = await startListener({ uid: STRANGER });
+    const { home } = await sceneFor(sshd, target(), "", {}, other.port);
+    const { status, stderr } = await run(form, home, "work");
+    assert.match(
+      stderr,
+      /^preauth: work: forward "smtp": port \d+ is in use by uid 12345: perl .*\npreauth: hint: /,
+    );
+    assert.equal(status, 69);
+    home[Symbol.dispose]();
+  });
 
   test("a server without a forward, or not in the table, is told", async () => {
     const { home } = await sceneFor(sshd, target(), 'via = "other"');

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { parseTable } from "../../src/table/schema.ts";
-import { markedBlocks, marks } from "./recipes.ts";
+import { markedBlocks, marks, recipe } from "./recipes.ts";
 
 describe("doc/recipes.md", () => {
   test("has a block after each of its marks", () => {
@@ -26,6 +26,15 @@ describe("doc/recipes.md", () => {
     for (const mark of marks()) {
       const [name = ""] = mark.split(" ");
       assert.ok(source.includes(`"${name}"`), name);
+    }
+  });
+
+  test("has the lines of pinerc.example for sending and news", () => {
+    const example = readFileSync(new URL("../../pinerc.example", import.meta.url), "utf8");
+    for (const name of ["alpine-send", "alpine-news", "sendmail"]) {
+      const lines = recipe(name, "pinerc").trimEnd().split("\n").slice(1);
+      assert.equal(lines.length, 1);
+      for (const line of lines) assert.ok(example.includes(`\n#${line}\n`), line);
     }
   });
 });
