@@ -4,7 +4,9 @@ import { main } from "../src/cli/main.ts";
 import { accountInFile } from "../src/ssh/passwd.ts";
 import type { StandardError, Stdio, World } from "../src/world.ts";
 import { background } from "./background.ts";
+import { isTerminal, write } from "./descriptors.ts";
 import { endOutput } from "./end_output.ts";
+import { personAtTerminal } from "./person.ts";
 import { readerIsGone } from "./reader.ts";
 
 // Only bin/ touches `process`: it gathers the world outside and sets the exit status.
@@ -29,6 +31,7 @@ const world: World = {
   elapsed: () => performance.now(),
   write,
   stdio,
+  person: personAtTerminal,
   background,
   onSignal(listener) {
     for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
@@ -77,27 +80,6 @@ function standardError(): StandardError {
   } catch {
     return "nowhere";
   }
-}
-
-/** Whether a descriptor is a terminal. node:tty loads node:net, so it is asked only of what can be one. */
-function isTerminal(descriptor: number): boolean {
-  return (
-    fs.fstatSync(descriptor).isCharacterDevice() && process.getBuiltinModule("node:tty").isatty(descriptor)
-  );
-}
-
-function write(descriptor: 1 | 2, text: string): boolean {
-  let bytes = Buffer.from(text);
-  while (bytes.length > 0) {
-    try {
-      bytes = bytes.subarray(fs.writeSync(descriptor, bytes));
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) return false;
-      // The descriptor came non-blocking from the caller, and its reader is slow.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-    }
-  }
-  return true;
 }
 
 function stdio(): Stdio {

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from "node:stream";
+import type { Person } from "./person.ts";
 
 /** Signals that end a call. */
 export type EndingSignal = "SIGHUP" | "SIGINT" | "SIGTERM";
@@ -22,6 +23,8 @@ export interface World {
   write(descriptor: 1 | 2, text: string): boolean;
   /** Standard input and output as streams, made at the first call. */
   stdio(): Stdio;
+  /** Whoever can be asked: undefined unless standard input is a terminal. Reads from it, as stdio() does. */
+  person(): Person | undefined;
   readonly background: Background;
   /** Calls `listener` at an ending signal, with the exit status for it, 128+n. */
   onSignal(listener: (signal: EndingSignal, status: number) => void): void;

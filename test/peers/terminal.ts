@@ -29,9 +29,10 @@ export interface Terminal extends AsyncDisposable {
 
 /*
  * Tells the status in a file and holds the terminal open, so that the last screen stays to be read. tmux's own
- * remain-on-exit missed the end of strace in about every second run (tmux 3.3a). Ctrl-C is for the program.
+ * remain-on-exit missed the end of strace in about every second run (tmux 3.3a). Ctrl-C and Ctrl-\ are for
+ * the program.
  */
-const HOLD = 'trap : INT; "$@"; echo $? >"$0.new"; mv "$0.new" "$0"; exec tail -f /dev/null';
+const HOLD = 'trap : INT QUIT; "$@"; echo $? >"$0.new"; mv "$0.new" "$0"; exec tail -f /dev/null';
 
 /** Runs a program, given as words, in a tmux of its own (own socket, no configuration). */
 export async function openTerminal(words: readonly string[], options: TerminalOptions): Promise<Terminal> {

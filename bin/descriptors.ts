@@ -1,0 +1,23 @@
+import fs from "node:fs";
+
+/** Writes to a descriptor, whole, before it returns. False when nobody can read it any more. */
+export function write(descriptor: number, text: string): boolean {
+  let bytes = Buffer.from(text);
+  while (bytes.length > 0) {
+    try {
+      bytes = bytes.subarray(fs.writeSync(descriptor, bytes));
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) return false;
+      // The descriptor came non-blocking from the caller, and its reader is slow.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+  return true;
+}
+
+/** Whether a descriptor is a terminal. node:tty loads node:net, so it is asked only of what can be one. */
+export function isTerminal(descriptor: number): boolean {
+  return (
+    fs.fstatSync(descriptor).isCharacterDevice() && process.getBuiltinModule("node:tty").isatty(descriptor)
+  );
+}
