@@ -11,3 +11,24 @@ export interface Person {
    */
   ask(question: string, options: { readonly echo: boolean; readonly signal: AbortSignal }): Promise<string>;
 }
+
+/** Told when a question is put, and when it has been answered or given up. */
+export interface QuestionWatcher {
+  onAsked(): void;
+  onAnswered(): void;
+}
+
+/** The same person, with somebody told of each question: people take time that is not the server's. */
+export function watched(person: Person, { onAsked, onAnswered }: QuestionWatcher): Person {
+  return {
+    tell: (lines) => person.tell(lines),
+    ask: async (question, options) => {
+      onAsked();
+      try {
+        return await person.ask(question, options);
+      } finally {
+        onAnswered();
+      }
+    },
+  };
+}

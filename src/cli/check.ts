@@ -54,11 +54,14 @@ async function connectAndSelect(world: World, decision: Decision, timeline: Time
     print(world, [`  the server says: ${line}`]);
   };
   const options = { world, note, progress, broken: broken.signal, heedsMemory: false, onRemark };
-  const opened = await openSession(decision, options).catch((error: unknown) => {
+  // About the host key; passwords are asked by --login alone.
+  const person = world.person();
+  const asking = person && timeline.patient(person);
+  const opened = await openSession(decision, { ...options, person: asking }).catch((error: unknown) => {
     timeline.failed(progress.step);
     throw error;
   });
-  timeline.greeted = world.elapsed();
+  timeline.greeted = timeline.now();
   try {
     await checkForwards(world, decision, opened, broken.signal);
     return method === "imap" ? await select(world, opened, { server, timeline, broken }) : 0;

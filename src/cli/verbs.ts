@@ -8,6 +8,7 @@ import { check } from "./check.ts";
 import { explain } from "./explain.ts";
 import { checkedTime, forward, USUAL_TIME } from "./forward.ts";
 import { HELP } from "./help.ts";
+import { login } from "./login.ts";
 import { endInUsage } from "./usage.ts";
 
 /** The words of a verb that is about one server. METHOD is "imap" where the call has none. */
@@ -43,6 +44,13 @@ const VERBS: ReadonlyMap<string, Verb> = new Map<string, Verb>([
     {
       words: [1, 3],
       run: (world, words) => check(world, serverWords(words)),
+    },
+  ],
+  [
+    "login",
+    {
+      words: [1, 2],
+      run: (world, words) => login(world, serverWords(words)),
     },
   ],
   [

@@ -1,4 +1,5 @@
 import { Failure } from "../failure.ts";
+import type { Person } from "../person.ts";
 import type { Note } from "../report/note.ts";
 import { readAccount } from "../ssh/account.ts";
 import { type Connection, connect, type RemoteCommand } from "../ssh/connection.ts";
@@ -10,6 +11,7 @@ import { type Tried, Unreachable } from "../state/unreachable.ts";
 import type { Decision } from "../table/decision.ts";
 import { remoteCommandLine } from "../table/imapd.ts";
 import type { World } from "../world.ts";
+import { Deadline } from "./deadline.ts";
 import { awaitGreeting } from "./greeting.ts";
 import { Remarks } from "./remarks.ts";
 
@@ -24,6 +26,10 @@ export interface OpeningOptions {
   readonly heedsMemory: boolean;
   /** Told each line that the server says beside the mail: banners, standard error, noise before the greeting. */
   readonly onRemark: (line: string) => void;
+  /** Who can be asked about an unknown host key. The deadline stands still meanwhile. */
+  readonly person?: Person | undefined;
+  /** Whether the person is asked for passwords and the like, too. Default: not. */
+  readonly interactive?: boolean;
 }
 
 /** A connection without a command, and what it leads to. */
@@ -47,8 +53,8 @@ export interface Opened extends Connected {
 export async function openSession(decision: Decision, options: OpeningOptions): Promise<Opened> {
   options.progress.begin("command", "looking for a command");
   const line = commandLine(decision);
-  return inTime(decision, options, async (signal) => {
-    const connected = await open(decision, options, signal);
+  return inTime(decision, options, async (signal, person) => {
+    const connected = await open(decision, { ...options, person }, signal);
     try {
       return { ...connected, ...(await start(decision, line, connected.connection, options, signal)) };
     } catch (error) {
@@ -60,14 +66,17 @@ export async function openSession(decision: Decision, options: OpeningOptions): 
 
 /** The same as far as the login: for forwards, accounts without a shell will do. */
 export function openConnection(decision: Decision, options: OpeningOptions): Promise<Connected> {
-  return inTime(decision, options, (signal) => open(decision, options, signal));
+  return inTime(decision, options, (signal, person) => open(decision, { ...options, person }, signal));
 }
 
-/** Does something within the deadline, which counts from the start of the program. */
+/**
+ * Does something within the deadline, which counts from the start of the program, without the time that the person
+ * takes to answer.
+ */
 export async function inTime<T>(
   decision: Decision,
-  { world, progress, broken }: Pick<OpeningOptions, "world" | "progress" | "broken">,
-  work: (signal: AbortSignal) => Promise<T>,
+  { world, progress, broken, person }: Pick<OpeningOptions, "world" | "progress" | "broken" | "person">,
+  work: (signal: AbortSignal, person: Person | undefined) => Promise<T>,
 ): Promise<T> {
   // AbortSignal.any() would do, but Node 20 may collect such a signal while somebody listens to it.
   const ends = new AbortController();
@@ -76,11 +85,15 @@ export async function inTime<T>(
   broken.addEventListener("abort", breakOff);
   const limit = decision.deadline.value;
   const expire = (): void => ends.abort(outOfTime(decision.server, progress.doing, limit));
-  const timer = setTimeout(expire, Math.max(0, limit - world.elapsed()));
+  const deadline = new Deadline(limit - world.elapsed(), expire);
   try {
-    return await work(ends.signal);
+    return await work(ends.signal, person && deadline.patient(person));
+  } catch (error) {
+    // A question that is still open is withdrawn: the server may have hung up meanwhile.
+    ends.abort(error);
+    throw error;
   } finally {
-    clearTimeout(timer);
+    deadline.end();
     broken.removeEventListener("abort", breakOff);
   }
 }
@@ -134,7 +147,7 @@ function commandLine({ server, method, command }: Decision): string {
 async function connectUnlessHopeless(
   target: Target,
   limit: number,
-  { world, note, progress, heedsMemory, onRemark }: OpeningOptions,
+  { world, note, progress, heedsMemory, onRemark, person, interactive = false }: OpeningOptions,
   signal: AbortSignal,
 ): Promise<Connection> {
   const unreachable = new Unreachable(stateDirectory(world.env, world.home), world.pid);
@@ -146,7 +159,10 @@ async function connectUnlessHopeless(
   const known = isDirect && heedsMemory ? unreachable.recall(tried, left) : undefined;
   if (known !== undefined) throw new Failure("network", target.server, `${known} (less than 30 s ago)`);
   try {
-    const connection = await connect(target, { signal, progress, note, banner: onRemark });
+    const connection = await connect(target, {
+      ...{ signal, progress, note, banner: onRemark, interactive },
+      ...(person && { person }),
+    });
     if (isDirect && !heedsMemory) unreachable.forget(tried);
     return connection;
   } catch (error) {

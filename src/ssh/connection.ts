@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { Client } from "ssh2";
 import { Failure } from "../failure.ts";
+import type { Person } from "../person.ts";
 import type { Note } from "../report/note.ts";
 import type { Endpoint } from "../table/table.ts";
 import { reasonOf } from "./breakage.ts";
@@ -26,6 +27,10 @@ export interface ConnectOptions {
   readonly note: Note;
   /** Takes each line the server says before the login, control characters and all. Default: `note`. */
   readonly banner?: (line: string) => void;
+  /** Who can be asked about an unknown host key. */
+  readonly person?: Person;
+  /** Whether the person is asked for passwords, passphrases and the like, too. Default: not. */
+  readonly interactive?: boolean;
 }
 
 /** Where a forwarded connection comes from. */

@@ -1,0 +1,65 @@
+import { Failure } from "../failure.ts";
+import type { Person } from "../person.ts";
+import { openLog } from "../report/log.ts";
+import { print } from "../report/speak.ts";
+import { holdInForeground } from "../session/foreground.ts";
+import { type Connected, openConnection, takeLeave } from "../session/opening.ts";
+import { Progress } from "../ssh/progress.ts";
+import { stateDirectory } from "../state/directory.ts";
+import { decide } from "../table/decide.ts";
+import type { Decision } from "../table/decision.ts";
+import { readTable, tablePath } from "../table/read.ts";
+import type { World } from "../world.ts";
+import { Timeline } from "./timeline.ts";
+
+/** What `--login` was given. */
+export interface LoginWords {
+  readonly server: string;
+  readonly user: string | undefined;
+}
+
+/**
+ * `--login`: logs in with whatever a person at the terminal can be asked for, a line for each step, and holds the
+ * connection. Refused without a terminal, before anything is read: Alpine passes `{--login/user=work}` on as it is.
+ */
+export async function login(world: World, { server, user }: LoginWords): Promise<number> {
+  const person = world.person();
+  if (person === undefined) {
+    throw new Failure("usage", "--login", "standard input is not a terminal: there is nobody to ask");
+  }
+  const table = await readTable(tablePath(world.env, world.home), world.uid);
+  const decision = await decide(table, { server, user, method: "imap" });
+  if (decision === undefined) throw new Failure("unknown", server, "not in the table");
+  const { connection, target } = await loggedIn(world, decision, person);
+  try {
+    print(world, [`logged in to ${server} as ${target.user.value}; press Ctrl-C to end it`]);
+    const status = await holdInForeground(world, server, connection);
+    // After the ^C that the terminal shows.
+    person.tell([""]);
+    return status;
+  } finally {
+    await takeLeave(connection);
+  }
+}
+
+async function loggedIn(world: World, decision: Decision, person: Person): Promise<Connected> {
+  const { server } = decision;
+  const log = openLog(stateDirectory(world.env, world.home), world.pid);
+  const timeline = new Timeline(world);
+  const progress = new Progress((step, outcome) => timeline.done(step, outcome));
+  const broken = new AbortController();
+  world.onSignal((signal, status) => broken.abort(new Failure("gone", server, signal, { status })));
+  const onRemark = (line: string): void => {
+    log(`${server}: said: ${line}`);
+    print(world, [`  the server says: ${line}`]);
+  };
+  try {
+    return await openConnection(decision, {
+      ...{ world, note: log, progress, broken: broken.signal, heedsMemory: false, onRemark },
+      ...{ person: timeline.patient(person), interactive: true },
+    });
+  } catch (error) {
+    timeline.failed(progress.step);
+    throw error;
+  }
+}
