@@ -4,6 +4,7 @@ export const SYNOPSIS: readonly string[] = [
   "       preauth SERVER [-q -a -x -T] -l USER [exec] /etc/rMETHODd",
   "       preauth --explain SERVER [USER [METHOD]]",
   "       preauth --check SERVER [USER [METHOD]]",
+  "       preauth --login SERVER [USER]",
   "       preauth --forward SERVER [USER] [--for TIME]",
   "       preauth --help | --version",
 ];
@@ -23,6 +24,8 @@ export const HELP: readonly string[] = [
   "              connects to nothing",
   "  --check     makes the connection, tells how long each step takes, and what to",
   "              do about the one that fails",
+  "  --login     logs in where somebody can be asked, on the terminal, and holds the",
+  "              connection until Ctrl-C",
   "  --forward   brings up the forwards of the table without opening a mailbox, and",
   "              keeps them for TIME (5s, or forever) and while they are in use",
   "",
