@@ -1,5 +1,3 @@
-import { Failure } from "../src/failure.ts";
-
 // Neither Node nor Bun can switch off the echo alone: their raw mode takes away the line editing and the signals of
 // the terminal as well, with whatever keys its user has set for them. stty(1) of POSIX can.
 
@@ -13,7 +11,7 @@ export class EchoOff {
 
   /**
    * Switches it off; only the end of a line is still shown. `onResume` is called when the program goes on after
-   * Ctrl-Z. Throws a Failure when it cannot be done: what is secret must not be typed then.
+   * Ctrl-Z. Throws when it cannot be done: what is secret must not be typed then.
    */
   constructor(onResume: () => void) {
     this.#onResume = onResume;
@@ -72,5 +70,5 @@ function stty(words: readonly string[]): string {
     const { status, stdout } = spawnSync("stty", words, { stdio: [0, "pipe", "ignore"], encoding: "utf8" });
     if (status === 0) return stdout;
   }
-  throw new Failure("auth", "the terminal", "its echo cannot be switched off (stty(1) fails)");
+  throw new Error("stty has failed");
 }

@@ -6,8 +6,8 @@ import type { StandardError, Stdio, World } from "../src/world.ts";
 import { background } from "./background.ts";
 import { isTerminal, write } from "./descriptors.ts";
 import { endOutput } from "./end_output.ts";
-import { personAtTerminal } from "./person.ts";
 import { readerIsGone } from "./reader.ts";
+import { terminal } from "./terminal.ts";
 
 // Only bin/ touches `process`: it gathers the world outside and sets the exit status.
 
@@ -31,7 +31,7 @@ const world: World = {
   elapsed: () => performance.now(),
   write,
   stdio,
-  person: personAtTerminal,
+  terminal,
   background,
   onSignal(listener) {
     for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {

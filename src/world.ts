@@ -1,5 +1,4 @@
 import type { Readable, Writable } from "node:stream";
-import type { Person } from "./person.ts";
 
 /** Signals that end a call. */
 export type EndingSignal = "SIGHUP" | "SIGINT" | "SIGTERM";
@@ -23,8 +22,8 @@ export interface World {
   write(descriptor: 1 | 2, text: string): boolean;
   /** Standard input and output as streams, made at the first call. */
   stdio(): Stdio;
-  /** Whoever can be asked: undefined unless standard input is a terminal. Reads from it, as stdio() does. */
-  person(): Person | undefined;
+  /** Where somebody can be asked: undefined unless standard input is a terminal. Reads from it, as stdio() does. */
+  terminal(): Terminal | undefined;
   readonly background: Background;
   /** Calls `listener` at an ending signal, with the exit status for it, 128+n. */
   onSignal(listener: (signal: EndingSignal, status: number) => void): void;
@@ -40,6 +39,19 @@ export interface Stdio {
   endOutput(): void;
   /** Whether nobody reads the output any more, as far as can be seen without writing; to be asked first while one does. */
   readerIsGone(): boolean;
+}
+
+/** The terminal that standard input is. */
+export interface Terminal {
+  /** Shows text, as it is, also where standard output leads elsewhere. */
+  write(text: string): void;
+  /** The next line, edited by the terminal, without its end; undefined at the end. Rejects with the signal's reason. */
+  readLine(signal: AbortSignal): Promise<string | undefined>;
+  /**
+   * Switches the echo off and gives what switches it on again; undefined when it cannot be done. It is on again however
+   * the program ends, and while Ctrl-Z has stopped it: `onResume` is called when it goes on.
+   */
+  hide(onResume: () => void): (() => void) | undefined;
 }
 
 /** A process of our own that goes on when this one has ended. */

@@ -2,6 +2,7 @@ import { Failure } from "../failure.ts";
 import { answerText, ask } from "../forwards/answer.ts";
 import type { Carry } from "../forwards/carrier.ts";
 import { openLog } from "../report/log.ts";
+import { personAt } from "../report/person_at.ts";
 import { print, tellPerson } from "../report/speak.ts";
 import { described, type End, statusOf } from "../session/exit.ts";
 import { selectInbox } from "../session/inbox.ts";
@@ -55,9 +56,9 @@ async function connectAndSelect(world: World, decision: Decision, timeline: Time
   };
   const options = { world, note, progress, broken: broken.signal, heedsMemory: false, onRemark };
   // About the host key; passwords are asked by --login alone.
-  const person = world.person();
-  const asking = person && timeline.patient(person);
-  const opened = await openSession(decision, { ...options, person: asking }).catch((error: unknown) => {
+  const terminal = world.terminal();
+  const person = terminal && timeline.patient(personAt(terminal));
+  const opened = await openSession(decision, { ...options, person }).catch((error: unknown) => {
     timeline.failed(progress.step);
     throw error;
   });

@@ -1,6 +1,7 @@
 import { Failure } from "../failure.ts";
 import type { Person } from "../person.ts";
 import { openLog } from "../report/log.ts";
+import { personAt } from "../report/person_at.ts";
 import { print } from "../report/speak.ts";
 import { holdInForeground } from "../session/foreground.ts";
 import { type Connected, openConnection, takeLeave } from "../session/opening.ts";
@@ -23,10 +24,11 @@ export interface LoginWords {
  * connection. Refused without a terminal, before anything is read: Alpine passes `{--login/user=work}` on as it is.
  */
 export async function login(world: World, { server, user }: LoginWords): Promise<number> {
-  const person = world.person();
-  if (person === undefined) {
+  const terminal = world.terminal();
+  if (terminal === undefined) {
     throw new Failure("usage", "--login", "standard input is not a terminal: there is nobody to ask");
   }
+  const person = personAt(terminal);
   const table = await readTable(tablePath(world.env, world.home), world.uid);
   const decision = await decide(table, { server, user, method: "imap" });
   if (decision === undefined) throw new Failure("unknown", server, "not in the table");

@@ -1,11 +1,13 @@
-import { personAtTerminal } from "../../bin/person.ts";
+import { terminal } from "../../bin/terminal.ts";
+import { personAt } from "../../src/report/person_at.ts";
 
 // Run by the tests in a terminal: asks the questions of its words, "hidden:QUESTION" or "shown:QUESTION", and prints
 // each answer in JSON. Ends with 130 at SIGINT, with 7 where nobody can be asked, with 70 at an error that nobody
 // catches (after the answer "crash"), with 9 at another end.
 
-const person = personAtTerminal();
-if (person === undefined) process.exit(7);
+const own = terminal();
+if (own === undefined) process.exit(7);
+const person = personAt(own);
 
 const asking = new AbortController();
 process.on("uncaughtException", () => process.exit(70));

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { describeForms } from "../peers/binaries.ts";
 import { runCall } from "../peers/call.ts";
@@ -59,15 +58,19 @@ describeForms("--login", (form) => {
     assert.match(terminal.screen(), /^preauth: work: connection lost: \S/m);
   });
 
-  test("SIGTERM ends it: 143", async () => {
-    using home = homeFor();
-    const words = ["/bin/sh", "-c", 'echo $$ >"$0"; exec "$@"', `${home.path}/pid`, ...login, "work"];
-    await using terminal = await openWatched(words, home);
-    await terminal.waitFor(/press Ctrl-C to end it/, "the login");
-    signal(Number(readFileSync(`${home.path}/pid`, "utf8")), "SIGTERM");
-    assert.equal(await terminal.ended(), 143);
-    await sshd.idle();
-  });
+  for (const [name, status] of [
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const) {
+    test(`${name} ends it: ${status}`, async () => {
+      using home = homeFor();
+      await using terminal = await openWatched([...login, "work"], home);
+      await terminal.waitFor(/press Ctrl-C to end it/, "the login");
+      signal(terminal.pid(), name);
+      assert.equal(await terminal.ended(), status);
+      await sshd.idle();
+    });
+  }
 
   test("takes a USER as a call does", async () => {
     using home = homeFor({ user: undefined });

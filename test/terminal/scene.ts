@@ -13,10 +13,13 @@ export interface Settings {
 export interface Watched extends Terminal {
   /** Both settings, once the program has ended. */
   settings(): Settings;
+  /** The program's pid, from when it has shown something. */
+  pid(): number;
 }
 
-/** Notes the settings of its terminal in two files around a program, whose status it keeps. */
-const WATCH = 'trap : INT QUIT; stty -g >"$0.before"; "$@"; s=$?; stty -g >"$0.after"; exit $s';
+/** Notes the settings of its terminal in two files around a program, whose status it keeps, and the program's pid. */
+const WATCH =
+  'trap : INT QUIT; stty -g >"$0.before"; sh -c \'echo $$ >"$0.pid"; exec "$@"\' "$0" "$@"; s=$?; stty -g >"$0.after"; exit $s';
 
 /** Runs a program, given as words, in a terminal of its own. */
 export async function openWatched(
@@ -30,5 +33,5 @@ export async function openWatched(
     before: readFileSync(`${notes}.before`, "utf8"),
     after: readFileSync(`${notes}.after`, "utf8"),
   });
-  return { ...terminal, settings };
+  return { ...terminal, settings, pid: () => Number(readFileSync(`${notes}.pid`, "utf8")) };
 }

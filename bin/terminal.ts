@@ -1,14 +1,12 @@
 import fs from "node:fs";
-import { Failure } from "../src/failure.ts";
-import type { Person } from "../src/person.ts";
-import { escapeControls } from "../src/report/printable.ts";
+import type { Terminal } from "../src/world.ts";
 import { isTerminal, write } from "./descriptors.ts";
 import { EchoOff } from "./echo.ts";
 
-/** Whoever sits at the terminal that standard input is; undefined where it is none. */
-export function personAtTerminal(): Person | undefined {
+/** The terminal that standard input is; undefined where it is none. */
+export function terminal(): Terminal | undefined {
   const screen = isTerminal(0) ? openScreen() : undefined;
-  return screen === undefined ? undefined : new PersonAtTerminal(screen);
+  return screen === undefined ? undefined : new OwnTerminal(screen);
 }
 
 /**
@@ -24,9 +22,9 @@ function openScreen(): number | undefined {
 }
 
 /** Reads lines that the terminal itself lets the person edit. */
-class PersonAtTerminal implements Person {
+class OwnTerminal implements Terminal {
   readonly #screen: number;
-  /** What was read beyond the last answer. */
+  /** What was read beyond the last line. */
   #typed: Buffer = Buffer.alloc(0);
   #isOver = false;
 
@@ -34,31 +32,21 @@ class PersonAtTerminal implements Person {
     this.#screen = screen;
   }
 
-  tell(lines: readonly string[]): void {
-    write(this.#screen, lines.map((line) => `${escapeControls(line)}\n`).join(""));
+  write(text: string): void {
+    write(this.#screen, text);
   }
 
-  async ask(
-    question: string,
-    { echo, signal }: { readonly echo: boolean; readonly signal: AbortSignal },
-  ): Promise<string> {
-    signal.throwIfAborted();
-    const show = (): void => void write(this.#screen, escapeControls(question));
-    const hidden = echo ? undefined : new EchoOff(show);
+  hide(onResume: () => void): (() => void) | undefined {
     try {
-      show();
-      return await this.#answer(signal);
-    } catch (error) {
-      // What is said next begins on a line of its own.
-      write(this.#screen, "\n");
-      throw error;
-    } finally {
-      hidden?.end();
+      const echo = new EchoOff(onResume);
+      return () => echo.end();
+    } catch {
+      return undefined;
     }
   }
 
-  /** The next line. Rejects with the signal's reason, and at the end of input. */
-  async #answer(signal: AbortSignal): Promise<string> {
+  async readLine(signal: AbortSignal): Promise<string | undefined> {
+    signal.throwIfAborted();
     for (;;) {
       const end = this.#typed.indexOf("\n");
       if (end >= 0) {
@@ -66,7 +54,7 @@ class PersonAtTerminal implements Person {
         this.#typed = this.#typed.subarray(end + 1);
         return line;
       }
-      if (this.#isOver) throw new Failure("gone", "the terminal", "end of input instead of an answer");
+      if (this.#isOver) return undefined;
       await this.#read(signal);
     }
   }

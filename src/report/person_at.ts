@@ -1,0 +1,33 @@
+import { Failure } from "../failure.ts";
+import type { Person } from "../person.ts";
+import type { Terminal } from "../world.ts";
+import { escapeControls } from "./printable.ts";
+
+/** Whoever sits at a terminal. */
+export function personAt(terminal: Terminal): Person {
+  return {
+    tell: (lines) => terminal.write(lines.map((line) => `${escapeControls(line)}\n`).join("")),
+    ask: async (question, { echo, signal }) => {
+      signal.throwIfAborted();
+      const show = (): void => terminal.write(escapeControls(question));
+      const reveal = echo ? (): void => {} : terminal.hide(show);
+      if (reveal === undefined) throw gone("its echo cannot be switched off (stty fails)");
+      try {
+        show();
+        const answer = await terminal.readLine(signal);
+        if (answer === undefined) throw gone("end of input instead of an answer");
+        return answer;
+      } catch (error) {
+        // What is said next begins on a line of its own.
+        terminal.write("\n");
+        throw error;
+      } finally {
+        reveal();
+      }
+    },
+  };
+}
+
+function gone(what: string): Failure {
+  return new Failure("gone", "the terminal", what);
+}
