@@ -149,14 +149,20 @@ describeForms("--login", (form) => {
 });
 
 describeForms("a terminal is not asked", (form) => {
+  /** A home whose only key is encrypted. */
+  const lockedHome = () => {
+    const home = makeHome();
+    const key = makeKey(`${home.path}/locked`, "ed25519", "swordfish");
+    home.writeTable(tableFor(sshd, { match: "work", identity: key.path }));
+    return home;
+  };
+
   for (const [what, words] of [
     ["by a mail call", ["work", "jane", "imap"]],
     ["for a passphrase by --check", ["--check", "work"]],
   ] as const) {
     test(`${what}, though a key is encrypted`, async () => {
-      using home = makeHome();
-      const key = makeKey(`${home.path}/locked`, "ed25519", "swordfish");
-      home.writeTable(tableFor(sshd, { match: "work", identity: key.path }));
+      using home = lockedHome();
       await using terminal = await openWatched([...form.argv, ...words], home);
       assert.equal(await terminal.ended(), 77);
       const screen = terminal.screen();
@@ -164,4 +170,15 @@ describeForms("a terminal is not asked", (form) => {
       assert.doesNotMatch(screen, /passphrase|password/i);
     });
   }
+
+  test("by a mail client's call from inside a terminal, though a key is encrypted", async () => {
+    using home = lockedHome();
+    const pipes = 'printf "A1 SELECT INBOX\\r\\n" | "$@" 2>&1 | cat';
+    const words = ["/bin/sh", "-c", pipes, "sh", ...form.argv, "work", "jane", "imap"];
+    await using terminal = await openWatched(words, home);
+    assert.equal(await terminal.ended(), 0);
+    const screen = terminal.screen().replaceAll("\n", "");
+    assert.match(screen, /^\* PREAUTH .*\* BYE preauth: work: .*A1 NO preauth: work: .*is encrypted/);
+    assert.doesNotMatch(screen, /passphrase|password/i);
+  });
 });
