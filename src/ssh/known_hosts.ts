@@ -1,5 +1,7 @@
-import { createHmac } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 import { typeOf } from "./key_blob.ts";
+import { parseKeyLine } from "./key_line.ts";
+import { isPublicKey } from "./key_shape.ts";
 
 /**
  * The file of trusted host keys, as sshd(8) describes it under SSH_KNOWN_HOSTS FILE FORMAT. Where the page
@@ -30,7 +32,11 @@ const MARKERS: Readonly<Record<string, KnownHost["marker"]>> = {
   "@cert-authority": "cert-authority",
 };
 
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+/** Bytes of a hashed name's salt. */
+const SALT = 20;
+
+/** What match_pattern_list() of match.c has room for: a longer pattern ends the list without a match. */
+const LONGEST_PATTERN = 1022;
 
 /**
  * Every line of `text` that holds a key, in order; `file` is what they will be called. Comments, and lines
@@ -43,16 +49,29 @@ export function parseKnownHosts(text: string, file: string): readonly KnownHost[
   });
 }
 
-function parseLine(line: string): Omit<KnownHost, "file" | "line"> | undefined {
-  const words = line.split(/[ \t\r]+/).filter((word) => word !== "");
-  if (words[0] === undefined || words[0].startsWith("#")) return undefined;
-  const marked = words[0].startsWith("@");
-  const marker = marked ? MARKERS[words[0]] : "none";
-  const [names, keyType, encoded] = marked ? words.slice(1) : words;
-  if (marker === undefined || names === undefined || names.startsWith("@")) return undefined;
-  if (keyType === undefined || encoded === undefined || !BASE64.test(encoded)) return undefined;
-  const key = Buffer.from(encoded, "base64");
-  return key.length > 0 && typeOf(key) === keyType ? { marker, names, keyType, key } : undefined;
+/** hostkeys_foreach_file() of hostfile.c, which sees a line up to its first NUL. */
+function parseLine(text: string): Omit<KnownHost, "file" | "line"> | undefined {
+  const line = skipBlanks(text.replace(/\0.*$/s, ""));
+  if (line === "" || line.startsWith("#")) return undefined;
+  const { marker, rest } = splitMarker(line);
+  const [names = ""] = /^[^ \t]*/.exec(rest) ?? [];
+  if (marker === undefined || names.startsWith("@")) return undefined;
+  const key = parseKeyLine(skipBlanks(rest.slice(names.length)));
+  return key && { marker, names, keyType: typeOf(key), key };
+}
+
+/** A marker ends at the line's first space; at a tab only where there is no space at all (check_markers()). */
+function splitMarker(line: string): {
+  readonly marker: KnownHost["marker"] | undefined;
+  readonly rest: string;
+} {
+  if (!line.startsWith("@")) return { marker: "none", rest: line };
+  const [word = ""] = (line.includes(" ") ? /^[^ ]*/ : /^[^\t]*/).exec(line) ?? [];
+  return { marker: MARKERS[word], rest: skipBlanks(line.slice(word.length)) };
+}
+
+function skipBlanks(text: string): string {
+  return text.replace(/^[ \t]+/, "");
 }
 
 /**
@@ -77,7 +96,7 @@ export function judge(
 }
 
 function judgeName(entries: readonly KnownHost[], name: string, keyType: string, key: Buffer): Verdict {
-  const mine = entries.filter((entry) => isNamed(entry.names, name));
+  const mine = linesOf(entries, name);
   const same = mine.filter((entry) => entry.keyType === keyType && entry.key.equals(key));
   const revoked = same.find(({ marker }) => marker === "revoked");
   if (revoked !== undefined) return { kind: "revoked", entry: revoked };
@@ -91,32 +110,49 @@ function judgeName(entries: readonly KnownHost[], name: string, keyType: string,
 /** Types of the keys known for a server, by the first of its names that has any. */
 export function knownTypes(entries: readonly KnownHost[], names: readonly string[]): ReadonlySet<string> {
   for (const name of names) {
-    const mine = entries.filter(({ marker, names }) => marker === "none" && isNamed(names, name));
+    const mine = linesOf(entries, name).filter(({ marker }) => marker === "none");
     if (mine.length > 0) return new Set(mine.map(({ keyType }) => keyType));
   }
   return new Set();
+}
+
+/** The lines about a name. Only these are looked at closely: to check a point on a curve takes its time. */
+function linesOf(entries: readonly KnownHost[], name: string): readonly KnownHost[] {
+  return entries.filter((entry) => isNamed(entry.names, name) && isPublicKey(entry.key));
 }
 
 /** Whether a line's first field means `name` (lower case): "!pattern" excludes, wildcards are * and ?. */
 function isNamed(field: string, name: string): boolean {
   if (field.startsWith("|")) return isHashOf(field, name);
   let named = false;
-  for (const pattern of field.toLowerCase().split(",")) {
-    const excludes = pattern.startsWith("!");
-    if (!matches(excludes ? pattern.slice(1) : pattern, name)) continue;
+  for (const word of asciiLower(field).split(",")) {
+    const excludes = word.startsWith("!");
+    const pattern = excludes ? word.slice(1) : word;
+    if (pattern.length > LONGEST_PATTERN) return false;
+    if (!matches(pattern, name)) continue;
     if (excludes) return false;
     named = true;
   }
   return named;
 }
 
+/** As tolower(3) has it for bytes: no other letter turns into one of a host's name. */
+function asciiLower(text: string): string {
+  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+}
+
 /** `|1|salt|hash`: HMAC-SHA1 of the name, keyed with the salt. */
 function isHashOf(field: string, name: string): boolean {
-  const [, version, salt = "", hash, rest] = field.split("|");
-  if (version !== "1" || rest !== undefined || !BASE64.test(salt)) return false;
+  const [, version, salt = ""] = field.split("|");
   const key = Buffer.from(salt, "base64");
   // SHA-1's own length: ssh(1) takes no other salt.
-  return key.length === 20 && createHmac("sha1", key).update(name).digest("base64") === hash;
+  return version === "1" && key.length === SALT && field === hashName(name, key);
+}
+
+/** A name as HashKnownHosts of ssh_config(5) has it written. */
+export function hashName(name: string, salt: Buffer = randomBytes(SALT)): string {
+  const hash = createHmac("sha1", salt).update(name).digest("base64");
+  return `|1|${salt.toString("base64")}|${hash}`;
 }
 
 /** Backtracks to the last star only, so that no pattern takes more than length times length. */

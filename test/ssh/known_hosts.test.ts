@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { createHmac } from "node:crypto";
+import { createECDH, createHmac } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { wire } from "../../src/ssh/key_blob.ts";
-import { judge, knownTypes, parseKnownHosts } from "../../src/ssh/known_hosts.ts";
+import { hashName, judge, knownTypes, parseKnownHosts } from "../../src/ssh/known_hosts.ts";
 import { program } from "../peers/programs.ts";
 import { makeTemporary, removeTemporary } from "../peers/temporary.ts";
 
@@ -16,7 +16,10 @@ const RSA = "ssh-rsa";
 /** A public key that ssh-keygen takes. */
 const REAL = "AAAAC3NzaC1lZDI1NTE5AAAAIFM4pXiWHYWuvc0mQPXzCcbU8NkTyVIBUfSd9cJWlbjj";
 
+/** A sound key of a type, one for each seed. */
 function key(type: string, seed: number): Buffer {
+  if (type === RSA) return wire(RSA, Buffer.from([1, 0, 1]), Buffer.alloc(256, 0x40 + (seed % 64)));
+  if (type === "ssh-dss") return wire(type, ...[1, 2, 3, 4].map((number) => Buffer.from([number, seed])));
   return wire(type, Buffer.alloc(32, seed));
 }
 
@@ -85,6 +88,82 @@ test("a key of an authority is no host key", () => {
 test("a line with an unknown marker, or with two, does not count", () => {
   assert.equal(verdict(`@trusted ${entry("a.test", ED, 1)}`, "a.test"), "unknown");
   assert.equal(verdict(`@revoked @revoked ${entry("a.test", ED, 1)}`, "a.test"), "unknown");
+});
+
+test("a marker ends at the line's first space, at a tab only where there is none, as for ssh(1)", () => {
+  const tabs = `@revoked\t${entry("a.test", ED, 1)}`;
+  assert.equal(verdict(tabs, "a.test"), "unknown");
+  assert.equal(verdict(tabs.replaceAll(" ", "\t"), "a.test"), "revoked 1");
+  assert.equal(verdict(tabs.replace("\t", " \t "), "a.test"), "revoked 1");
+});
+
+test("a carriage return is part of its word, and white space in base64", () => {
+  const [names, type, blob = ""] = entry("a.test", ED, 1).split(" ");
+  assert.equal(verdict(`${names}\r ${type} ${blob}`, "a.test"), "unknown");
+  assert.equal(verdict(`*,x\r ${type} ${blob}`, "a.test"), "known 1");
+  assert.equal(verdict(`${names} ${type}\r ${blob}`, "a.test"), "unknown");
+  assert.equal(verdict(`${names} ${type} ${blob.slice(0, 9)}\r\v${blob.slice(9)}\r`, "a.test"), "known 1");
+});
+
+test("a line ends at its first NUL", () => {
+  assert.equal(verdict(`${entry("a.test", ED, 1)}\0!`, "a.test"), "known 1");
+  assert.equal(verdict(`a.test ${ED}\0${entry("a.test", ED, 1)}`, "a.test"), "unknown");
+});
+
+test("base64 is padded, and has no stray bits", () => {
+  const line = entry("a.test", RSA, 1);
+  assert.match(line, /E=$/);
+  assert.equal(verdict(line, "a.test"), "changed 1");
+  assert.equal(verdict(line.replace(/E=$/, "F="), "a.test"), "unknown");
+  assert.equal(verdict(line.replace(/=$/, ""), "a.test"), "unknown");
+  assert.equal(verdict(`${line}=`, "a.test"), "unknown");
+});
+
+test("a key that is none says nothing, not even that the host has another one", () => {
+  const changed = (type: string, ...fields: Buffer[]) =>
+    verdict(`a.test ${type} ${wire(type, ...fields).toString("base64")}`, "a.test");
+  const number = (length: number, first: number) => Buffer.from([first, ...Buffer.alloc(length - 1, 1)]);
+  const three = Buffer.from([3]);
+  assert.equal(changed(ED, Buffer.alloc(32)), "changed 1");
+  assert.equal(changed(ED, Buffer.alloc(31)), "unknown");
+  assert.equal(changed(ED, Buffer.alloc(32), three), "unknown");
+  assert.equal(changed(RSA, three, number(128, 0x7f)), "unknown");
+  assert.equal(changed(RSA, three, number(129, 0)), "unknown");
+  assert.equal(changed(RSA, three, number(129, 1)), "changed 1");
+  assert.equal(changed(RSA, three, number(256, 0x80)), "unknown");
+  assert.equal(changed("ssh-dss", three, three, three, three), "changed 1");
+  assert.equal(changed("ssh-foo", three), "unknown");
+  assert.equal(changed("toString", three), "unknown");
+  const ecdh = createECDH("secp384r1");
+  const point = ecdh.generateKeys();
+  const curve = Buffer.from("nistp384");
+  assert.equal(changed("ecdsa-sha2-nistp384", curve, point), "changed 1");
+  assert.equal(changed("ecdsa-sha2-nistp256", curve, point), "unknown");
+  assert.equal(changed("ecdsa-sha2-nistp384", curve, ecdh.getPublicKey(null, "compressed")), "unknown");
+  point[20] = (point[20] ?? 0) ^ 1;
+  assert.equal(changed("ecdsa-sha2-nistp384", curve, point), "unknown");
+});
+
+test("an RSA key may stand under the name of its signature algorithm", () => {
+  const line = entry("a.test", RSA, 1).replace(RSA, "rsa-sha2-512");
+  assert.deepEqual([...knownTypes(parseKnownHosts(line, "kh"), ["a.test"])], [RSA]);
+});
+
+test("only ASCII letters have two cases", () => {
+  assert.equal(verdict(entry("\u212a.test", ED, 1), "k.test"), "unknown");
+});
+
+test("a pattern that is too long for ssh(1) ends the list without a match", () => {
+  const long = (length: number) => `a.test,${"x".repeat(length)},b.test`;
+  assert.equal(verdict(entry(long(1022), ED, 1), "a.test"), "known 1");
+  assert.equal(verdict(entry(long(1023), ED, 1), "a.test"), "unknown");
+});
+
+test("a hashed name must be written as ssh(1) writes it", () => {
+  assert.match(hashName("a.test"), /^\|1\|[\w+/]{27}=\|[\w+/]{27}=$/);
+  assert.equal(verdict(entry(hashName("a.test"), ED, 1), "a.test"), "known 1");
+  assert.equal(verdict(entry(hashed("a.test").replace(/=\|/, "|"), ED, 1), "a.test"), "unknown");
+  assert.equal(verdict(entry(`${hashed("a.test")}|`, ED, 1), "a.test"), "unknown");
 });
 
 test("hashed names are compared by their hash", () => {
@@ -180,6 +259,31 @@ test("the parser takes any text, and every line it gives is one of it", () => {
       assert.equal(mine?.names, "a.test");
       for (const { file, line } of entries) assert.ok(file === "kh" && line >= 1);
       judge(entries, [before, "a.test"], ED, key(ED, 1));
+    }),
+  );
+});
+
+test("what surrounds a line never changes what it says, but for a key that is revoked", () => {
+  const line = fc.constantFrom(
+    "",
+    "# comment",
+    "garbage",
+    `@cert-authority ${entry("*", RSA, 3)}`,
+    `@revoked ${entry("*", ED, 9)}`,
+    entry("b.test", ED, 2),
+    entry(hashed("b.test"), ED, 2),
+    entry("*,!a.test", ED, 2),
+    `@unknown ${entry("a.test", ED, 2)}`,
+    `a.test ${ED} AAAA`,
+    "\0",
+  );
+  const ending = fc.constantFrom("\n", "\r\n");
+  fc.assert(
+    fc.property(fc.array(line), fc.array(line), ending, fc.constantFrom(1, 2), (before, after, end, seed) => {
+      const text = [...before, entry("a.test", ED, seed), ...after].join(end);
+      const at = before.length + 1;
+      assert.equal(verdict(text, "a.test"), `${seed === 1 ? "known" : "changed"} ${at}`);
+      assert.equal(verdict(`${text}\n@revoked ${entry("a.*", ED, 1)}`, "a.test").split(" ")[0], "revoked");
     }),
   );
 });
