@@ -8,7 +8,8 @@ import { reasonOf } from "./breakage.ts";
 import type { Obstacle } from "./candidates.ts";
 import type { Line } from "./channel_input.ts";
 import { dial } from "./dial.ts";
-import { HostKeyCheck, readKnownHosts } from "./host_key.ts";
+import { HostKeyCheck } from "./host_key.ts";
+import { readHostKeyFiles } from "./host_key_files.ts";
 import type { Attempt } from "./identities.ts";
 import { Login } from "./login.ts";
 import type { Progress } from "./progress.ts";
@@ -62,21 +63,21 @@ export interface Connection {
 export class SessionRefusal extends Failure {}
 
 /**
- * Connects, checks the host key strictly, and logs in with the user's keys. Throws a Failure, or the
- * signal's reason; leaves nothing behind then.
+ * Connects, checks the host key strictly (an unknown one is refused unless there is a person who accepts
+ * it), and logs in with the user's keys. Throws a Failure, or the signal's reason; leaves nothing behind then.
  */
 export async function connect(target: Target, options: ConnectOptions): Promise<Connection> {
   const { signal, note, progress } = options;
   signal.throwIfAborted();
   const command = target.proxyCommand.value;
-  const reading = readKnownHosts(target, note);
+  const reading = readHostKeyFiles(target, note);
   // Without a listener its failure, while the dial goes on, would end the process.
   reading.catch(() => {});
   const socket = await (command === undefined ? dial(target, options) : startProxy(command, options));
   // Its own step: a home directory that hangs is no fault of the server's.
   progress.begin("hostkey", "reading known_hosts");
-  const entries = await orDestroyed(reading, socket, signal);
-  const login = new Login(target, socket, new HostKeyCheck(target, entries), options);
+  const files = await orDestroyed(reading, socket, signal);
+  const login = new Login(target, socket, new HostKeyCheck(target, files), options);
   const client = await login.run();
   return new SshConnection(target, client, socket, login);
 }

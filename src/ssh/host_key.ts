@@ -1,78 +1,109 @@
 import { basename } from "node:path";
 import { Failure } from "../failure.ts";
-import type { Note } from "../report/note.ts";
 import { quoted } from "../shell_word.ts";
+import type { HostKeyFiles } from "./host_key_files.ts";
 import { fingerprint, rsaBits, typeOf } from "./key_blob.ts";
-import { judge, type KnownHost, knownTypes, parseKnownHosts } from "./known_hosts.ts";
-import { readRegular } from "./regular_file.ts";
+import { judge, type KnownHost, knownTypes } from "./known_hosts.ts";
 import type { Target } from "./target.ts";
 
-/** Reads the target's known_hosts files. As for ssh(1), one that cannot be read holds nothing; that is noted. */
-export async function readKnownHosts(target: Target, note: Note): Promise<readonly KnownHost[]> {
-  const texts = target.knownHosts.value.map(async (path) => {
-    try {
-      return parseKnownHosts((await readRegular(path)).text, path);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== "ENOENT") note(`${path}: cannot be read (${code}): no host key of it counts`);
-      return [];
-    }
-  });
-  return (await Promise.all(texts)).flat();
+/** A key that nobody knows, which a person may accept. */
+export interface UnknownKey {
+  readonly key: Buffer;
+  /** What known_hosts would call the server. */
+  readonly name: string;
+  /** Lines that have the very same key for other names. */
+  readonly elsewhere: readonly KnownHost[];
 }
+
+/** What is to become of a key. */
+export type Ruling =
+  | { readonly kind: "trusted" }
+  | { readonly kind: "refused"; readonly failure: Failure }
+  | { readonly kind: "unknown"; readonly failure: Failure; readonly unknown: UnknownKey };
+
+const TRUSTED: Ruling = { kind: "trusted" };
 
 /** Decides about the keys that one server shows, at login and whenever the keys are renewed. */
 export class HostKeyCheck {
   /** Types of the keys the server is known by. */
   readonly knownTypes: ReadonlySet<string>;
   readonly #target: Target;
-  readonly #entries: readonly KnownHost[];
+  readonly #files: HostKeyFiles;
   readonly #names: readonly string[];
-  #accepted: { readonly key: Buffer; readonly entry: KnownHost } | undefined;
+  #first: Buffer | undefined;
+  #accepted: { readonly key: Buffer; readonly how: string } | undefined;
 
-  constructor(target: Target, entries: readonly KnownHost[]) {
+  constructor(target: Target, files: HostKeyFiles) {
     this.#target = target;
-    this.#entries = entries;
+    this.#files = files;
     this.#names = namesOf(target);
-    this.knownTypes = knownTypes(entries, this.#names);
+    this.knownTypes = knownTypes(files.entries, this.#names);
   }
 
-  /** Undefined when the key is the one in known_hosts; otherwise what is wrong with it. */
-  refuse(key: Buffer): Failure | undefined {
-    const { server } = this.#target;
-    if (this.#accepted !== undefined) {
-      if (this.#accepted.key.equals(key)) return undefined;
-      return new Failure("hostkey", server, "the server has shown another host key in the same connection");
+  /**
+   * Judges a key of the server's. The first one gets its verdict from what is written down; every later one
+   * is compared with it, and trusted only if the first has been. Throws nothing.
+   */
+  rule(key: Buffer): Ruling {
+    if (this.#first === undefined) {
+      this.#first = Buffer.from(key);
+      return this.#verdict(this.#first);
     }
-    const verdict = judge(this.#entries, this.#names, typeOf(key), key);
+    if (this.#accepted?.key.equals(key)) return TRUSTED;
+    return this.#refused("the server has shown another host key in the same connection");
+  }
+
+  /** Makes the first key, which was unknown, a trusted one: a person has said so. */
+  accept(): void {
+    if (this.#first !== undefined) this.#accepted = { key: this.#first, how: "accepted now" };
+  }
+
+  /** "ssh-ed25519 SHA256:... known_hosts:12", once a key has been accepted. */
+  get outcome(): string {
+    return this.#accepted === undefined ? "" : `${shown(this.#accepted.key)} ${this.#accepted.how}`;
+  }
+
+  /** The only place where a key gets its verdict, in the order of sshconnect2.c and sshconnect.c. */
+  #verdict(key: Buffer): Ruling {
     const bits = rsaBits(key);
     if (bits !== undefined && bits < this.#target.smallestRsa.value) {
-      return new Failure("hostkey", server, `the server's RSA key has only ${bits} bits`);
+      return this.#refused(`the server's RSA key has only ${bits} bits`);
     }
+    const revocation = this.#revocation(key);
+    if (revocation !== undefined) return revocation;
+    const verdict = judge(this.#files.entries, this.#names, typeOf(key), key);
     switch (verdict.kind) {
       case "known":
-        this.#accepted = { key: Buffer.from(key), entry: verdict.entry };
-        return undefined;
+        this.#accepted = { key, how: place(verdict.entry) };
+        return TRUSTED;
       case "changed":
         return this.#changed(key, verdict.entries);
       case "revoked":
-        return new Failure(
-          "hostkey",
-          server,
-          `host key revoked (${place(verdict.entry)} revokes ${shown(key)})`,
-        );
+        return this.#refused(`host key revoked (${place(verdict.entry)} revokes ${shown(key)})`);
       case "unknown":
         return this.#unknown(key, verdict.authorities);
     }
   }
 
-  /** "ssh-ed25519 SHA256:... known_hosts:12", once a key has been accepted. */
-  get outcome(): string {
-    const { key, entry } = this.#accepted ?? {};
-    return key === undefined || entry === undefined ? "" : `${shown(key)} ${place(entry)}`;
+  #refused(what: string, hints: readonly string[] = []): Ruling {
+    return { kind: "refused", failure: new Failure("hostkey", this.#target.server, what, { hints }) };
   }
 
-  #changed(key: Buffer, entries: readonly KnownHost[]): Failure {
+  /** What RevokedHostKeys has against a key: to be asked for a certificate's authority too. */
+  #revocation(key: Buffer): Ruling | undefined {
+    for (const { file, hasKey } of this.#files.revoked) {
+      try {
+        if (hasKey(key)) return this.#refused(`host key revoked (${file} revokes ${shown(key)})`);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        const hint = `mend ${file}, or take it from RevokedHostKeys in ssh_config: till then no host key is trusted`;
+        return this.#refused(`no telling whether the host key is revoked (${file} ${error.message})`, [hint]);
+      }
+    }
+    return undefined;
+  }
+
+  #changed(key: Buffer, entries: readonly KnownHost[]): Ruling {
     const type = typeOf(key);
     // The key of the same type says most; ssh(1) names the last one it has seen.
     const wanted = entries.find(({ keyType }) => keyType === type) ?? entries[0];
@@ -82,30 +113,26 @@ export class HostKeyCheck {
     const [name = ""] = this.#names;
     const files = [...new Set(entries.map(({ file }) => file))];
     const remove = files.map((file) => `ssh-keygen -R ${quoted(name)} -f ${quoted(file)}`).join("; ");
-    const hint = `if the server was reinstalled, remove the old key: ${remove}`;
-    return new Failure(
-      "hostkey",
-      this.#target.server,
-      `host key changed (${has}, the server offered ${offered})`,
-      { hints: [hint] },
-    );
+    return this.#refused(`host key changed (${has}, the server offered ${offered})`, [
+      `if the server was reinstalled, remove the old key: ${remove}`,
+    ]);
   }
 
-  #unknown(key: Buffer, authorities: readonly KnownHost[]): Failure {
-    const { server, knownHosts } = this.#target;
-    const kind = { "ssh-ed25519": "ed25519", "ssh-rsa": "rsa" }[typeOf(key)] ?? "ecdsa";
+  #unknown(key: Buffer, authorities: readonly KnownHost[]): Ruling {
+    const { server, newHostKeys } = this.#target;
+    const [name = ""] = this.#names;
     // The very key that was compared, which ssh-keyscan could not promise.
-    const line = `${this.#names[0]} ${typeOf(key)} ${key.toString("base64")}`;
+    const line = `${name} ${typeOf(key)} ${key.toString("base64")}`;
     const [certified] = authorities;
-    return new Failure("hostkey", server, `host key unknown (the server offered ${shown(key)})`, {
-      hints: [
-        `compare it with the server's own: ssh-keygen -lf /etc/ssh/ssh_host_${kind}_key.pub over there`,
-        `if it is the same, accept it: echo ${quoted(line)} >> ${quoted(knownHosts.value[0] ?? "known_hosts")}`,
-        ...(certified
-          ? [`${place(certified)} trusts an authority: host certificates are not supported`]
-          : []),
-      ],
-    });
+    const hints = [
+      `compare it with the server's own: ${printing(key)} over there`,
+      `if it is the same, accept it: echo ${quoted(line)} >> ${quoted(newHostKeys.value ?? "known_hosts")}`,
+      ...(certified ? [`${place(certified)} trusts an authority: host certificates are not supported`] : []),
+    ];
+    const what = `host key unknown (the server offered ${shown(key)})`;
+    const failure = new Failure("hostkey", server, what, { hints });
+    const elsewhere = this.#files.entries.filter((entry) => entry.marker === "none" && entry.key.equals(key));
+    return { kind: "unknown", failure, unknown: { key, name, elsewhere } };
   }
 }
 
@@ -115,10 +142,18 @@ function namesOf({ hostKeyName, host, port }: Target): readonly string[] {
   return hostKeyName.value === `[${bare}]:${port.value}` ? [hostKeyName.value, bare] : [hostKeyName.value];
 }
 
-function place({ file, line }: KnownHost): string {
+/** How the server itself shows this key. */
+export function printing(key: Buffer): string {
+  const kind = { "ssh-ed25519": "ed25519", "ssh-rsa": "rsa" }[typeOf(key)] ?? "ecdsa";
+  return `ssh-keygen -lf /etc/ssh/ssh_host_${kind}_key.pub`;
+}
+
+/** A line of known_hosts, for messages. */
+export function place({ file, line }: KnownHost): string {
   return `${basename(file)}:${line}`;
 }
 
-function shown(key: Buffer): string {
+/** A key's type and fingerprint. */
+export function shown(key: Buffer): string {
   return `${typeOf(key)} ${fingerprint(key)}`;
 }

@@ -5,7 +5,8 @@ import { offer } from "./algorithms.ts";
 import { type ClientError, closed, failureOf, type Stage } from "./breakage.ts";
 import { Collection, type Obstacle } from "./candidates.ts";
 import type { ConnectOptions } from "./connection.ts";
-import type { HostKeyCheck } from "./host_key.ts";
+import type { HostKeyCheck, UnknownKey } from "./host_key.ts";
+import { HostKeyQuestion } from "./host_key_question.ts";
 import { type Attempt, Identities } from "./identities.ts";
 import { lines } from "./lines.ts";
 import { LoginFailure, loggedIn } from "./login_failure.ts";
@@ -25,6 +26,9 @@ export class Login {
   readonly #options: ConnectOptions;
   readonly #identities: Identities;
   readonly #client: Client = new ssh2.Client();
+  readonly #over = new AbortController();
+  readonly #question: HostKeyQuestion | undefined;
+  #unrecorded: UnknownKey | undefined;
   #stage: Stage = "version";
   #preamble = "";
   #methodsTried = 0;
@@ -38,6 +42,7 @@ export class Login {
     this.#options = options;
     const waiting = (what: string) => progress.begin("auth", what || this.#loggingIn());
     this.#identities = new Identities(new Collection(target, signal, waiting));
+    this.#question = HostKeyQuestion.of(target, options.person);
   }
 
   get attempts(): readonly Attempt[] {
@@ -67,6 +72,7 @@ export class Login {
       throw error;
     } finally {
       signal.removeEventListener("abort", abort);
+      this.#over.abort();
       this.#identities.close();
     }
   }
@@ -91,7 +97,7 @@ export class Login {
       sock: this.#socket,
       username: user.value,
       algorithms: offer(this.#target, this.#check.knownTypes),
-      hostVerifier: (key: Buffer) => this.#isTrusted(key),
+      hostVerifier: (key: Buffer, answer: (trusted: boolean) => void) => this.#verify(key, answer),
       authHandler: (methods, _partial, next) => this.#nextMethod(methods, next),
       readyTimeout: 0,
       keepaliveInterval: 0,
@@ -115,16 +121,38 @@ export class Login {
   }
 
   /**
-   * ssh2 takes everything but a plain `false` for a yes. It asks again whenever the keys are renewed, and
-   * breaks the connection unless it is answered at once.
+   * ssh2 takes everything but a plain `false` for a yes, and undefined for an answer to come. It asks again
+   * whenever the keys are renewed, and breaks the connection then unless it is answered at once: a person is
+   * asked about the first key only, which the check sees to.
    */
-  #isTrusted(key: Buffer): boolean {
-    const refusal = this.#check.refuse(key);
-    if (refusal === undefined) return true;
-    if (this.#stage !== "open")
+  #verify(key: Buffer, answer: (trusted: boolean) => void): boolean | undefined {
+    const ruling = this.#check.rule(key);
+    if (ruling.kind === "trusted") return true;
+    if (this.#stage !== "open") {
       this.#options.progress.begin("hostkey", `checking the host key of ${this.#target.server}`);
-    this.#fail(refusal);
+    }
+    if (ruling.kind === "unknown" && this.#question !== undefined) {
+      void this.#ask(this.#question, ruling.unknown).then(answer);
+      return undefined;
+    }
+    this.#fail(ruling.failure);
     return false;
+  }
+
+  async #ask(question: HostKeyQuestion, unknown: UnknownKey): Promise<boolean> {
+    const { progress, signal } = this.#options;
+    try {
+      progress.begin("hostkey", `waiting for an answer about the host key of ${this.#target.server}`);
+      await question.ask(unknown, AbortSignal.any([signal, this.#over.signal]));
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+    // The server may be gone by now.
+    if (this.#over.signal.aborted) return false;
+    this.#check.accept();
+    this.#unrecorded = unknown;
+    return true;
   }
 
   /** Only now has the server proven that the key is its own. */
@@ -134,6 +162,7 @@ export class Login {
     progress.done("kex", [kex, cs.cipher, cs.mac].filter((name) => name !== "").join(", "));
     progress.begin("hostkey", `checking the host key of ${this.#target.server}`);
     progress.done("hostkey", this.#check.outcome);
+    if (this.#unrecorded !== undefined) this.#question?.record(this.#unrecorded);
     progress.begin("auth", this.#loggingIn());
   }
 

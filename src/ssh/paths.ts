@@ -25,14 +25,48 @@ export function identityFiles(config: Config, meanings: Meanings): Settled<reado
   return { value: expandAll(value, meanings), from };
 }
 
-/** UserKnownHostsFile, then GlobalKnownHostsFile. */
-export function knownHostsFiles(config: Config, meanings: Meanings): Settled<readonly string[]> {
-  const user = config.one("userknownhostsfile", undefined);
-  const global = config.one("globalknownhostsfile", undefined);
-  return together(user, global, (userFiles, globalFiles) => [
-    ...(userFiles === undefined ? expandAll(USER_KNOWN_HOSTS, meanings) : pathsIn(userFiles, meanings)),
-    ...(globalFiles === undefined ? GLOBAL_KNOWN_HOSTS : pathsIn(globalFiles, meanings)),
-  ]);
+/** Where trusted host keys are read, and where a new one goes. */
+export interface KnownHostsFiles {
+  readonly knownHosts: Settled<readonly string[]>;
+  /** The first of the user's own; undefined where there is none, and nothing is ever remembered. */
+  readonly newHostKeys: Settled<string | undefined>;
+}
+
+/** The table's known_hosts, which stands for the user's and the system's; else those that ssh_config names. */
+export function knownHostsFiles(
+  inTable: Settled<readonly string[]> | undefined,
+  config: Config,
+  meanings: Meanings,
+): KnownHostsFiles {
+  if (inTable !== undefined) return withFirst(inTable, inTable);
+  const user = filesOf("userknownhostsfile", USER_KNOWN_HOSTS, config, meanings);
+  const global = filesOf("globalknownhostsfile", GLOBAL_KNOWN_HOSTS, config, meanings);
+  return withFirst(
+    together(user, global, (userFiles, globalFiles) => [...userFiles, ...globalFiles]),
+    user,
+  );
+}
+
+function filesOf(
+  key: string,
+  otherwise: readonly string[],
+  config: Config,
+  meanings: Meanings,
+): Settled<readonly string[]> {
+  const { value, from } = config.one(key, undefined);
+  return { value: value === undefined ? expandAll(otherwise, meanings) : pathsIn(value, meanings), from };
+}
+
+function withFirst(
+  knownHosts: Settled<readonly string[]>,
+  user: Settled<readonly string[]>,
+): KnownHostsFiles {
+  return { knownHosts, newHostKeys: { value: user.value[0], from: user.from } };
+}
+
+/** RevokedHostKeys, one file up to OpenSSH 10.2, several later. `ssh -G` prints it as it prints known_hosts. */
+export function revokedHostKeys(config: Config, meanings: Meanings): Settled<readonly string[]> {
+  return filesOf("revokedhostkeys", [], config, meanings);
 }
 
 /**

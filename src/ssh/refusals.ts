@@ -3,7 +3,6 @@ import type { ConfigAnswers } from "./ssh_config.ts";
 
 /** What would lead elsewhere, or trust less, and cannot be followed: better no connection than another one. */
 const REFUSED: readonly (readonly [key: string, name: string])[] = [
-  ["revokedhostkeys", "RevokedHostKeys"],
   ["bindaddress", "BindAddress"],
   ["bindinterface", "BindInterface"],
 ];

@@ -1,6 +1,13 @@
 import type { Decision, Settled } from "../table/decision.ts";
 import { Config, together } from "./config.ts";
-import { agentSocket, identityFiles, knownHostsFiles, tableFiles } from "./paths.ts";
+import {
+  agentSocket,
+  identityFiles,
+  type KnownHostsFiles,
+  knownHostsFiles,
+  revokedHostKeys,
+  tableFiles,
+} from "./paths.ts";
 import { type Detour, detourOf, expandProxyCommand } from "./proxy_command.ts";
 import { refuseWhatIsMissing } from "./refusals.ts";
 import { type ConfigAnswers, configFile, destinationOf } from "./ssh_config.ts";
@@ -20,7 +27,7 @@ export interface Allowed {
 }
 
 /** Everything a connection needs, each value settled, with the place it came from. Paths are absolute. */
-export interface Target {
+export interface Target extends KnownHostsFiles {
   /** SERVER as the call had it, for messages. */
   readonly server: string;
   /** The name or address to connect to; an IPv6 address has no brackets. */
@@ -30,7 +37,10 @@ export interface Target {
   readonly addressFamily: Settled<AddressFamily>;
   /** What known_hosts calls the server: HostKeyAlias, or the host; `[host]:port` unless the port is 22. */
   readonly hostKeyName: Settled<string>;
-  readonly knownHosts: Settled<readonly string[]>;
+  /** Whether a name is hashed before it is written to known_hosts. */
+  readonly hashNames: Settled<boolean>;
+  /** Files with keys that no server may have; one that cannot be read revokes every key. */
+  readonly revokedHostKeys: Settled<readonly string[]>;
   readonly identityFiles: Settled<readonly string[]>;
   /** Only keys named by identityFiles may be offered. */
   readonly identitiesOnly: Settled<boolean>;
@@ -83,7 +93,9 @@ export function settle(
     ...{ server, host, port, user },
     addressFamily: familyOf(config),
     hostKeyName: hostKeyNameOf(alias, host, port),
-    knownHosts: tableFiles(decision.knownHosts, inTable) ?? knownHostsFiles(config, meanings),
+    ...knownHostsFiles(tableFiles(decision.knownHosts, inTable), config, meanings),
+    hashNames: config.flag("hashknownhosts"),
+    revokedHostKeys: revokedHostKeys(config, meanings),
     identityFiles: tableFiles(identity, inTable) ?? identityFiles(config, meanings),
     identitiesOnly: identity ? { value: true, from: identity.from } : config.flag("identitiesonly"),
     agent: agentSocket(config, meanings),

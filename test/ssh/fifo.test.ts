@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { closeSync, constants, openSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { readKnownHosts } from "../../src/ssh/host_key.ts";
+import { readHostKeyFiles } from "../../src/ssh/host_key_files.ts";
 import { readIdentity } from "../../src/ssh/identity_file.ts";
 import { type Sshd, startSshd } from "../peers/sshd.ts";
 import { makeTemporary, removeTemporary } from "../peers/temporary.ts";
@@ -40,8 +40,8 @@ async function unblocking<T>(promise: Promise<T>, ...paths: string[]): Promise<T
 test("a FIFO as known_hosts is noted, and nobody waits for it", async () => {
   const notes: string[] = [];
   const target = targetFor(sshd, { knownHosts: [fifo, sshd.knownHosts] });
-  const entries = await unblocking(
-    readKnownHosts(target, (line) => notes.push(line)),
+  const { entries } = await unblocking(
+    readHostKeyFiles(target, (line) => notes.push(line)),
     fifo,
   );
   assert.deepEqual(notes, [`${fifo}: cannot be read (not a regular file): no host key of it counts`]);
@@ -51,7 +51,8 @@ test("a FIFO as known_hosts is noted, and nobody waits for it", async () => {
 test("/dev/null as known_hosts is empty, and worth no note", async () => {
   const notes: string[] = [];
   const target = targetFor(sshd, { knownHosts: ["/dev/null"] });
-  assert.deepEqual(await readKnownHosts(target, (line) => notes.push(line)), []);
+  const { entries } = await readHostKeyFiles(target, (line) => notes.push(line));
+  assert.deepEqual(entries, []);
   assert.deepEqual(notes, []);
 });
 

@@ -152,14 +152,30 @@ test("an IPv6 address has no brackets, but for the name with a port", () => {
   assert.equal(target.hostKeyName.value, "[::1]:2222");
 });
 
+test("a new host key goes to the first file of the user's own, and the table's known_hosts stands for these", () => {
+  const newIn = (text: string, keys: Partial<Decision> = {}) => settleWith(text, keys).newHostKeys.value;
+  assert.equal(newIn("userknownhostsfile ~/.ssh/a /b\n"), "/passwd/jd/.ssh/a");
+  assert.equal(newIn("userknownhostsfile none\nglobalknownhostsfile /g\n"), undefined);
+  assert.equal(newIn("userknownhostsfile /b\n", { knownHosts: settled(["/c", "/d"], TABLE) }), "/c");
+});
+
+test("RevokedHostKeys names one file, or several, or none", () => {
+  const files = (text: string) => settleWith(text).revokedHostKeys.value;
+  assert.deepEqual(files(""), []);
+  assert.deepEqual(files("revokedhostkeys none\n"), []);
+  assert.deepEqual(files("revokedhostkeys ~/revoked keys /etc/ssh/revoked\n"), [
+    "/passwd/jd/revoked keys",
+    "/etc/ssh/revoked",
+  ]);
+});
+
 test("what must not be ignored is refused", () => {
-  assert.match(refused("revokedhostkeys /etc/ssh/revoked\n").what, /RevokedHostKeys/);
   assert.match(refused("bindaddress 10.0.0.1\n").what, /BindAddress 10\.0\.0\.1/);
   assert.match(refused("bindinterface eth0\n").what, /BindInterface/);
   assert.match(refused("proxycommand x\nproxyusefdpass yes\n").what, /ProxyUseFdpass/);
   assert.equal(refused("pubkeyauthentication false\n").trouble, "auth");
   assert.equal(refused("preferredauthentications password\n").trouble, "auth");
-  settleWith("revokedhostkeys none\nproxycommand none\npubkeyauthentication true\n");
+  settleWith("proxycommand none\npubkeyauthentication true\n");
   settleWith("preferredauthentications gssapi-with-mic,publickey\n");
 });
 

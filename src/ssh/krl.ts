@@ -1,0 +1,174 @@
+import { createHash } from "node:crypto";
+
+/** Key revocation lists, the binary ones of ssh-keygen -k: PROTOCOL.krl of OpenSSH. */
+
+const MAGIC = Buffer.from("SSHKRL\n\0", "latin1");
+const VERSION = 1;
+
+/** Section types of PROTOCOL.krl. Those missing here OpenSSH 9.2 refuses too, or (signatures) 9.4 and later. */
+const CERTIFICATES = 1;
+const KEYS = 2;
+const SHA1 = 3;
+const SHA256 = 5;
+const SERIALS = 0x20;
+const SERIAL_RANGE = 0x21;
+const SERIAL_BITMAP = 0x22;
+const KEY_IDS = 0x23;
+
+/** The longest number that OpenSSH takes, with its sign (sshbuf.h). */
+const LONGEST_NUMBER = 2049;
+
+/** Serial numbers have 64 bits. */
+const LARGEST = 0xffff_ffff_ffff_ffffn;
+
+/** What tells one certificate from another. */
+export interface CertificateMark {
+  /** The key that has signed it. */
+  readonly authority: Buffer;
+  readonly serial: bigint;
+  readonly keyId: string;
+}
+
+/** Whether a serial number or a key id is revoked. */
+type Test = (mark: CertificateMark) => boolean;
+
+/** A parsed list. */
+export interface Krl {
+  /** Whether a plain key is on it. */
+  hasKey(key: Buffer): boolean;
+  /** Whether a certificate is, by its serial number or its id. Its keys are to be looked up besides. */
+  hasCertificate(mark: CertificateMark): boolean;
+}
+
+/** Whether these are the bytes of a KRL, sound or not, and not of a text. */
+export function isKrl(bytes: Buffer): boolean {
+  return bytes.subarray(0, MAGIC.length).equals(MAGIC);
+}
+
+/** Parses a KRL. Throws a RangeError for one that cannot be followed to its end: it must not count as empty. */
+export function parseKrl(bytes: Buffer): Krl {
+  const reader = new Reader(bytes.subarray(MAGIC.length));
+  if (reader.number(4) !== BigInt(VERSION)) throw new RangeError("is a KRL of another version");
+  // Its own version, the date, the flags; then what is reserved, and a comment.
+  for (let field = 0; field < 3; field++) reader.number(8);
+  for (let field = 0; field < 2; field++) reader.string();
+  const keys = new Set<string>();
+  const certificates: Test[] = [];
+  while (!reader.over) {
+    const type = Number(reader.number(1));
+    const section = new Reader(reader.string());
+    if (type === CERTIFICATES) certificates.push(...certificateTests(section));
+    else for (const key of section.strings()) keys.add(markOf(type, key));
+  }
+  return {
+    hasKey: (key) =>
+      keys.has(markOf(KEYS, key)) ||
+      keys.has(markOf(SHA1, hash("sha1", key))) ||
+      keys.has(markOf(SHA256, hash("sha256", key))),
+    hasCertificate: (mark) => certificates.some((test) => test(mark)),
+  };
+}
+
+function markOf(type: number, bytes: Buffer): string {
+  const length = { [KEYS]: bytes.length, [SHA1]: 20, [SHA256]: 32 }[type];
+  if (length === undefined) throw new RangeError(`has a section of type ${type}, which is not supported`);
+  if (length !== bytes.length) throw new RangeError("has a hash of a wrong length");
+  return `${type} ${bytes.toString("base64")}`;
+}
+
+function hash(algorithm: string, bytes: Buffer): Buffer {
+  return createHash(algorithm).update(bytes).digest();
+}
+
+/** An empty authority stands for all of them. */
+function certificateTests(section: Reader): readonly Test[] {
+  const authority = section.string();
+  section.string();
+  const tests: Test[] = [];
+  while (!section.over) tests.push(certificateTest(Number(section.number(1)), new Reader(section.string())));
+  return tests.map(
+    (test) => (mark) => (authority.length === 0 || authority.equals(mark.authority)) && test(mark),
+  );
+}
+
+function certificateTest(type: number, section: Reader): Test {
+  switch (type) {
+    case SERIALS: {
+      const serials = new Set(section.numbers().map(notZero));
+      return ({ serial }) => serials.has(serial);
+    }
+    case SERIAL_RANGE: {
+      const [first = 0n, last = 0n, ...rest] = section.numbers();
+      if (notZero(first) > last || rest.length > 0)
+        throw new RangeError("has a wrong range of serial numbers");
+      return ({ serial }) => first <= serial && serial <= last;
+    }
+    case SERIAL_BITMAP: {
+      const first = section.number(8);
+      const bytes = section.string();
+      const bits = BigInt(`0x0${bytes.toString("hex")}`);
+      const length = BigInt(bits.toString(2).length);
+      const isNumber = bytes.length <= LONGEST_NUMBER && (bytes[0] ?? 0) < 0x80 && section.over;
+      const isInRange = first + length - 1n <= LARGEST && (first > 0n || (bits & 1n) === 0n);
+      if (!isNumber || !isInRange) throw new RangeError("has a wrong map of serial numbers");
+      return ({ serial }) =>
+        serial >= first && serial - first < length && ((bits >> (serial - first)) & 1n) === 1n;
+    }
+    case KEY_IDS: {
+      const ids = new Set(section.strings().map(String));
+      return ({ keyId }) => ids.has(keyId);
+    }
+    default:
+      throw new RangeError(`has a certificate section of type ${type}, which is not supported`);
+  }
+}
+
+/** Certificates without a serial number have 0, which cannot be revoked. */
+function notZero(serial: bigint): bigint {
+  if (serial === 0n) throw new RangeError("revokes the serial number 0");
+  return serial;
+}
+
+/** Takes one field of RFC 4251 section 5 after the other. */
+class Reader {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  get over(): boolean {
+    return this.#at === this.#bytes.length;
+  }
+
+  number(length: 1 | 4 | 8): bigint {
+    return BigInt(`0x${this.#take(length).toString("hex")}`);
+  }
+
+  string(): Buffer {
+    return this.#take(Number(this.number(4)));
+  }
+
+  /** All that is left, as uint64. */
+  numbers(): readonly bigint[] {
+    const found: bigint[] = [];
+    while (!this.over) found.push(this.number(8));
+    return found;
+  }
+
+  /** All that is left, as strings. */
+  strings(): readonly Buffer[] {
+    const found: Buffer[] = [];
+    while (!this.over) found.push(this.string());
+    return found;
+  }
+
+  #take(length: number): Buffer {
+    const end = this.#at + length;
+    if (end > this.#bytes.length) throw new RangeError("is cut short");
+    const taken = this.#bytes.subarray(this.#at, end);
+    this.#at = end;
+    return taken;
+  }
+}
