@@ -5,7 +5,7 @@ import { offer } from "./algorithms.ts";
 import { type ClientError, closed, failureOf, type Stage } from "./breakage.ts";
 import { Collection, type Obstacle } from "./candidates.ts";
 import type { ConnectOptions } from "./connection.ts";
-import type { HostKeyCheck, UnknownKey } from "./host_key.ts";
+import type { HostKeyCheck, Ruling, UnknownKey } from "./host_key.ts";
 import { HostKeyQuestion } from "./host_key_question.ts";
 import { type Attempt, Identities } from "./identities.ts";
 import { lines } from "./lines.ts";
@@ -126,13 +126,22 @@ export class Login {
    * asked about the first key only, which the check sees to.
    */
   #verify(key: Buffer, answer: (trusted: boolean) => void): boolean | undefined {
-    const ruling = this.#check.rule(key);
+    try {
+      return this.#heed(this.#check.rule(key), answer);
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+  }
+
+  #heed(ruling: Ruling, answer: (trusted: boolean) => void): boolean | undefined {
     if (ruling.kind === "trusted") return true;
     if (this.#stage !== "open") {
       this.#options.progress.begin("hostkey", `checking the host key of ${this.#target.server}`);
     }
     if (ruling.kind === "unknown" && this.#question !== undefined) {
-      void this.#ask(this.#question, ruling.unknown).then(answer);
+      const asked = this.#ask(this.#question, ruling.unknown);
+      asked.then(answer).catch((error) => this.#fail(error));
       return undefined;
     }
     this.#fail(ruling.failure);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Person } from "../../src/person.ts";
 import type { Connection } from "../../src/ssh/connection.ts";
 import { connect } from "../../src/ssh/connection.ts";
 import { LoginFailure } from "../../src/ssh/login_failure.ts";
@@ -87,9 +88,11 @@ export function connectTo(
   target: Target,
   story: Story = newStory(),
   signal: AbortSignal = new AbortController().signal,
+  person?: Person,
 ): Promise<Connection> {
   return connect(target, {
     signal,
+    ...(person && { person }),
     progress: story.progress,
     note: (line) => story.notes.push(line),
     banner: (line) => story.banners.push(line),
