@@ -122,7 +122,7 @@ class SshConnection implements Connection, Line {
     this.#target = target;
     this.#client = client;
     this.#socket = socket;
-    client.on("error", (error) => this.#finish(reasonOf(error)));
+    client.on("error", (error) => this.#finish(login.refusal ?? reasonOf(error)));
     client.on("end", () => this.#finish("the server closed the connection"));
     this.closed = new Promise((resolve) => {
       client.on("close", () => {

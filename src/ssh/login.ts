@@ -28,6 +28,7 @@ export class Login {
   readonly #client: Client = new ssh2.Client();
   readonly #over = new AbortController();
   readonly #question: HostKeyQuestion | undefined;
+  #refusal: Failure | undefined;
   #unrecorded: UnknownKey | undefined;
   #stage: Stage = "version";
   #preamble = "";
@@ -51,6 +52,11 @@ export class Login {
 
   get obstacles(): readonly Obstacle[] {
     return this.#identities.obstacles;
+  }
+
+  /** What was wrong with a host key; later than the login it is a key that has changed in the same connection. */
+  get refusal(): string | undefined {
+    return this.#refusal?.what;
   }
 
   /** Throws a Failure or the signal's reason, and has destroyed the socket then. */
@@ -144,6 +150,7 @@ export class Login {
       asked.then(answer).catch((error) => this.#fail(error));
       return undefined;
     }
+    this.#refusal = ruling.failure;
     this.#fail(ruling.failure);
     return false;
   }
