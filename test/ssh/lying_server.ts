@@ -45,7 +45,9 @@ export async function startLyingServer(moment: Moment, honest: boolean): Promise
   const ended = new Promise<void>((resolve) => {
     end = resolve;
   });
+  const connections: Accepted[] = [];
   const server = new ssh2.Server({ hostKeys: [readFileSync(key.path)], debug }, (connection) => {
+    connections.push(connection);
     const renew = () => {
       lying.packetsBefore = packets.length;
       const { _hostKeys } = (connection as unknown as Private)._protocol;
@@ -76,6 +78,7 @@ export async function startLyingServer(moment: Moment, honest: boolean): Promise
     renewals: 0,
     ended,
     [Symbol.asyncDispose]: async () => {
+      for (const connection of connections) connection.end();
       await new Promise((resolve) => server.close(resolve));
       removeTemporary(folder);
     },
