@@ -71,7 +71,7 @@ export class HostKeyCheck {
     }
     const revocation = this.#revocation(key);
     if (revocation !== undefined) return revocation;
-    const verdict = judge(this.#files.entries, this.#names, typeOf(key), key);
+    const verdict = judge(this.#files.entries, this.#names, key);
     switch (verdict.kind) {
       case "known":
         this.#accepted = { key, how: place(verdict.entry) };

@@ -44,13 +44,14 @@ export function isCertificate(blob: Buffer): boolean {
   return CERTIFICATE.test(typeOf(blob));
 }
 
-/** Whether OpenSSH would take `blob` for a public key. A certificate's own part is not looked at. */
+/** Whether OpenSSH would take `blob` for a public key, or for a certificate, whose signature is not looked at. */
 export function isPublicKey(blob: Buffer): boolean {
   const key = plainKey(blob);
   const type = key === undefined ? "" : typeOf(key);
   const shape = shapeOf(type);
   const fields = key && fieldsOf(key)?.slice(1);
   if (key === undefined || shape === undefined || fields?.length !== shape.length) return false;
+  if (isCertificate(blob) && !isWholeCertificate(blob, shape.length)) return false;
   return (
     shape.every((test, index) => test(fields[index] ?? Buffer.alloc(0), type)) &&
     (rsaBits(key) ?? SHORTEST_RSA) >= SHORTEST_RSA
@@ -66,6 +67,26 @@ export function plainKey(blob: Buffer): Buffer | undefined {
   const shape = shapeOf(type);
   const [, , ...fields] = (shape && fieldsOf(blob, 2 + shape.length)) ?? [];
   return shape !== undefined && fields.length === shape.length ? wire(type, ...fields) : undefined;
+}
+
+/**
+ * Type, nonce and key; then serial number and kind; id and principals; two dates; options, extensions, what is
+ * reserved, authority and signature (PROTOCOL.certkeys): bytes to skip, and the strings after them.
+ */
+function isWholeCertificate(blob: Buffer, fieldsOfKey: number): boolean {
+  const parts = [
+    [0, 2 + fieldsOfKey],
+    [12, 2],
+    [16, 5],
+  ] as const;
+  let rest = blob;
+  for (const [bytes, strings] of parts) {
+    rest = rest.subarray(bytes);
+    const fields = fieldsOf(rest, strings);
+    if (fields?.length !== strings) return false;
+    rest = rest.subarray(fields.reduce((sum, { length }) => sum + 4 + length, 0));
+  }
+  return rest.length === 0;
 }
 
 function shapeOf(type: string): Shape | undefined {

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { typeOf } from "./key_blob.ts";
 import { parseKeyLine } from "./key_line.ts";
-import { isPublicKey } from "./key_shape.ts";
+import { isPublicKey, plainKey } from "./key_shape.ts";
 
 /**
  * The file of trusted host keys, as sshd(8) describes it under SSH_KNOWN_HOSTS FILE FORMAT. Where the page
@@ -80,31 +80,30 @@ function skipBlanks(text: string): string {
  * (sshconnect.c: a port's key may stand under the bare name). As in ssh(1), a server that is known by any
  * other key has changed, be that key of another type.
  */
-export function judge(
-  entries: readonly KnownHost[],
-  names: readonly string[],
-  keyType: string,
-  key: Buffer,
-): Verdict {
+export function judge(entries: readonly KnownHost[], names: readonly string[], key: Buffer): Verdict {
   const [first = "", ...others] = names;
-  const verdict = judgeName(entries, first, keyType, key);
+  const verdict = judgeName(entries, first, key);
   if (verdict.kind !== "unknown") return verdict;
   const second = others
-    .map((name) => judgeName(entries, name, keyType, key))
+    .map((name) => judgeName(entries, name, key))
     .find(({ kind }) => kind === "known" || kind === "revoked");
   return second ?? verdict;
 }
 
-function judgeName(entries: readonly KnownHost[], name: string, keyType: string, key: Buffer): Verdict {
+function judgeName(entries: readonly KnownHost[], name: string, key: Buffer): Verdict {
   const mine = linesOf(entries, name);
-  const same = mine.filter((entry) => entry.keyType === keyType && entry.key.equals(key));
-  const revoked = same.find(({ marker }) => marker === "revoked");
+  const revoked = mine.find((entry) => entry.marker === "revoked" && isSameKey(entry.key, key));
   if (revoked !== undefined) return { kind: "revoked", entry: revoked };
-  const known = same.find(({ marker }) => marker === "none");
+  const known = mine.find((entry) => entry.marker === "none" && entry.key.equals(key));
   if (known !== undefined) return { kind: "known", entry: known };
   const wanted = mine.filter(({ marker }) => marker === "none");
   if (wanted.length > 0) return { kind: "changed", entries: wanted };
   return { kind: "unknown", authorities: mine.filter(({ marker }) => marker === "cert-authority") };
+}
+
+/** A revoked certificate stands for the key in it (sshkey_equal_public() of sshkey.c). */
+function isSameKey(revoked: Buffer, key: Buffer): boolean {
+  return plainKey(revoked)?.equals(plainKey(key) ?? key) ?? false;
 }
 
 /** Types of the keys known for a server, by the first of its names that has any. */

@@ -33,7 +33,7 @@ function hashed(name: string, salt = Buffer.alloc(20, 7)): string {
 
 /** The verdict on an ed25519 key of seed 1, and the line it stands on. */
 function verdict(text: string, ...names: string[]): string {
-  const found = judge(parseKnownHosts(text, "kh"), names, ED, key(ED, 1));
+  const found = judge(parseKnownHosts(text, "kh"), names, key(ED, 1));
   switch (found.kind) {
     case "known":
     case "revoked":
@@ -258,7 +258,7 @@ test("the parser takes any text, and every line it gives is one of it", () => {
       const mine = entries.find(({ line }) => line === before.split("\n").length + 1);
       assert.equal(mine?.names, "a.test");
       for (const { file, line } of entries) assert.ok(file === "kh" && line >= 1);
-      judge(entries, [before, "a.test"], ED, key(ED, 1));
+      judge(entries, [before, "a.test"], key(ED, 1));
     }),
   );
 });
@@ -330,7 +330,7 @@ test("the lines of a name are those that ssh-keygen -F finds", () => {
     for (const name of names) {
       const out = spawnSync(program("ssh-keygen"), ["-F", name, "-f", file], { encoding: "utf8" }).stdout;
       const wanted = [...out.matchAll(/found: line (\d+)/g)].map(([, line]) => Number(line));
-      const found = judge(entries, [name], ED, key(ED, 250));
+      const found = judge(entries, [name], key(ED, 250));
       assert.equal(found.kind, "changed");
       assert.deepEqual(found.kind === "changed" && found.entries.map(({ line }) => line), wanted, name);
     }
