@@ -184,11 +184,13 @@ function hashed(name: string): string {
 function spoilt(key: string): fc.Arbitrary<string> {
   const [type = "", blob = ""] = key.split(" ");
   const bytes = Buffer.from(blob, "base64");
+  // In a certificate it may change the signature, which ssh alone checks in a line of known_hosts.
+  const lastLetterChanged = `${type} ${blob.replace(/.(?==*$)/, (letter) => (letter === "A" ? "B" : "A"))}`;
   return fc.constantFrom(
     `${type}\t${blob}`,
     `${type} ${blob}=`,
     `${type} ${blob.replace(/=+$/, "")}`,
-    `${type} ${blob.replace(/.(?==*$)/, (letter) => (letter === "A" ? "B" : "A"))}`,
+    ...(type.includes("-cert-") ? [] : [lastLetterChanged]),
     `${type} ${blob.slice(0, 30)}\r${blob.slice(30)}`,
     `${type} ${blob.slice(0, 30)} ${blob.slice(30)}`,
     `${type} ${blob.slice(0, 30)}!${blob.slice(30)}`,
