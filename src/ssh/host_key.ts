@@ -63,7 +63,11 @@ export class HostKeyCheck {
     return this.#accepted === undefined ? "" : `${shown(this.#accepted.key)} ${this.#accepted.how}`;
   }
 
-  /** The only place where a key gets its verdict, in the order of sshconnect2.c and sshconnect.c. */
+  /**
+   * The only place where a key gets its verdict, in the order of sshconnect2.c and sshconnect.c. Never offered,
+   * and so unknown here: certificates, whose authorities are the entries so marked, and which are revoked with
+   * their authority's key too.
+   */
   #verdict(key: Buffer): Ruling {
     const bits = rsaBits(key);
     if (bits !== undefined && bits < this.#target.smallestRsa.value) {
