@@ -1,17 +1,28 @@
 import { Agent, AgentError, type AgentKey } from "./agent.ts";
-import { type Identity, readIdentity, signWith } from "./identity_file.ts";
-import { rsaBits, typeOf } from "./key_blob.ts";
+import type { Asking } from "./asking.ts";
+import { type Certificate, parseCertificate } from "./certificate.ts";
+import { readIdentity, readPublic } from "./identity_file.ts";
+import { fingerprint, typeOf } from "./key_blob.ts";
+import { KeyFile } from "./key_file.ts";
+import { isSecurityKey } from "./key_type.ts";
 import type { Target } from "./target.ts";
+import { unusable } from "./usable.ts";
 
-/** A key that may be offered to the server. */
+/** A key or certificate that may be offered to the server. */
 export interface Candidate {
   /** The file it is in or belongs to, else the agent's comment. */
   readonly name: string;
   readonly type: string;
   readonly blob: Buffer;
   readonly source: "agent" | "file";
-  /** `algorithm` is the signature's: "rsa-sha2-512". Throws when it cannot be had, with words for the user. */
+  readonly certificate: Certificate | undefined;
+  /** `algorithm` is the request's: "rsa-sha2-512". Gives the whole signature. Throws, with words for the user. */
   readonly sign: (data: Buffer, algorithm: string) => Promise<Buffer>;
+}
+
+/** A key file that does not tell its public key before a person has given the passphrase. */
+export interface Sealed {
+  readonly open: () => Promise<Candidate | undefined>;
 }
 
 /** A reason why a key or the agent could not be used, in words, and what can be done about it. */
@@ -23,27 +34,39 @@ export interface Obstacle {
 /** Told what is being waited for, and with nothing when that is over. */
 export type Waiting = (what: string) => void;
 
-/** Types that can be offered: the signatures ssh2 can send. */
-const SUPPORTED: ReadonlySet<string> = new Set([
-  "ssh-ed25519",
-  "ecdsa-sha2-nistp256",
-  "ecdsa-sha2-nistp384",
-  "ecdsa-sha2-nistp521",
-  "ssh-rsa",
-]);
+/** What finding and using keys needs beside the target. */
+export interface CollectionOptions {
+  readonly signal: AbortSignal;
+  readonly waiting: Waiting;
+  /** For the passphrases of key files. */
+  readonly asking?: Asking | undefined;
+}
 
-/** Finds the user's keys, in the agent and in files. Never asks for a passphrase. Call close() at the end. */
+/** A certificate of a file. */
+interface Certified {
+  readonly path: string;
+  readonly certificate: Certificate;
+}
+
+/** Finds the user's keys, in the agent and in files. Call close() at the end. */
 export class Collection {
   readonly obstacles: Obstacle[] = [];
+  /** The agent could not be asked: that may be over at the next call. */
+  hasAgentTrouble = false;
   readonly #target: Target;
-  readonly #signal: AbortSignal;
-  readonly #waiting: Waiting;
+  readonly #options: CollectionOptions;
   #agent: Agent | undefined;
+  #ids: readonly string[] = [];
+  #found: Promise<readonly (Candidate | Sealed)[]> | undefined;
 
-  constructor(target: Target, signal: AbortSignal, waiting: Waiting) {
+  constructor(target: Target, options: CollectionOptions) {
     this.#target = target;
-    this.#signal = signal;
-    this.#waiting = waiting;
+    this.#options = options;
+  }
+
+  /** Which keys these are, files without a known public key left out; empty until they have been found. */
+  get ids(): readonly string[] {
+    return this.#ids;
   }
 
   close(): void {
@@ -51,93 +74,173 @@ export class Collection {
   }
 
   /**
-   * The keys in the order of ssh(1) (sshconnect2.c): those of the agent that are also identity files, the
-   * agent's others, then identity files that need no passphrase. Throws only the signal's reason.
+   * What can be offered, what is most wanted first: certificates that ssh_config names; keys and certificates of
+   * identity files, those in the agent before the others; the agent's other keys. ssh(1) has the last two the other way
+   * round (sshconnect2.c, pubkey_prepare), and a full agent then uses up the server's patience. Found once. Throws only
+   * the signal's reason.
    */
-  async collect(): Promise<readonly Candidate[]> {
-    const { identityFiles, identitiesOnly } = this.#target;
-    const files = await Promise.all(identityFiles.value.map(readIdentity));
+  collect(): Promise<readonly (Candidate | Sealed)[]> {
+    this.#found ??= this.#find();
+    return this.#found;
+  }
+
+  async #find(): Promise<readonly (Candidate | Sealed)[]> {
+    const { identityFiles, certificateFiles, identitiesOnly } = this.#target;
+    const identities = await Promise.all(identityFiles.value.map(readIdentity));
+    const files = identities.map((identity) => new KeyFile(identity, this.#options.asking));
+    const chosen = await this.#certificates(certificateFiles.value, true);
+    const beside = identityFiles.value.map((path) => `${path}-cert.pub`);
+    const implied = chosen.length > 0 ? [] : await this.#certificates(beside, false);
     const held = await this.#askAgent();
-    this.#signal.throwIfAborted();
-    const fileOf = (key: AgentKey) => files.find((file) => "blob" in file && file.blob.equals(key.blob));
-    const named = held.filter((key) => fileOf(key) !== undefined);
-    const others = held.filter((key) => fileOf(key) === undefined && !identitiesOnly.value);
-    const rest = files.filter((file) => !("blob" in file && held.some(({ blob }) => blob.equals(file.blob))));
-    const found = [
-      ...[...named, ...others].map((key) => this.#fromAgent(key, fileOf(key)?.path)),
-      ...rest.map((file) => this.#fromFile(file)),
-    ];
-    return found.filter((one) => one !== undefined && this.#isUsable(one)) as readonly Candidate[];
+    this.#options.signal.throwIfAborted();
+
+    const holds = (blob: Buffer | undefined) =>
+      blob !== undefined && held.some((key) => key.blob.equals(blob));
+    const first = chosen.map((one) => this.#withCertificate(one, held, files));
+    const wanted = (key: AgentKey) => files.some((file) => file.blob?.equals(key.blob));
+    const isImplied = (key: AgentKey) => implied.some(({ certificate }) => certificate.blob.equals(key.blob));
+    const named = held.filter((key) => wanted(key) || isImplied(key));
+    const others = held.filter((key) => !named.includes(key));
+    const nameOf = (key: AgentKey) =>
+      files.find((file) => file.blob?.equals(key.blob))?.path ??
+      implied.find(({ certificate }) => certificate.blob.equals(key.blob))?.path;
+    this.#noteAgent(held, named, first.length);
+    const rest = files.flatMap((file) => {
+      const certified = implied.filter((one) => one.path === `${file.path}-cert.pub`);
+      return [
+        ...(holds(file.blob) ? [] : [this.#fromFile(file)]),
+        ...certified
+          .filter(({ certificate }) => !holds(certificate.blob))
+          .map((one) => this.#withCertificate(one, held, files)),
+      ];
+    });
+    const found = this.#usable([
+      ...first,
+      ...named.map((key) => this.#fromAgent(key, nameOf(key))),
+      ...rest,
+      ...(identitiesOnly.value ? [] : others.map((key) => this.#fromAgent(key, undefined))),
+    ]);
+    this.#ids = found.flatMap((one) => ("open" in one ? [] : [fingerprint(one.blob)]));
+    return found;
+  }
+
+  async #certificates(paths: readonly string[], areNamed: boolean): Promise<readonly Certified[]> {
+    const read = paths.map(async (path) => {
+      const certificate = parseCertificate((await readPublic(path)) ?? Buffer.alloc(0));
+      if (certificate === undefined && areNamed) this.#leaveOut(`${path} holds no user certificate`);
+      return certificate === undefined ? [] : [{ path, certificate }];
+    });
+    return (await Promise.all(read)).flat();
   }
 
   async #askAgent(): Promise<readonly AgentKey[]> {
-    const path = this.#target.agent.value;
+    const { agent, agentVariable } = this.#target;
+    const { signal, waiting } = this.#options;
+    const path = agent.value;
     if (path === undefined) return [];
-    this.#waiting(`waiting for the agent at ${path}`);
+    const abort = () => this.close();
+    waiting(`waiting for the agent at ${path}`);
     try {
-      this.#agent = new Agent(path);
+      this.#agent = new Agent({ path, variable: agentVariable.value });
+      signal.addEventListener("abort", abort);
       return await this.#agent.list();
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
-      this.obstacles.push({ what: `the agent ${error.message}`, hint: error.hint });
+      this.hasAgentTrouble = true;
+      this.#leaveOut(`the agent ${error.message}`, error.hint);
       return [];
     } finally {
-      this.#waiting("");
+      signal.removeEventListener("abort", abort);
+      if (!signal.aborted) waiting("");
     }
   }
 
-  #fromAgent({ blob, type, comment }: AgentKey, file: string | undefined): Candidate {
-    const sign = async (data: Buffer, algorithm: string) => {
-      this.#waiting("waiting for the agent to sign");
-      try {
-        if (this.#agent === undefined) throw new AgentError("is closed");
-        return await this.#agent.sign(blob, data, algorithm);
-      } catch (error) {
-        throw error instanceof AgentError ? new Error(`the agent ${error.message}`, { cause: error }) : error;
-      } finally {
-        this.#waiting("");
-      }
+  /** What would otherwise look as though there were no agent. */
+  #noteAgent(held: readonly AgentKey[], named: readonly AgentKey[], chosen: number): void {
+    const { agent, identitiesOnly } = this.#target;
+    if (agent.value === undefined || this.hasAgentTrouble) return;
+    if (held.length === 0) {
+      // A locked one says that it has none (PROTOCOL.agent).
+      this.#leaveOut(
+        "the agent has no keys, or is locked",
+        "add a key to it: ssh-add; or unlock it: ssh-add -X",
+      );
+    } else if (identitiesOnly.value && named.length === 0 && chosen === 0) {
+      const keys = held.length === 1 ? "the agent has one key" : `the agent has ${held.length} keys`;
+      this.#leaveOut(`${keys}, but none that is wanted here (IdentitiesOnly)`);
+    }
+  }
+
+  #fromAgent(key: AgentKey, file: string | undefined): Candidate {
+    const { blob, type, comment } = key;
+    return {
+      ...{ name: file ?? comment, type, blob, source: "agent", certificate: parseCertificate(blob) },
+      sign: (data, algorithm) => this.#signInAgent(key, data, algorithm),
     };
-    return { name: file ?? comment, type, blob, source: "agent", sign };
   }
 
-  #fromFile(file: Identity): Candidate | undefined {
-    const { path, kind } = file;
-    switch (kind) {
-      case "missing":
-        // ssh(1)'s own list is mostly of files that nobody has.
-        if (this.#target.identityFiles.from.kind === "table") this.#leaveOut(`${path} is missing`);
-        return undefined;
-      case "useless":
-        this.#leaveOut(`${path} ${file.why}`);
-        return undefined;
-      case "public":
-        this.#leaveOut(
-          `${path} ${file.why}`,
-          file.why === "is encrypted" ? `add the key to an agent: ssh-add ${path}` : undefined,
-        );
-        return undefined;
-      case "private": {
-        const sign = async (data: Buffer, algorithm: string) => signWith(file.key, data, algorithm);
-        return { name: path, type: typeOf(file.blob), blob: file.blob, source: "file", sign };
-      }
+  async #signInAgent({ blob, type }: AgentKey, data: Buffer, algorithm: string): Promise<Buffer> {
+    const { waiting } = this.#options;
+    waiting(`waiting for the agent to sign${isSecurityKey(type) ? " (touch the security key)" : ""}`);
+    try {
+      if (this.#agent === undefined) throw new AgentError("is closed");
+      return await this.#agent.sign(blob, data, algorithm);
+    } catch (error) {
+      throw error instanceof AgentError ? new Error(`the agent ${error.message}`, { cause: error }) : error;
+    } finally {
+      waiting("");
     }
   }
 
-  #isUsable({ name, type, blob }: Candidate): boolean {
-    const { allowed, smallestRsa } = this.#target;
-    const algorithms = type === "ssh-rsa" ? ["rsa-sha2-256", "rsa-sha2-512"] : [type];
-    const bits = rsaBits(blob) ?? Number.POSITIVE_INFINITY;
-    if (!SUPPORTED.has(type)) {
-      this.#leaveOut(`${name} is a key of a kind that is not supported (${type})`);
-    } else if (!algorithms.some((one) => allowed.value.userKey?.includes(one) ?? true)) {
-      this.#leaveOut(`${name} is not allowed by PubkeyAcceptedAlgorithms (${type})`);
-    } else if (bits < smallestRsa.value) {
-      this.#leaveOut(`${name} has only ${bits} bits`);
-    } else {
-      return true;
+  #fromFile(file: KeyFile): Candidate | Sealed | undefined {
+    const obstacle = file.obstacle;
+    // ssh(1)'s own list is mostly of files that nobody has.
+    const isExpected = file.kind !== "missing" || this.#target.identityFiles.from.kind === "table";
+    if (obstacle !== undefined && isExpected) this.#leaveOut(obstacle.what, obstacle.hint);
+    if (obstacle !== undefined) return undefined;
+    const { path: name, blob, sign } = file;
+    const candidate = (found: Buffer): Candidate => {
+      return { name, type: typeOf(found), blob: found, source: "file", certificate: undefined, sign };
+    };
+    if (blob !== undefined) return candidate(blob);
+    return {
+      open: async () => {
+        const opened = await file.reveal();
+        return opened && this.#usable([candidate(opened)]).find((one) => "blob" in one);
+      },
+    };
+  }
+
+  /** A certificate with the key that signs for it, in the agent or in a file; undefined without one. */
+  #withCertificate(
+    { path, certificate }: Certified,
+    held: readonly AgentKey[],
+    files: readonly KeyFile[],
+  ): Candidate | undefined {
+    const { blob, type, key } = certificate;
+    const common = { name: path, type, blob, certificate };
+    const inAgent =
+      held.find((one) => one.blob.equals(key)) ?? held.find((one) => one.blob.equals(certificate.blob));
+    if (inAgent !== undefined) {
+      return {
+        ...{ ...common, source: "agent" },
+        sign: (data, algorithm) => this.#signInAgent(inAgent, data, algorithm),
+      };
     }
-    return false;
+    const file = files.find((one) => one.blob?.equals(key));
+    if (file !== undefined && file.obstacle === undefined)
+      return { ...common, source: "file", sign: file.sign };
+    this.#leaveOut(`${path} has its private key neither in the agent nor in a file that can be used`);
+    return undefined;
+  }
+
+  #usable(found: readonly (Candidate | Sealed | undefined)[]): readonly (Candidate | Sealed)[] {
+    return found.filter((one): one is Candidate | Sealed => {
+      if (one === undefined || "open" in one) return one !== undefined;
+      const why = unusable(one, this.#target);
+      if (why !== undefined) this.#leaveOut(why);
+      return why === undefined;
+    });
   }
 
   #leaveOut(what: string, hint?: string): void {

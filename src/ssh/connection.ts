@@ -1,20 +1,24 @@
 import type { Duplex } from "node:stream";
 import type { Client } from "ssh2";
 import { Failure } from "../failure.ts";
+import type { Person } from "../person.ts";
 import type { Note } from "../report/note.ts";
 import type { Endpoint } from "../table/table.ts";
+import type { Attempt } from "./attempt.ts";
 import { reasonOf } from "./breakage.ts";
 import type { Obstacle } from "./candidates.ts";
 import type { Line } from "./channel_input.ts";
 import { dial } from "./dial.ts";
 import { HostKeyCheck, readKnownHosts } from "./host_key.ts";
-import type { Attempt } from "./identities.ts";
 import { Login } from "./login.ts";
+import { requireMethod } from "./methods.ts";
 import type { Progress } from "./progress.ts";
 import { startProxy } from "./proxy_socket.ts";
+import { type Recall, recallRefusal } from "./recall.ts";
 import { ChannelCommand, type Exit, type RemoteCommand } from "./remote_command.ts";
 import type { Target } from "./target.ts";
 import { Tunnel } from "./tunnel.ts";
+import { unlessAborted } from "./unless_aborted.ts";
 
 export type { Exit, RemoteCommand };
 
@@ -26,6 +30,10 @@ export interface ConnectOptions {
   readonly note: Note;
   /** Takes each line the server says before the login, control characters and all. Default: `note`. */
   readonly banner?: (line: string) => void;
+  /** Somebody who can be asked for a passphrase, a password, and whatever else the server asks. */
+  readonly person?: Person;
+  /** Throws where the server has refused these keys lately; asked before anything is sent. */
+  readonly recall?: Recall | undefined;
 }
 
 /** Where a forwarded connection comes from. */
@@ -63,6 +71,8 @@ export class SessionRefusal extends Failure {}
 export async function connect(target: Target, options: ConnectOptions): Promise<Connection> {
   const { signal, note, progress } = options;
   signal.throwIfAborted();
+  requireMethod(target, options.person);
+  await recallRefusal(target, options);
   const command = target.proxyCommand.value;
   const reading = readKnownHosts(target, note);
   // Without a listener its failure, while the dial goes on, would end the process.
@@ -78,19 +88,11 @@ export async function connect(target: Target, options: ConnectOptions): Promise<
 
 /** The promise's value, or a rejection, also with the signal's reason; the socket is destroyed then. */
 async function orDestroyed<T>(promise: Promise<T>, socket: Duplex, signal: AbortSignal): Promise<T> {
-  let abort = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    else signal.addEventListener("abort", abort);
-  });
   try {
-    return await Promise.race([promise, aborted]);
+    return await unlessAborted(promise, signal);
   } catch (error) {
     socket.destroy();
     throw error;
-  } finally {
-    signal.removeEventListener("abort", abort);
   }
 }
 
