@@ -74,7 +74,9 @@ export class Authentication {
   /** The keys of which a refusal is worth remembering; undefined where the next call may fare otherwise. */
   get refusedKeys(): readonly string[] | undefined {
     const { keys } = this.#means;
-    const wasRefused = this.attempts.every(({ outcome }) => typeof outcome === "string");
+    const wasRefused = this.#attempts.every(
+      (one) => !(one instanceof KeyOffer) || typeof one.outcome === "string",
+    );
     const hadSome = this.attempts.length > 0 || !keys.hasAgentTrouble;
     return wasRefused && hadSome ? keys.ids : undefined;
   }

@@ -125,12 +125,13 @@ export class Collection {
   }
 
   async #certificates(paths: readonly string[], areNamed: boolean): Promise<readonly Certified[]> {
-    const read = paths.map(async (path) => {
-      const certificate = parseCertificate((await readPublic(path)) ?? Buffer.alloc(0));
-      if (certificate === undefined && areNamed) this.#leaveOut(`${path} holds no user certificate`);
-      return certificate === undefined ? [] : [{ path, certificate }];
+    const blobs = await Promise.all(paths.map(readPublic));
+    return paths.flatMap((path, index) => {
+      const certificate = parseCertificate(blobs[index] ?? Buffer.alloc(0));
+      if (certificate !== undefined) return [{ path, certificate }];
+      if (areNamed) this.#leaveOut(`${path} holds no user certificate`);
+      return [];
     });
-    return (await Promise.all(read)).flat();
   }
 
   async #askAgent(): Promise<readonly AgentKey[]> {

@@ -25,7 +25,8 @@ export async function recallRefusal(
   const keys = new Collection(target, { signal, waiting });
   try {
     await unlessAborted(keys.collect(), signal);
-    recall(keys.ids);
+    // No keys for want of an agent is not the same as no keys.
+    if (keys.ids.length > 0 || !keys.hasAgentTrouble) recall(keys.ids);
   } finally {
     keys.close();
   }

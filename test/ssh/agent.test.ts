@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, renameSync } from "node:fs";
+import { copyFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -95,7 +95,50 @@ test("an agent that is gone, dead, or no agent is told apart, and files are used
   assert.match((await tell(sshd.identity)).join(), /^the agent at .* (is dead|cannot be reached)/);
 });
 
-test("a locked agent has no keys, and a refusal to sign leads to the next key", async () => {
+test("an agent that an old tmux has left behind is named as such, with the way to the new one", async () => {
+  const gone = join(folder, "old");
+  const left = (keptBy: "tmux" | "screen" | undefined) =>
+    refusalWith({ agent: gone, agentVariable: { name: "SSH_AUTH_SOCK", keptBy }, identityFiles: [] });
+  const { what, hints } = await left("tmux");
+  assert.ok(what.includes(`${gone} (SSH_AUTH_SOCK was left by an earlier login, and kept by tmux)`), what);
+  assert.match(hints.join("\n"), /eval "\$\(tmux show-environment -s SSH_AUTH_SOCK\)"/);
+  assert.match((await left("screen")).what, /left by an earlier login, and kept by screen\)/);
+  assert.match((await left(undefined)).what, /left by an earlier login\)/);
+});
+
+test("a locked or empty agent is said to be so, and files are used all the same", async () => {
+  await using agent = await startAgent([sshd.identity]);
+  await lock(agent.socket);
+  const { what, hints } = await refusalWith({ agent: agent.socket, identityFiles: [] });
+  assert.match(what, /\(the agent has no keys, or is locked; the server takes publickey\)$/);
+  assert.match(hints.join("\n"), /ssh-add -X/);
+  await loginWith({ agent: agent.socket });
+});
+
+test("an agent with nothing but other keys is said to have them, where only wanted ones count", async () => {
+  const others = [newKey(), newKey()].map(({ path }) => path);
+  await using agent = await startAgent(others);
+  const { what, attempts } = await refusalWith({
+    ...{ agent: agent.socket, identitiesOnly: true, identityFiles: [join(folder, "nothing")] },
+  });
+  assert.deepEqual(attempts, []);
+  assert.match(what, /\(the agent has 2 keys, but none that is wanted here \(IdentitiesOnly\); the server/);
+});
+
+test("a full agent never makes the server break off, and the wanted key comes first", async () => {
+  await using server = await startSshd();
+  const others = Array.from({ length: 9 }, () => newKey().path);
+  await using agent = await startAgent(others);
+  const { what, attempts, hints } = await refusalWith({ agent: agent.socket, identityFiles: [] }, server);
+  assert.equal(attempts.length, 5);
+  assert.match(what, /, 2 more; 4 more keys were not tried, lest the server break off; the server takes/);
+  assert.match(hints.join("\n"), /identity = /);
+  assert.doesNotMatch(server.log(), /Too many authentication failures|maximum authentication attempts/);
+  const { connection } = await loginWith({ agent: agent.socket }, server);
+  assert.equal(connection.attempts.length, 1);
+});
+
+test("a refusal to sign leads to the next key", async () => {
   await using agent = await startAgent();
   const environment = { ...process.env, SSH_AUTH_SOCK: agent.socket };
   // A key that must be confirmed, with nobody there to do it.
@@ -103,6 +146,14 @@ test("a locked agent has no keys, and a refusal to sign leads to the next key", 
   const { attempts } = await refusalWith({ agent: agent.socket, identityFiles: [] });
   assert.deepEqual(attempts[0]?.outcome, { failed: "the agent refused to sign" });
 });
+
+/** Locks an agent, with a password that ssh-add asks a program for. */
+async function lock(socket: string): Promise<void> {
+  const askpass = join(folder, `askpass${++count}`);
+  writeFileSync(askpass, "#!/bin/sh\necho secret\n", { mode: 0o700 });
+  const env = { ...process.env, SSH_AUTH_SOCK: socket, SSH_ASKPASS: askpass, SSH_ASKPASS_REQUIRE: "force" };
+  execFileSync(program("ssh-add"), ["-x"], { env, stdio: "ignore" });
+}
 
 /** What an agent of the test's own says to a request for a signature. */
 async function signedBy(answer: Buffer): Promise<Buffer> {

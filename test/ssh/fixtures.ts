@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Person } from "../../src/person.ts";
 import type { Connection } from "../../src/ssh/connection.ts";
 import { connect } from "../../src/ssh/connection.ts";
 import { LoginFailure } from "../../src/ssh/login_failure.ts";
@@ -73,6 +74,8 @@ export function targetFor(
 export interface Story {
   readonly steps: (readonly [Step, string])[];
   readonly progress: Progress;
+  /** All that it was doing, one after the other. */
+  readonly doings: string[];
   readonly notes: string[];
   readonly banners: string[];
 }
@@ -80,7 +83,13 @@ export interface Story {
 export function newStory(): Story {
   const steps: (readonly [Step, string])[] = [];
   const progress = new Progress((step, outcome) => steps.push([step, outcome]));
-  return { steps, progress, notes: [], banners: [] };
+  const doings: string[] = [];
+  const begin = progress.begin.bind(progress);
+  progress.begin = (step, doing) => {
+    doings.push(doing);
+    begin(step, doing);
+  };
+  return { steps, progress, doings, notes: [], banners: [] };
 }
 
 /** Connects as the program does, with everything that is told kept in `story`. */
@@ -88,9 +97,11 @@ export function connectTo(
   target: Target,
   story: Story = newStory(),
   signal: AbortSignal = new AbortController().signal,
+  person?: Person,
 ): Promise<Connection> {
   return connect(target, {
     signal,
+    ...(person === undefined ? {} : { person }),
     progress: story.progress,
     note: (line) => story.notes.push(line),
     banner: (line) => story.banners.push(line),
@@ -103,9 +114,9 @@ export function never(): AbortSignal {
 }
 
 /** Logs in and out, and gives what was told of it. */
-export async function logIn(sshd: Sshd, values: Values) {
+export async function logIn(sshd: Sshd, values: Values, person?: Person) {
   const story = newStory();
-  const connection = await connectTo(targetFor(sshd, values), story);
+  const connection = await connectTo(targetFor(sshd, values), story, never(), person);
   connection.end();
   await connection.closed;
   const outcome = story.steps.find(([step]) => step === "auth")?.[1] ?? "";
@@ -113,9 +124,9 @@ export async function logIn(sshd: Sshd, values: Values) {
 }
 
 /** The failure of a login that the server, or the lack of keys, does not let happen. */
-export async function refusedLogin(sshd: Sshd, values: Values): Promise<LoginFailure> {
+export async function refusedLogin(sshd: Sshd, values: Values, person?: Person): Promise<LoginFailure> {
   const story = newStory();
-  const failure = await connectTo(targetFor(sshd, values), story).then(
+  const failure = await connectTo(targetFor(sshd, values), story, never(), person).then(
     (connection) => connection.end(),
     (error) => error,
   );
