@@ -2,17 +2,16 @@ import { Failure } from "../failure.ts";
 import type { Note } from "../report/note.ts";
 import { readAccount } from "../ssh/account.ts";
 import { type Connection, connect, type RemoteCommand } from "../ssh/connection.ts";
-import { LoginFailure } from "../ssh/login_failure.ts";
 import type { Progress } from "../ssh/progress.ts";
 import { resolve } from "../ssh/ssh_config.ts";
 import { settle, type Target } from "../ssh/target.ts";
 import { stateDirectory } from "../state/directory.ts";
-import { Refused, type Refusing } from "../state/refused.ts";
 import { type Tried, Unreachable } from "../state/unreachable.ts";
 import type { Decision } from "../table/decision.ts";
 import { remoteCommandLine } from "../table/imapd.ts";
 import type { World } from "../world.ts";
 import { awaitGreeting } from "./greeting.ts";
+import { Refusals } from "./refusals.ts";
 import { Remarks } from "./remarks.ts";
 
 /** What an opening needs beside the decision. */
@@ -139,10 +138,8 @@ async function connectUnlessHopeless(
   { world, note, progress, heedsMemory, onRemark }: OpeningOptions,
   signal: AbortSignal,
 ): Promise<Connection> {
-  const directory = stateDirectory(world.env, world.home);
-  const unreachable = new Unreachable(directory, world.pid);
-  const refused = new Refused(directory, world.pid);
-  const refusing = refusingOf(target);
+  const unreachable = new Unreachable(stateDirectory(world.env, world.home), world.pid);
+  const refusals = new Refusals(world, target, heedsMemory);
   const tried = { host: target.host.value, port: target.port.value };
   // A ProxyCommand is another way to perhaps another server: its failures say nothing about this address, nor this
   // address's about it.
@@ -150,16 +147,13 @@ async function connectUnlessHopeless(
   const left = limit - world.elapsed();
   const known = isDirect && heedsMemory ? unreachable.recall(tried, left) : undefined;
   if (known !== undefined) throw new Failure("network", target.server, `${known} (less than 30 s ago)`);
-  const recall = heedsMemory && refused.has(refusing) ? recallFrom(refused, refusing, target) : undefined;
   try {
-    const connection = await connect(target, { signal, progress, note, banner: onRemark, recall });
+    const connection = await connect(target, { signal, progress, note, banner: onRemark, memory: refusals });
     if (isDirect && !heedsMemory) unreachable.forget(tried);
-    if (!heedsMemory) refused.forget(refusing);
+    refusals.forget();
     return connection;
   } catch (error) {
-    if (error instanceof LoginFailure && error.refusedKeys !== undefined) {
-      refused.remember(refusing, error.refusedKeys, error);
-    }
+    refusals.remember(error);
     const isExpired = error instanceof Failure && error.trouble === "deadline";
     // A name that is not found says nothing about the server.
     const isSilent = !progress.heard && (progress.step === "connect" || progress.step === "kex");
@@ -169,23 +163,9 @@ async function connectUnlessHopeless(
       unreachable.remember(tried, had, expired(whereSilent(tried, progress), limit));
     }
     throw error;
+  } finally {
+    refusals.leave();
   }
-}
-
-function refusingOf({ host, port, user, proxyCommand }: Target): Refusing {
-  return { host: host.value, port: port.value, user: user.value, proxyCommand: proxyCommand.value };
-}
-
-/** Throws what is remembered of a refusal of the same keys. */
-function recallFrom(refused: Refused, refusing: Refusing, { server }: Target) {
-  return (keys: readonly string[]): void => {
-    const refusal = refused.recall(refusing, keys);
-    if (refusal === undefined) return;
-    const ago = Math.round(refusal.age / 1000);
-    throw new Failure("auth", server, `${refusal.what} (${ago} s ago, and not tried again within a minute)`, {
-      hints: [...refusal.hints, `try at once: preauth --check ${server}`],
-    });
-  };
 }
 
 /** What was waited for, in words that fit every SERVER of the same address. */

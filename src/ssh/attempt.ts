@@ -1,4 +1,4 @@
-import type { Candidate } from "./candidates.ts";
+import type { Candidate } from "./candidate.ts";
 import { fingerprint } from "./key_blob.ts";
 import type { Outcome } from "./key_offer.ts";
 

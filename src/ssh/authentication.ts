@@ -2,7 +2,8 @@ import type { AnyAuthMethod, Client, Prompt } from "ssh2";
 import { Failure } from "../failure.ts";
 import type { Asking } from "./asking.ts";
 import { type Attempt, attemptOf } from "./attempt.ts";
-import type { Candidate, Collection, Obstacle } from "./candidates.ts";
+import type { Candidate, Obstacle } from "./candidate.ts";
+import type { Collection } from "./candidates.ts";
 import { KeyOffer } from "./key_offer.ts";
 import { algorithmsFor, chooseAlgorithm } from "./key_type.ts";
 import { NAME_ONE } from "./login_failure.ts";
@@ -21,6 +22,8 @@ export interface Means {
   readonly keys: Collection;
   /** Whoever can be asked for a password; nobody when a mail client calls. */
   readonly asking: Asking | undefined;
+  /** Called once, before the first of these keys is offered. */
+  readonly enter: (keys: readonly string[]) => Promise<void>;
   /** Ends the login. */
   readonly fail: (reason: unknown) => void;
 }
@@ -37,6 +40,7 @@ export class Authentication {
   #methods: readonly string[] | undefined;
   #position = 0;
   #spent = 0;
+  #hasEntered = false;
   #hasTriedNone = false;
   #last: "none" | Method = "none";
   #passwords = 0;
@@ -148,7 +152,12 @@ export class Authentication {
   }
 
   async #nextKey(): Promise<AnyAuthMethod | undefined> {
-    const found = await this.#means.keys.collect();
+    const { keys, enter } = this.#means;
+    const found = await keys.collect();
+    if (!this.#hasEntered) {
+      this.#hasEntered = true;
+      await enter(keys.ids);
+    }
     for (let one = found[this.#position]; one !== undefined; one = found[this.#position]) {
       if (this.#spent >= MOST_KEYS) {
         this.#leaveRest(found.length - this.#position);

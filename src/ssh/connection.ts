@@ -6,7 +6,7 @@ import type { Note } from "../report/note.ts";
 import type { Endpoint } from "../table/table.ts";
 import type { Attempt } from "./attempt.ts";
 import { reasonOf } from "./breakage.ts";
-import type { Obstacle } from "./candidates.ts";
+import type { Obstacle } from "./candidate.ts";
 import type { Line } from "./channel_input.ts";
 import { dial } from "./dial.ts";
 import { HostKeyCheck, readKnownHosts } from "./host_key.ts";
@@ -14,7 +14,7 @@ import { Login } from "./login.ts";
 import { requireMethod } from "./methods.ts";
 import type { Progress } from "./progress.ts";
 import { startProxy } from "./proxy_socket.ts";
-import { type Recall, recallRefusal } from "./recall.ts";
+import { type LoginMemory, recallRefusal } from "./recall.ts";
 import { ChannelCommand, type Exit, type RemoteCommand } from "./remote_command.ts";
 import type { Target } from "./target.ts";
 import { Tunnel } from "./tunnel.ts";
@@ -32,8 +32,8 @@ export interface ConnectOptions {
   readonly banner?: (line: string) => void;
   /** Somebody who can be asked for a passphrase, a password, and whatever else the server asks. */
   readonly person?: Person;
-  /** Throws where the server has refused these keys lately; asked before anything is sent. */
-  readonly recall?: Recall | undefined;
+  /** What earlier logins have come to; it is asked before a connection is opened, and before a key is offered. */
+  readonly memory?: LoginMemory;
 }
 
 /** Where a forwarded connection comes from. */

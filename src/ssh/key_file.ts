@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import type { Asking } from "./asking.ts";
-import type { Obstacle } from "./candidates.ts";
+import type { Obstacle } from "./candidate.ts";
 import { type Identity, signWith } from "./identity_file.ts";
 import { publicBlob } from "./public_key.ts";
 

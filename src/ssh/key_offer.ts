@@ -4,7 +4,7 @@ import ssh2, {
   type SignCallback,
   type SigningRequestOptions,
 } from "ssh2";
-import type { Candidate } from "./candidates.ts";
+import type { Candidate } from "./candidate.ts";
 import { fieldsOf, wire } from "./key_blob.ts";
 import { plainType } from "./key_type.ts";
 import type { Offer } from "./ssh2_private.ts";

@@ -6,7 +6,8 @@ import { Asking } from "./asking.ts";
 import type { Attempt } from "./attempt.ts";
 import { Authentication } from "./authentication.ts";
 import { type ClientError, closed, failureOf, type Stage } from "./breakage.ts";
-import { Collection, type Obstacle } from "./candidates.ts";
+import type { Obstacle } from "./candidate.ts";
+import { Collection } from "./candidates.ts";
 import type { ConnectOptions } from "./connection.ts";
 import type { HostKeyCheck } from "./host_key.ts";
 import { lines } from "./lines.ts";
@@ -48,8 +49,9 @@ export class Login {
         ...{ account: `${user.value}@${host.value}`, tries: passwordPrompts.value },
       });
     const waiting = (what: string) => progress.begin("auth", what || this.#loggingIn());
+    const enter = async (ids: readonly string[]) => options.memory?.enter(ids, this.#over.signal);
     const keys = new Collection(target, { signal, waiting, asking });
-    this.#authentication = new Authentication(target, { keys, asking, fail });
+    this.#authentication = new Authentication(target, { keys, asking, enter, fail });
   }
 
   get attempts(): readonly Attempt[] {

@@ -1,7 +1,7 @@
 import { Failure } from "../failure.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Authentication } from "./authentication.ts";
-import type { Obstacle } from "./candidates.ts";
+import type { Obstacle } from "./candidate.ts";
 import type { Target } from "./target.ts";
 
 /** How many of the keys that were tried a message names. */

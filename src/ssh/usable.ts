@@ -1,4 +1,4 @@
-import type { Candidate } from "./candidates.ts";
+import type { Candidate } from "./candidate.ts";
 import { rsaBits } from "./key_blob.ts";
 import { algorithmsFor, isSupported } from "./key_type.ts";
 import type { Target } from "./target.ts";

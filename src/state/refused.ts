@@ -6,6 +6,12 @@ import { makePrivateDirectory } from "./directory.ts";
 /** How long keys that a server has refused are not offered to it again. */
 const REMEMBERED_MS = 60_000;
 
+/** How long others wait for one who tries a login, at most: it may be waiting for a person to touch a security key. */
+const CLAIMED_MS = 2000;
+
+/** The name of a refusal's file; drafts and claims have more behind it. */
+const NAME = /^[0-9a-f]{32}-[0-9a-f]{32}$/;
+
 /** A reason is a line of a message; more of it is not kept. */
 const LONGEST = 1000;
 
@@ -50,7 +56,7 @@ export class Refused {
   /** Whether there may be something to recall: without, nobody need look for the keys. */
   has(refusing: Refusing): boolean {
     const prefix = prefixOf(refusing);
-    return this.#names().some((name) => name.startsWith(prefix));
+    return this.#names().some((name) => name.startsWith(prefix) && NAME.test(name));
   }
 
   /** The refusal of just these keys, in whatever order, less than a minute ago; undefined for none. */
@@ -80,8 +86,38 @@ export class Refused {
   forget(refusing: Refusing): void {
     const prefix = prefixOf(refusing);
     for (const name of this.#names()) {
-      if (name.startsWith(prefix)) discard(path.join(this.#directory, name));
+      if (name.startsWith(prefix) && NAME.test(name)) discard(path.join(this.#directory, name));
     }
+  }
+
+  /**
+   * Claims a login for this process: of many calls at once one tries, and the others see what comes of it. False when
+   * another has it. True also where nothing can be written: then everybody tries. To be given back with release().
+   */
+  claim(refusing: Refusing, keys: readonly string[]): boolean {
+    const file = this.#claimFile(refusing, keys);
+    if (!this.isClaimed(refusing, keys)) discard(file);
+    try {
+      makePrivateDirectory(this.#directory);
+      fs.closeSync(fs.openSync(file, "wx", 0o600));
+      return true;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code !== "EEXIST";
+    }
+  }
+
+  /** Whether a process that may still live has claimed the login. */
+  isClaimed(refusing: Refusing, keys: readonly string[]): boolean {
+    try {
+      const { mtimeMs } = fs.statSync(this.#claimFile(refusing, keys));
+      return Math.abs(Date.now() - mtimeMs) < CLAIMED_MS;
+    } catch {
+      return false;
+    }
+  }
+
+  release(refusing: Refusing, keys: readonly string[]): void {
+    discard(this.#claimFile(refusing, keys));
   }
 
   /** Keys that change at every call leave a file each: what is over is removed. */
@@ -110,6 +146,10 @@ export class Refused {
     } catch {
       return undefined;
     }
+  }
+
+  #claimFile(refusing: Refusing, keys: readonly string[]): string {
+    return `${this.#file(refusing, keys)}.claim`;
   }
 
   #file(refusing: Refusing, keys: readonly string[]): string {

@@ -44,23 +44,37 @@ describeForms("a refused login", (form) => {
     assert.match(home.log(), /hint: try at once: preauth --check mail\.test/);
   });
 
+  test("is tried once by ten calls at once", async () => {
+    home.writeTable(table({ identity: makeKey(join(home.path, "burst")).path }));
+    await sshd.idle();
+    const attempts = () => sshd.log().match(/closed by authenticating user/g)?.length ?? 0;
+    const count = attempts();
+    const calls = await Promise.all(Array.from({ length: 10 }, () => call()));
+    for (const { output } of calls) assert.match(String(output), /not let in \(tried ssh-ed25519 SHA256:/);
+    const repeated = calls.filter(({ output }) => / s ago, /.test(String(output)));
+    assert.equal(repeated.length, 9);
+    await sshd.idle();
+    assert.equal(attempts(), count + 1);
+  });
+
   test("is tried again with another key, for another user, and by --check", async () => {
     const second = makeKey(join(home.path, "second"));
     home.writeTable(table({ identity: second.path }));
+    const count = sshd.connections();
     await call();
-    assert.equal(sshd.connections(), 2);
+    assert.equal(sshd.connections(), count + 1);
     home.writeTable(table({ user: "somebody" }));
     await call();
-    assert.equal(sshd.connections(), 3);
+    assert.equal(sshd.connections(), count + 2);
     home.writeTable(table());
     await call();
-    assert.equal(sshd.connections(), 3);
+    assert.equal(sshd.connections(), count + 2);
     const { status, stderr } = await runCall([...form.argv, "--check", "mail.test"], {
       env: home.env,
       stdio: "pipes",
     });
     assert.equal(status, 77, stderr);
-    assert.equal(sshd.connections(), 4);
+    assert.equal(sshd.connections(), count + 3);
     assert.doesNotMatch(stderr, / s ago/);
   });
 
