@@ -1,5 +1,6 @@
-import type { AnyAuthMethod, Client, Prompt } from "ssh2";
+import type { AnyAuthMethod, Client } from "ssh2";
 import { Failure } from "../failure.ts";
+import { AskedMethods } from "./asked_methods.ts";
 import type { Asking } from "./asking.ts";
 import { type Attempt, attemptOf } from "./attempt.ts";
 import type { Candidate, Obstacle } from "./candidate.ts";
@@ -32,6 +33,7 @@ export interface Means {
 export class Authentication {
   readonly #target: Target;
   readonly #means: Means;
+  readonly #asked: AskedMethods | undefined;
   readonly #attempts: (KeyOffer | Attempt)[] = [];
   readonly #obstacles: Obstacle[] = [];
   #isTapped = false;
@@ -43,14 +45,11 @@ export class Authentication {
   #hasEntered = false;
   #hasTriedNone = false;
   #last: "none" | Method = "none";
-  #passwords = 0;
-  #rounds = 0;
-  /** Whether the server has asked anything since keyboard-interactive was last begun. */
-  #wasAsked = true;
 
   constructor(target: Target, means: Means) {
     this.#target = target;
     this.#means = means;
+    this.#asked = means.asking && new AskedMethods(means.asking, target);
   }
 
   /** The keys that were offered, in order; the last one that was signed with opened the door. */
@@ -95,10 +94,7 @@ export class Authentication {
       onSignatureAlgorithms: (names) => {
         this.#serverAlgorithms = names;
       },
-      onInstruction: (name, instruction) => {
-        this.#wasAsked = true;
-        this.#means.asking?.instruct(name, instruction);
-      },
+      onInstruction: (name, instruction) => this.#asked?.instruct(name, instruction),
     });
     client.on("change password", (prompt: string) => {
       const { server } = this.#target;
@@ -110,6 +106,7 @@ export class Authentication {
   close(): void {
     this.#isOver = true;
     this.#current?.close();
+    this.#asked?.close();
     this.#means.keys.close();
   }
 
@@ -145,9 +142,9 @@ export class Authentication {
       case "publickey":
         return this.#nextKey();
       case "keyboard-interactive":
-        return this.#means.asking && this.#nextRound(this.#means.asking);
+        return this.#asked?.interactive();
       case "password":
-        return this.#means.asking && this.#nextPassword(this.#means.asking);
+        return this.#asked?.password();
     }
   }
 
@@ -202,36 +199,5 @@ export class Authentication {
   #leaveRest(count: number): void {
     const keys = count === 1 ? "one more key was" : `${count} more keys were`;
     this.#obstacles.push({ what: `${keys} not tried, lest the server break off`, hint: NAME_ONE });
-  }
-
-  #nextRound(asking: Asking): AnyAuthMethod | undefined {
-    // A server that refuses without a question would do so again (sshconnect2.c).
-    if (this.#rounds >= this.#target.passwordPrompts.value || !this.#wasAsked) return undefined;
-    if (this.#rounds++ > 0) asking.again();
-    this.#wasAsked = false;
-    return {
-      type: "keyboard-interactive",
-      username: this.#target.user.value,
-      prompt: (name, instructions, _language, prompts, finish) => {
-        this.#wasAsked = true;
-        asking.instruct(name, instructions);
-        this.#answer(asking, prompts, finish);
-      },
-    };
-  }
-
-  #answer(asking: Asking, prompts: readonly Prompt[], finish: (answers: string[]) => void): void {
-    asking.answers(prompts).then(
-      (answers) => {
-        if (!this.#isOver) finish(answers);
-      },
-      (error: unknown) => this.#means.fail(error),
-    );
-  }
-
-  async #nextPassword(asking: Asking): Promise<AnyAuthMethod | undefined> {
-    if (this.#passwords >= this.#target.passwordPrompts.value) return undefined;
-    if (this.#passwords++ > 0) asking.again();
-    return { type: "password", username: this.#target.user.value, password: await asking.password() };
   }
 }

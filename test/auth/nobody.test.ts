@@ -9,6 +9,7 @@ import { startCall } from "../peers/call.ts";
 import { type Home, makeHome, tableFor } from "../peers/home.ts";
 import { makeKey } from "../peers/keys.ts";
 import { type Sshd, startSshd } from "../peers/sshd.ts";
+import { trace } from "../peers/strace.ts";
 
 describeForms("nobody is asked when a mail client calls", (form) => {
   let sshd: Sshd;
@@ -51,6 +52,27 @@ describeForms("nobody is asked when a mail client calls", (form) => {
     assert.match(String(output), /^preauth: mail\.test: no key to log in with/);
     assert.doesNotMatch(String(output), /passphrase for|password: /i);
     assert.equal(existsSync(asked), false);
+  });
+
+  test("nothing that a call starts opens /dev/tty or runs an askpass", async () => {
+    const calls = trace(home, ["open", "openat", "execve"]);
+    const words = [
+      "/bin/sh",
+      "-c",
+      'exec "$@" > /dev/null 2>&1',
+      "sh",
+      ...calls.under,
+      ...form.argv,
+      ...MAIL,
+    ];
+    await using call = await startCall(words, { env, stdio: "terminal" });
+    await call.finished();
+    const lines = calls.lines();
+    assert.ok(lines.some((line) => line.includes(join(home.path, "key"))));
+    assert.deepEqual(
+      lines.filter((line) => /"\/dev\/tty"|askpass/.test(line)),
+      [],
+    );
   });
 
   test("nor does an agent that would ask through an askpass of ours", async () => {
