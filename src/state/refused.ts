@@ -7,7 +7,7 @@ import { makePrivateDirectory } from "./directory.ts";
 const REMEMBERED_MS = 60_000;
 
 /** How long others wait for one who tries a login, at most: it may be waiting for a person to touch a security key. */
-const CLAIMED_MS = 2000;
+const CLAIMED_MS = 4000;
 
 /** The name of a refusal's file; drafts and claims have more behind it. */
 const NAME = /^[0-9a-f]{32}-[0-9a-f]{32}$/;
@@ -101,8 +101,8 @@ export class Refused {
       makePrivateDirectory(this.#directory);
       fs.closeSync(fs.openSync(file, "wx", 0o600));
       return true;
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code !== "EEXIST";
+    } catch {
+      return !this.isClaimed(refusing, keys);
     }
   }
 

@@ -81,6 +81,29 @@ describe("the memory of refused logins", () => {
       assert.equal(mode & 0o777, 0o600);
     }));
 
+  test("lets one at a time claim a login, until it is given back or 4 s have passed", () =>
+    withMemory((memory, directory) => {
+      const other = new Refused(directory, 8);
+      assert.equal(memory.claim(server, keys), true);
+      assert.equal(other.claim(server, keys), false);
+      assert.equal(other.isClaimed(server, keys), true);
+      assert.equal(other.claim(server, ["SHA256:c"]), true);
+      assert.equal(memory.has(server), false);
+      memory.release(server, keys);
+      assert.equal(other.claim(server, keys), true);
+      mock.timers.tick(5000);
+      assert.equal(memory.isClaimed(server, keys), false);
+      assert.equal(memory.claim(server, keys), true);
+    }));
+
+  test("lets everybody try where nothing can be written", () =>
+    withMemory((memory, directory) => {
+      fs.writeFileSync(path.join(directory, "refused"), "");
+      assert.equal(memory.claim(server, keys), true);
+      assert.equal(memory.claim(server, keys), true);
+      assert.equal(memory.isClaimed(server, keys), false);
+    }));
+
   test("takes a damaged file, or no directory, for no memory", () =>
     withMemory((memory, directory) => {
       memory.remember(server, keys, refusal);
