@@ -13,6 +13,7 @@ import { remoteCommandLine } from "../table/imapd.ts";
 import type { World } from "../world.ts";
 import { Deadline } from "./deadline.ts";
 import { awaitGreeting } from "./greeting.ts";
+import { Refusals } from "./refusals.ts";
 import { Remarks } from "./remarks.ts";
 
 /** What an opening needs beside the decision. */
@@ -151,6 +152,7 @@ async function connectUnlessHopeless(
   signal: AbortSignal,
 ): Promise<Connection> {
   const unreachable = new Unreachable(stateDirectory(world.env, world.home), world.pid);
+  const refusals = new Refusals(world, target, heedsMemory);
   const tried = { host: target.host.value, port: target.port.value };
   // A ProxyCommand is another way to perhaps another server: its failures say nothing about this address, nor this
   // address's about it.
@@ -160,12 +162,14 @@ async function connectUnlessHopeless(
   if (known !== undefined) throw new Failure("network", target.server, `${known} (less than 30 s ago)`);
   try {
     const connection = await connect(target, {
-      ...{ signal, progress, note, banner: onRemark, interactive },
+      ...{ signal, progress, note, banner: onRemark, interactive, memory: refusals },
       ...(person && { person }),
     });
     if (isDirect && !heedsMemory) unreachable.forget(tried);
+    refusals.forget();
     return connection;
   } catch (error) {
+    refusals.remember(error);
     const isExpired = error instanceof Failure && error.trouble === "deadline";
     // A name that is not found says nothing about the server.
     const isSilent = !progress.heard && (progress.step === "connect" || progress.step === "kex");
@@ -175,6 +179,8 @@ async function connectUnlessHopeless(
       unreachable.remember(tried, had, expired(whereSilent(tried, progress), limit));
     }
     throw error;
+  } finally {
+    refusals.leave();
   }
 }
 

@@ -1,11 +1,26 @@
 import { connect, type Socket } from "node:net";
 import { fieldsOf, typeOf, wire } from "./key_blob.ts";
+import { plainType } from "./key_type.ts";
 
 /** A key that an agent holds. */
 export interface AgentKey {
   readonly blob: Buffer;
   readonly type: string;
   readonly comment: string;
+}
+
+/** The variable of the environment that named an agent. */
+export interface AgentVariable {
+  readonly name: string;
+  /** The program whose windows keep the environment of the login that started it. */
+  readonly keptBy: "tmux" | "screen" | undefined;
+}
+
+/** Where an agent is. */
+export interface AgentPlace {
+  readonly path: string;
+  /** Undefined where ssh_config gives the path. */
+  readonly variable: AgentVariable | undefined;
 }
 
 /** The agent could not be asked; `message` says why, in words that go after "the agent ". */
@@ -39,12 +54,12 @@ export class Agent {
   #settle: { resolve(answer: Buffer): void; reject(error: AgentError): void } | undefined;
   #over: AgentError | undefined;
 
-  /** `path` is the agent's socket. What is asked of an agent that does not answer hangs until close(). */
-  constructor(path: string) {
-    this.#path = path;
-    this.#socket = connect({ path });
+  /** What is asked of an agent that does not answer hangs until close(). */
+  constructor(place: AgentPlace) {
+    this.#path = place.path;
+    this.#socket = connect({ path: place.path });
     this.#socket.on("data", (chunk: Buffer) => this.#take(chunk));
-    this.#socket.on("error", (error: NodeJS.ErrnoException) => this.#end(troubleOf(this.#path, error)));
+    this.#socket.on("error", (error: NodeJS.ErrnoException) => this.#end(troubleOf(place, error)));
     this.#socket.on("close", () => this.#end(new AgentError(`at ${this.#path} hung up`)));
   }
 
@@ -63,20 +78,22 @@ export class Agent {
   }
 
   /**
-   * Signs `data`; `algorithm` is the signature's ("rsa-sha2-512"). Gives the bare signature, without its
-   * type. Throws an AgentError, also when it refuses or signs otherwise.
+   * Signs `data` with the key or certificate `blob`; `algorithm` is the request's ("rsa-sha2-512"). Gives the whole
+   * signature as it goes to the server, its type first. Throws an AgentError, also when it refuses or signs otherwise.
    */
   async sign(blob: Buffer, data: Buffer, algorithm: string): Promise<Buffer> {
+    const type = plainType(algorithm);
     const flags = Buffer.alloc(4);
-    flags.writeUInt32BE(RSA_FLAGS[algorithm] ?? 0);
+    flags.writeUInt32BE(RSA_FLAGS[type] ?? 0);
     const answer = await this.#ask(Buffer.concat([Buffer.from([SIGN_REQUEST]), wire(blob, data), flags]));
     if (answer[0] === FAILURE) throw new AgentError("refused to sign");
     const [signature] = fieldsOf(answer.subarray(1)) ?? [];
-    const [made, bare] = (signature && fieldsOf(signature)) ?? [];
-    if (answer[0] !== SIGN_RESPONSE || made === undefined || bare === undefined) throw this.#nonsense();
+    // A security key's has flags and a counter behind these two (PROTOCOL.u2f).
+    const [made, bare] = (signature && fieldsOf(signature, 2)) ?? [];
+    if (answer[0] !== SIGN_RESPONSE || signature === undefined || bare === undefined) throw this.#nonsense();
     // An old agent does not know the flags and signs with SHA-1.
-    if (String(made) !== algorithm) throw new AgentError(`signed with ${made}, not ${algorithm}`);
-    return Buffer.from(bare);
+    if (String(made) !== type) throw new AgentError(`signed with ${made}, not ${type}`);
+    return Buffer.from(signature);
   }
 
   close(): void {
@@ -117,17 +134,29 @@ export class Agent {
   }
 }
 
-function troubleOf(path: string, error: NodeJS.ErrnoException): AgentError {
+function troubleOf({ path, variable }: AgentPlace, error: NodeJS.ErrnoException): AgentError {
   switch (error.code) {
     case "ENOENT":
       return new AgentError(
-        `is gone: there is no ${path}`,
-        "start an agent, and the mail client after it",
+        `is gone: there is no ${path}${leftBehind(variable)}`,
+        freshAgent(variable),
         error,
       );
     case "ECONNREFUSED":
-      return new AgentError(`at ${path} is dead`, "start an agent, and the mail client after it", error);
+      return new AgentError(`at ${path} is dead${leftBehind(variable)}`, freshAgent(variable), error);
     default:
       return new AgentError(`at ${path} cannot be reached (${error.code})`, undefined, error);
   }
+}
+
+function leftBehind(variable: AgentVariable | undefined): string {
+  if (variable === undefined) return "";
+  const { name, keptBy } = variable;
+  return ` (${name} was left by an earlier login${keptBy === undefined ? "" : `, and kept by ${keptBy}`})`;
+}
+
+function freshAgent(variable: AgentVariable | undefined): string {
+  return variable?.keptBy === "tmux"
+    ? `take the new one, and start the mail client again: eval "$(tmux show-environment -s ${variable.name})"`
+    : "start an agent, and the mail client after it";
 }

@@ -1,146 +1,190 @@
-import { Agent, AgentError, type AgentKey } from "./agent.ts";
-import { type Identity, readIdentity, signWith } from "./identity_file.ts";
-import { rsaBits, typeOf } from "./key_blob.ts";
+import type { AgentKey } from "./agent.ts";
+import { AgentKeys } from "./agent_keys.ts";
+import type { Asking } from "./asking.ts";
+import type { Candidate, Obstacle, Sealed, Waiting } from "./candidate.ts";
+import { type Certificate, parseCertificate } from "./certificate.ts";
+import { readIdentity, readPublic } from "./identity_file.ts";
+import { fingerprint, typeOf } from "./key_blob.ts";
+import { KeyFile } from "./key_file.ts";
 import type { Target } from "./target.ts";
+import { unusable } from "./usable.ts";
 
-/** A key that may be offered to the server. */
-export interface Candidate {
-  /** The file it is in or belongs to, else the agent's comment. */
-  readonly name: string;
-  readonly type: string;
-  readonly blob: Buffer;
-  readonly source: "agent" | "file";
-  /** `algorithm` is the signature's: "rsa-sha2-512". Throws when it cannot be had, with words for the user. */
-  readonly sign: (data: Buffer, algorithm: string) => Promise<Buffer>;
+/** What finding and using keys needs beside the target. */
+export interface CollectionOptions {
+  readonly signal: AbortSignal;
+  readonly waiting: Waiting;
+  /** For the passphrases of key files. */
+  readonly asking?: Asking | undefined;
 }
 
-/** A reason why a key or the agent could not be used, in words, and what can be done about it. */
-export interface Obstacle {
-  readonly what: string;
-  readonly hint: string | undefined;
+/** A certificate of a file. */
+interface Certified {
+  readonly path: string;
+  readonly certificate: Certificate;
 }
 
-/** Told what is being waited for, and with nothing when that is over. */
-export type Waiting = (what: string) => void;
+/** What there is to choose from. */
+interface Stock {
+  readonly files: readonly KeyFile[];
+  /** Certificates that ssh_config names, and those beside identity files where it names none. */
+  readonly chosen: readonly Certified[];
+  readonly implied: readonly Certified[];
+  readonly held: readonly AgentKey[];
+}
 
-/** Types that can be offered: the signatures ssh2 can send. */
-const SUPPORTED: ReadonlySet<string> = new Set([
-  "ssh-ed25519",
-  "ecdsa-sha2-nistp256",
-  "ecdsa-sha2-nistp384",
-  "ecdsa-sha2-nistp521",
-  "ssh-rsa",
-]);
-
-/** Finds the user's keys, in the agent and in files. Never asks for a passphrase. Call close() at the end. */
+/** Finds the user's keys, in the agent and in files. Call close() at the end. */
 export class Collection {
   readonly obstacles: Obstacle[] = [];
   readonly #target: Target;
-  readonly #signal: AbortSignal;
-  readonly #waiting: Waiting;
-  #agent: Agent | undefined;
+  readonly #options: CollectionOptions;
+  readonly #agent: AgentKeys;
+  #ids: readonly string[] = [];
+  #found: Promise<readonly (Candidate | Sealed)[]> | undefined;
 
-  constructor(target: Target, signal: AbortSignal, waiting: Waiting) {
+  constructor(target: Target, options: CollectionOptions) {
+    const { agent, agentVariable } = target;
+    const place =
+      agent.value === undefined ? undefined : { path: agent.value, variable: agentVariable.value };
     this.#target = target;
-    this.#signal = signal;
-    this.#waiting = waiting;
+    this.#options = options;
+    this.#agent = new AgentKeys(place, options.waiting);
+  }
+
+  /** Which keys these are, files without a known public key left out; empty until they have been found. */
+  get ids(): readonly string[] {
+    return this.#ids;
+  }
+
+  /** The agent could not be asked: that may be over at the next call. */
+  get hasAgentTrouble(): boolean {
+    return this.#agent.trouble !== undefined;
   }
 
   close(): void {
-    this.#agent?.close();
+    this.#agent.close();
   }
 
   /**
-   * The keys in the order of ssh(1) (sshconnect2.c): those of the agent that are also identity files, the
-   * agent's others, then identity files that need no passphrase. Throws only the signal's reason.
+   * What can be offered, what is most wanted first: certificates that ssh_config names; keys and certificates of
+   * identity files, those in the agent before the others; the agent's other keys. ssh(1) has the last two the other way
+   * round (sshconnect2.c, pubkey_prepare), and a full agent then uses up the server's patience. Found once. Throws only
+   * the signal's reason.
    */
-  async collect(): Promise<readonly Candidate[]> {
-    const { identityFiles, identitiesOnly } = this.#target;
-    const files = await Promise.all(identityFiles.value.map(readIdentity));
-    const held = await this.#askAgent();
-    this.#signal.throwIfAborted();
-    const fileOf = (key: AgentKey) => files.find((file) => "blob" in file && file.blob.equals(key.blob));
-    const named = held.filter((key) => fileOf(key) !== undefined);
-    const others = held.filter((key) => fileOf(key) === undefined && !identitiesOnly.value);
-    const rest = files.filter((file) => !("blob" in file && held.some(({ blob }) => blob.equals(file.blob))));
+  collect(): Promise<readonly (Candidate | Sealed)[]> {
+    this.#found ??= this.#find();
+    return this.#found;
+  }
+
+  async #find(): Promise<readonly (Candidate | Sealed)[]> {
+    const { identityFiles, certificateFiles } = this.#target;
+    const { signal, asking } = this.#options;
+    const identities = await Promise.all(identityFiles.value.map(readIdentity));
+    const files = identities.map((identity) => new KeyFile(identity, asking));
+    const chosen = await this.#certificates(certificateFiles.value, true);
+    const beside = certificateFiles.value.length > 0 ? [] : identityFiles.value.map(besideKey);
+    const implied = await this.#certificates(beside, false);
+    const held = await this.#agent.list(signal);
+    signal.throwIfAborted();
+    const found = this.#inOrder({ files, chosen, implied, held }).filter((one) => this.#isUsable(one));
+    this.#ids = found.flatMap((one) => ("open" in one ? [] : [fingerprint(one.blob)]));
+    return found;
+  }
+
+  #inOrder(stock: Stock): readonly (Candidate | Sealed)[] {
+    const { files, chosen, implied, held } = stock;
+    const first = chosen.map((one) => this.#withCertificate(one, stock));
+    const names = new Map<string, string>();
+    for (const { certificate, path } of [...implied].reverse()) names.set(id(certificate.blob), path);
+    for (const { blob, path } of [...files].reverse()) if (blob !== undefined) names.set(id(blob), path);
+    const named = held.filter(({ blob }) => names.has(id(blob)));
+    const onlyWanted = this.#target.identitiesOnly.value;
+    const taken = new Set(chosen.map(({ certificate }) => id(certificate.blob)));
+    const others = held.filter(({ blob }) => !names.has(id(blob)) && !taken.has(id(blob)));
+    const oddity = this.#agent.oddity(held, onlyWanted, named.length + chosen.length);
+    if (oddity !== undefined) this.obstacles.push(oddity);
+    const inAgent = new Set(held.map(({ blob }) => id(blob)));
+    const rest = files.flatMap((file) => {
+      const isHeld = file.blob !== undefined && inAgent.has(id(file.blob));
+      const certified = implied.filter(
+        ({ path, certificate }) => path === besideKey(file.path) && !inAgent.has(id(certificate.blob)),
+      );
+      return [
+        ...(isHeld ? [] : [this.#fromFile(file)]),
+        ...certified.map((one) => this.#withCertificate(one, stock)),
+      ];
+    });
     const found = [
-      ...[...named, ...others].map((key) => this.#fromAgent(key, fileOf(key)?.path)),
-      ...rest.map((file) => this.#fromFile(file)),
+      ...first,
+      ...named.map((key) => this.#agent.candidate(key, names.get(id(key.blob)))),
+      ...rest,
+      ...(onlyWanted ? [] : others.map((key) => this.#agent.candidate(key, undefined))),
     ];
-    return found.filter((one) => one !== undefined && this.#isUsable(one)) as readonly Candidate[];
+    return found.filter((one) => one !== undefined);
   }
 
-  async #askAgent(): Promise<readonly AgentKey[]> {
-    const path = this.#target.agent.value;
-    if (path === undefined) return [];
-    this.#waiting(`waiting for the agent at ${path}`);
-    try {
-      this.#agent = new Agent(path);
-      return await this.#agent.list();
-    } catch (error) {
-      if (!(error instanceof AgentError)) throw error;
-      this.obstacles.push({ what: `the agent ${error.message}`, hint: error.hint });
+  async #certificates(paths: readonly string[], areNamed: boolean): Promise<readonly Certified[]> {
+    const blobs = await Promise.all(paths.map(readPublic));
+    return paths.flatMap((path, index) => {
+      const certificate = parseCertificate(blobs[index] ?? Buffer.alloc(0));
+      if (certificate !== undefined) return [{ path, certificate }];
+      if (areNamed) this.#leaveOut(`${path} holds no user certificate`);
       return [];
-    } finally {
-      this.#waiting("");
-    }
+    });
   }
 
-  #fromAgent({ blob, type, comment }: AgentKey, file: string | undefined): Candidate {
-    const sign = async (data: Buffer, algorithm: string) => {
-      this.#waiting("waiting for the agent to sign");
-      try {
-        if (this.#agent === undefined) throw new AgentError("is closed");
-        return await this.#agent.sign(blob, data, algorithm);
-      } catch (error) {
-        throw error instanceof AgentError ? new Error(`the agent ${error.message}`, { cause: error }) : error;
-      } finally {
-        this.#waiting("");
-      }
+  #fromFile(file: KeyFile): Candidate | Sealed | undefined {
+    const { path: name, blob, sign, kind, obstacle } = file;
+    // ssh(1)'s own list is mostly of files that nobody has.
+    const isExpected = kind !== "missing" || this.#target.identityFiles.from.kind === "table";
+    if (obstacle !== undefined && isExpected) this.obstacles.push(obstacle);
+    if (obstacle !== undefined) return undefined;
+    const candidate = (found: Buffer): Candidate => {
+      return { name, type: typeOf(found), blob: found, source: "file", certificate: undefined, sign };
     };
-    return { name: file ?? comment, type, blob, source: "agent", sign };
+    if (blob !== undefined) return candidate(blob);
+    return {
+      open: async () => {
+        const revealed = await file.reveal();
+        const opened = revealed && candidate(revealed);
+        return opened && this.#isUsable(opened) ? opened : undefined;
+      },
+    };
   }
 
-  #fromFile(file: Identity): Candidate | undefined {
-    const { path, kind } = file;
-    switch (kind) {
-      case "missing":
-        // ssh(1)'s own list is mostly of files that nobody has.
-        if (this.#target.identityFiles.from.kind === "table") this.#leaveOut(`${path} is missing`);
-        return undefined;
-      case "useless":
-        this.#leaveOut(`${path} ${file.why}`);
-        return undefined;
-      case "public":
-        this.#leaveOut(
-          `${path} ${file.why}`,
-          file.why === "is encrypted" ? `add the key to an agent: ssh-add ${path}` : undefined,
-        );
-        return undefined;
-      case "private": {
-        const sign = async (data: Buffer, algorithm: string) => signWith(file.key, data, algorithm);
-        return { name: path, type: typeOf(file.blob), blob: file.blob, source: "file", sign };
-      }
+  /** A certificate with the key that signs for it, in the agent or in a file; undefined without one. */
+  #withCertificate({ path, certificate }: Certified, { held, files }: Stock): Candidate | undefined {
+    const { blob, type, key } = certificate;
+    const common = { name: path, type, blob, certificate };
+    const inAgent = held.find((one) => one.blob.equals(key)) ?? held.find((one) => one.blob.equals(blob));
+    if (inAgent !== undefined) {
+      return {
+        ...{ ...common, source: "agent" },
+        sign: (data, algorithm) => this.#agent.sign(inAgent, data, algorithm),
+      };
     }
+    const file = files.find((one) => one.blob?.equals(key));
+    if (file !== undefined && file.obstacle === undefined)
+      return { ...common, source: "file", sign: file.sign };
+    this.#leaveOut(`${path} has its private key neither in the agent nor in a file that can be used`);
+    return undefined;
   }
 
-  #isUsable({ name, type, blob }: Candidate): boolean {
-    const { allowed, smallestRsa } = this.#target;
-    const algorithms = type === "ssh-rsa" ? ["rsa-sha2-256", "rsa-sha2-512"] : [type];
-    const bits = rsaBits(blob) ?? Number.POSITIVE_INFINITY;
-    if (!SUPPORTED.has(type)) {
-      this.#leaveOut(`${name} is a key of a kind that is not supported (${type})`);
-    } else if (!algorithms.some((one) => allowed.value.userKey?.includes(one) ?? true)) {
-      this.#leaveOut(`${name} is not allowed by PubkeyAcceptedAlgorithms (${type})`);
-    } else if (bits < smallestRsa.value) {
-      this.#leaveOut(`${name} has only ${bits} bits`);
-    } else {
-      return true;
-    }
-    return false;
+  #isUsable(one: Candidate | Sealed): boolean {
+    const why = "open" in one ? undefined : unusable(one, this.#target);
+    if (why !== undefined) this.#leaveOut(why);
+    return why === undefined;
   }
 
-  #leaveOut(what: string, hint?: string): void {
-    this.obstacles.push({ what, hint });
+  #leaveOut(what: string): void {
+    this.obstacles.push({ what, hint: undefined });
   }
+}
+
+/** Where ssh-keygen puts a key's certificate (ssh-keygen(1), -s). */
+function besideKey(path: string): string {
+  return `${path}-cert.pub`;
+}
+
+function id(blob: Buffer): string {
+  return blob.toString("latin1");
 }

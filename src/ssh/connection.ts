@@ -4,19 +4,22 @@ import { Failure } from "../failure.ts";
 import type { Person } from "../person.ts";
 import type { Note } from "../report/note.ts";
 import type { Endpoint } from "../table/table.ts";
+import type { Attempt } from "./attempt.ts";
 import { reasonOf } from "./breakage.ts";
-import type { Obstacle } from "./candidates.ts";
+import type { Obstacle } from "./candidate.ts";
 import type { Line } from "./channel_input.ts";
 import { dial } from "./dial.ts";
 import { HostKeyCheck } from "./host_key.ts";
 import { readHostKeyFiles } from "./host_key_files.ts";
-import type { Attempt } from "./identities.ts";
 import { Login } from "./login.ts";
+import { requireMethod } from "./methods.ts";
 import type { Progress } from "./progress.ts";
 import { startProxy } from "./proxy_socket.ts";
+import { type LoginMemory, recallRefusal } from "./recall.ts";
 import { ChannelCommand, type Exit, type RemoteCommand } from "./remote_command.ts";
 import type { Target } from "./target.ts";
 import { Tunnel } from "./tunnel.ts";
+import { unlessAborted } from "./unless_aborted.ts";
 
 export type { Exit, RemoteCommand };
 
@@ -32,6 +35,8 @@ export interface ConnectOptions {
   readonly person?: Person;
   /** Whether the person is asked for passwords, passphrases and the like, too. Default: not. */
   readonly interactive?: boolean;
+  /** What earlier logins have come to; it is asked before a connection is opened, and before a key is offered. */
+  readonly memory?: LoginMemory;
 }
 
 /** Where a forwarded connection comes from. */
@@ -69,6 +74,8 @@ export class SessionRefusal extends Failure {}
 export async function connect(target: Target, options: ConnectOptions): Promise<Connection> {
   const { signal, note, progress } = options;
   signal.throwIfAborted();
+  requireMethod(target, options.interactive ? options.person : undefined);
+  await recallRefusal(target, options);
   const command = target.proxyCommand.value;
   const reading = readHostKeyFiles(target, note);
   // Without a listener its failure, while the dial goes on, would end the process.
@@ -84,19 +91,11 @@ export async function connect(target: Target, options: ConnectOptions): Promise<
 
 /** The promise's value, or a rejection, also with the signal's reason; the socket is destroyed then. */
 async function orDestroyed<T>(promise: Promise<T>, socket: Duplex, signal: AbortSignal): Promise<T> {
-  let abort = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    else signal.addEventListener("abort", abort);
-  });
   try {
-    return await Promise.race([promise, aborted]);
+    return await unlessAborted(promise, signal);
   } catch (error) {
     socket.destroy();
     throw error;
-  } finally {
-    signal.removeEventListener("abort", abort);
   }
 }
 

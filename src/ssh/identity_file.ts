@@ -1,13 +1,22 @@
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
 import ssh2 from "ssh2";
-import { fieldsOf, typeOf } from "./key_blob.ts";
-import { parsePublic, publicBlob } from "./public_key.ts";
+import { fieldsOf, typeOf, wire } from "./key_blob.ts";
+import { plainType } from "./key_type.ts";
+import { parsePublic, positive, publicBlob } from "./public_key.ts";
 import { readRegular } from "./regular_file.ts";
 
 /** What there is in an identity file and in the .pub beside it. */
 export type Identity =
   /** A key that can be used as it is. */
   | { readonly kind: "private"; readonly path: string; readonly blob: Buffer; readonly key: KeyObject }
+  /** A key that its passphrase opens; `blob` is undefined where the file does not tell without. */
+  | {
+      readonly kind: "encrypted";
+      readonly path: string;
+      readonly blob: Buffer | undefined;
+      /** Undefined when it is not the passphrase. Blocks for a quarter of a second: bcrypt in JavaScript. */
+      readonly open: (passphrase: string) => KeyObject | undefined;
+    }
   /** Only an agent can use it; `why` completes "FILE ". */
   | { readonly kind: "public"; readonly path: string; readonly blob: Buffer; readonly why: string }
   /** Of no use; `why` completes "FILE ". */
@@ -26,17 +35,34 @@ export async function readIdentity(path: string): Promise<Identity> {
   return withoutPrivate(path, beside, text.why);
 }
 
-/** Signs with a key of a file; `algorithm` is the signature's. ECDSA comes out in DER, as ssh2 takes it. */
+/** The certificate or public key in a .pub file; undefined for none. Never throws. */
+export async function readPublic(path: string): Promise<Buffer | undefined> {
+  const text = await readRegular(path, LONGEST).then(
+    (file) => file.text,
+    () => "",
+  );
+  return parsePublic(text);
+}
+
+const HASHES: Readonly<Record<string, string>> = {
+  "rsa-sha2-256": "sha256",
+  "rsa-sha2-512": "sha512",
+  "ecdsa-sha2-nistp256": "sha256",
+  "ecdsa-sha2-nistp384": "sha384",
+  "ecdsa-sha2-nistp521": "sha512",
+};
+
+/** Signs with a key of a file; `algorithm` is the request's. Gives the whole signature as it goes to the server. */
 export function signWith(key: KeyObject, data: Buffer, algorithm: string): Buffer {
-  const hashes: Readonly<Record<string, string>> = {
-    "rsa-sha2-256": "sha256",
-    "rsa-sha2-512": "sha512",
-    "ecdsa-sha2-nistp256": "sha256",
-    "ecdsa-sha2-nistp384": "sha384",
-    "ecdsa-sha2-nistp521": "sha512",
-  };
-  if (algorithm !== "ssh-ed25519" && hashes[algorithm] === undefined) throw new Error(`no ${algorithm}`);
-  return sign(hashes[algorithm], data, key);
+  const type = plainType(algorithm);
+  const hash = HASHES[type];
+  if (type === "ssh-ed25519") return wire(type, sign(undefined, data, key));
+  if (hash === undefined) throw new Error(`no ${algorithm}`);
+  if (!type.startsWith("ecdsa-")) return wire(type, sign(hash, data, key));
+  // RFC 5656 section 3.1.2: two numbers, each by itself.
+  const both = sign(hash, data, { key, dsaEncoding: "ieee-p1363" });
+  const half = both.length / 2;
+  return wire(type, wire(positive(both.subarray(0, half)), positive(both.subarray(half))));
 }
 
 function withoutPrivate(path: string, blob: Buffer | undefined, why: string): Identity {
@@ -63,21 +89,14 @@ async function readPrivate(path: string): Promise<string | Unread> {
   }
 }
 
-async function readPublic(path: string): Promise<Buffer | undefined> {
-  const text = await readRegular(path, LONGEST).then(
-    (file) => file.text,
-    () => "",
-  );
-  return parsePublic(text);
-}
-
 function understand(path: string, text: string, beside: Buffer | undefined): Identity {
   const named = parsePublic(text);
   if (named !== undefined) return withoutPrivate(path, named, "holds only a public key");
   const container = parseContainer(text);
   const known = container?.blob ?? beside;
   const encrypted = container?.encrypted ?? /BEGIN ENCRYPTED PRIVATE KEY|^Proc-Type: 4,ENCRYPTED/m.test(text);
-  if (encrypted) return withoutPrivate(path, known, "is encrypted");
+  if (encrypted)
+    return { kind: "encrypted", path, blob: known, open: (passphrase) => unlock(text, passphrase) };
   if (container !== undefined && typeOf(container.blob).startsWith("sk-")) {
     return withoutPrivate(path, known, "needs its security key");
   }
@@ -109,8 +128,17 @@ function parseContainer(text: string): Container | undefined {
   return blob && { encrypted: String(cipher) !== "none", blob: Buffer.from(blob) };
 }
 
-function openContainer(text: string): string {
-  const parsed = ssh2.utils.parseKey(text);
+function unlock(text: string, passphrase: string): KeyObject | undefined {
+  const isContainer = text.includes("BEGIN OPENSSH PRIVATE KEY");
+  try {
+    return createPrivateKey(isContainer ? openContainer(text, passphrase) : { key: text, passphrase });
+  } catch {
+    return undefined;
+  }
+}
+
+function openContainer(text: string, passphrase?: string): string {
+  const parsed = ssh2.utils.parseKey(text, passphrase);
   if (parsed instanceof Error) throw parsed;
   return parsed.getPrivatePEM();
 }

@@ -2,12 +2,15 @@ import type { Duplex } from "node:stream";
 import ssh2, { type Client, type NegotiatedAlgorithms, type NextAuthHandler } from "ssh2";
 import type { Failure } from "../failure.ts";
 import { offer } from "./algorithms.ts";
+import { Asking } from "./asking.ts";
+import type { Attempt } from "./attempt.ts";
+import { Authentication } from "./authentication.ts";
 import { type ClientError, closed, failureOf, type Stage } from "./breakage.ts";
-import { Collection, type Obstacle } from "./candidates.ts";
+import type { Obstacle } from "./candidate.ts";
+import { Collection } from "./candidates.ts";
 import type { ConnectOptions } from "./connection.ts";
 import type { HostKeyCheck, Ruling, UnknownKey } from "./host_key.ts";
 import { HostKeyQuestion } from "./host_key_question.ts";
-import { type Attempt, Identities } from "./identities.ts";
 import { lines } from "./lines.ts";
 import { LoginFailure, loggedIn } from "./login_failure.ts";
 import type { Target } from "./target.ts";
@@ -24,34 +27,45 @@ export class Login {
   readonly #socket: Duplex;
   readonly #check: HostKeyCheck;
   readonly #options: ConnectOptions;
-  readonly #identities: Identities;
-  readonly #client: Client = new ssh2.Client();
+  readonly #authentication: Authentication;
+  /** Aborted when the login is over, in whatever way: nobody is to be asked any more. */
   readonly #over = new AbortController();
+  readonly #client: Client = new ssh2.Client();
   readonly #question: HostKeyQuestion | undefined;
   #refusal: Failure | undefined;
   #unrecorded: UnknownKey | undefined;
   #stage: Stage = "version";
   #preamble = "";
-  #methodsTried = 0;
   #fail: (reason: unknown) => void = () => {};
 
   constructor(target: Target, socket: Duplex, check: HostKeyCheck, options: ConnectOptions) {
-    const { progress, signal } = options;
     this.#target = target;
     this.#socket = socket;
     this.#check = check;
     this.#options = options;
+    const { progress, signal } = options;
+    const person = options.interactive ? options.person : undefined;
+    const { user, host, passwordPrompts } = target;
+    const fail = (reason: unknown) => this.#fail(reason);
+    const asking =
+      person &&
+      new Asking({
+        ...{ person, signal: this.#over.signal, onEnd: fail },
+        ...{ account: `${user.value}@${host.value}`, tries: passwordPrompts.value },
+      });
     const waiting = (what: string) => progress.begin("auth", what || this.#loggingIn());
-    this.#identities = new Identities(new Collection(target, signal, waiting));
+    const enter = async (ids: readonly string[]) => options.memory?.enter(ids, this.#over.signal);
+    const keys = new Collection(target, { signal, waiting, asking });
+    this.#authentication = new Authentication(target, { keys, asking, enter, fail });
     this.#question = HostKeyQuestion.of(target, options.person);
   }
 
   get attempts(): readonly Attempt[] {
-    return this.#identities.attempts;
+    return this.#authentication.attempts;
   }
 
   get obstacles(): readonly Obstacle[] {
-    return this.#identities.obstacles;
+    return this.#authentication.obstacles;
   }
 
   /** What was wrong with a host key; later than the login it is a key that has changed in the same connection. */
@@ -78,8 +92,8 @@ export class Login {
       throw error;
     } finally {
       signal.removeEventListener("abort", abort);
-      this.#over.abort();
-      this.#identities.close();
+      this.#authentication.close();
+      this.#over.abort(new Error("the login is over"));
     }
   }
 
@@ -96,7 +110,7 @@ export class Login {
     client.once("handshake", (negotiated) => this.#recognised(negotiated));
     client.once("ready", () => {
       this.#stage = "open";
-      progress.done("auth", loggedIn(this.attempts));
+      progress.done("auth", loggedIn(this.#authentication));
       succeed();
     });
     client.connect({
@@ -104,10 +118,11 @@ export class Login {
       username: user.value,
       algorithms: offer(this.#target, this.#check.knownTypes),
       hostVerifier: (key: Buffer, answer: (trusted: boolean) => void) => this.#verify(key, answer),
-      authHandler: (methods, _partial, next) => this.#nextMethod(methods, next),
+      authHandler: (methods, _partial, next) => void this.#nextMethod(methods, next),
       readyTimeout: 0,
       keepaliveInterval: 0,
     });
+    this.#authentication.follow(client);
     this.#listen();
   }
 
@@ -182,13 +197,15 @@ export class Login {
     progress.begin("auth", this.#loggingIn());
   }
 
-  /** First the keys. Then "none", not to get in but to be told what else the server would take. */
-  #nextMethod(methods: readonly string[] | null, next: NextAuthHandler): void {
-    const username = this.#target.user.value;
-    const count = this.#methodsTried++;
-    if (count === 0) next({ type: "agent", username, agent: this.#identities });
-    else if (count === 1) next({ type: "none", username });
-    else this.#fail(new LoginFailure(this.#target, this.#identities, methods ?? []));
+  async #nextMethod(methods: readonly string[] | null, next: NextAuthHandler): Promise<void> {
+    try {
+      const method = await this.#authentication.next(methods);
+      if (this.#over.signal.aborted) return;
+      if (method === undefined) this.#fail(new LoginFailure(this.#target, this.#authentication));
+      else next(method);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #broken(error: ClientError): void {
@@ -196,7 +213,7 @@ export class Login {
     if (error.level === "agent") return;
     const refused = this.#stage === "auth" && LOGIN_OVER.has(error.code);
     this.#fail(
-      refused ? new LoginFailure(this.#target, this.#identities, [], error.message) : this.#endOf(error),
+      refused ? new LoginFailure(this.#target, this.#authentication, error.message) : this.#endOf(error),
     );
   }
 

@@ -1,10 +1,14 @@
 import { Failure } from "../failure.ts";
-import type { Obstacle } from "./candidates.ts";
-import type { Attempt, Identities } from "./identities.ts";
+import type { Attempt } from "./attempt.ts";
+import type { Authentication } from "./authentication.ts";
+import type { Obstacle } from "./candidate.ts";
 import type { Target } from "./target.ts";
 
 /** How many of the keys that were tried a message names. */
 const NAMED = 3;
+
+/** What to do about too many keys. */
+export const NAME_ONE = 'name one key for this server in the table: identity = "~/.ssh/..."';
 
 /** The server did not let the user in. */
 export class LoginFailure extends Failure {
@@ -14,28 +18,34 @@ export class LoginFailure extends Failure {
   readonly obstacles: readonly Obstacle[];
   /** What the server would take: "publickey", "password". Empty when it did not say. */
   readonly methods: readonly string[];
+  /** The keys that the server has refused; undefined where it was not the server, and the next call may fare otherwise. */
+  readonly refusedKeys: readonly string[] | undefined;
 
   /** `ending`: the server's own words, where it broke off. */
-  constructor(target: Target, identities: Identities, methods: readonly string[], ending?: string) {
-    const { attempts, obstacles } = identities;
+  constructor(target: Target, authentication: Authentication, ending?: string) {
+    const { attempts, obstacles, methods } = authentication;
     super("auth", target.server, reason(target, attempts, obstacles, methods, ending), {
-      hints: hints(target, attempts, obstacles, methods),
+      hints: hints(target, attempts, obstacles, methods, ending),
     });
     this.name = "LoginFailure";
     this.attempts = attempts;
     this.obstacles = obstacles;
     this.methods = methods;
+    this.refusedKeys = authentication.refusedKeys;
   }
 }
 
 /** "ssh-ed25519 SHA256:... from the agent": a key, in the words of messages and of --check. */
-function described({ type, fingerprint, source, name }: Attempt): string {
-  return `${type} ${fingerprint} ${source === "agent" ? "from the agent" : `from ${name}`}`;
+function described({ type, fingerprint, source, name, isExpired }: Attempt): string {
+  const origin = source === "agent" ? "from the agent" : `from ${name}`;
+  return `${type} ${fingerprint} ${origin}${isExpired ? ", which has expired" : ""}`;
 }
 
 /** What opened the door, and the keys that were offered before it, for --check. */
-export function loggedIn(attempts: readonly Attempt[]): string {
+export function loggedIn({ attempts, lastMethod }: Authentication): string {
+  const asked = lastMethod === "none" || lastMethod === "publickey" ? undefined : lastMethod;
   const key = attempts.findLast(({ outcome }) => outcome === "signed");
+  if (asked !== undefined) return key === undefined ? asked : `${asked}, after ${described(key)}`;
   if (key === undefined) return "no proof was asked for";
   const before = attempts.slice(0, attempts.indexOf(key)).map((one) => `${described(one)}${failed(one)}`);
   return before.length === 0 ? described(key) : `${described(key)}, after ${before.join(", ")}`;
@@ -69,10 +79,11 @@ function hints(
   attempts: readonly Attempt[],
   obstacles: readonly Obstacle[],
   methods: readonly string[],
+  ending: string | undefined,
 ): readonly string[] {
   const told = obstacles.map(({ hint }) => hint).filter((hint) => hint !== undefined);
   if (agent.value === undefined && told.length > 0) told.push("start an agent: SSH_AUTH_SOCK is not set");
-  if (attempts.length > 5) told.push('name one key for this server in the table: identity = "~/.ssh/..."');
+  if (ending !== undefined && attempts.length > 1) told.push(NAME_ONE);
   if (methods.length > 0 && !methods.includes("publickey"))
     return ["ask for public keys to be allowed there"];
   if (attempts.length > 0) {

@@ -1,5 +1,6 @@
 import { resolve as absolute } from "node:path";
 import type { Settled } from "../table/decision.ts";
+import type { AgentVariable } from "./agent.ts";
 import { type Config, together } from "./config.ts";
 import { expandPath, type Meanings } from "./tokens.ts";
 
@@ -83,11 +84,30 @@ function expandAll(paths: readonly string[], meanings: Meanings, base = ""): rea
   return [...new Set(meant.map((path) => absolute(base, expandPath(path, meanings))))];
 }
 
+/** CertificateFile, which `ssh -G` prints as it was written. */
+export function certificateFiles(config: Config, meanings: Meanings): Settled<readonly string[]> {
+  const { value, from } = config.all("certificatefile", []);
+  return { value: expandAll(value, meanings), from };
+}
+
 /** The agent's socket. IdentityAgent is a path, expanded by `ssh -G`; "none"; or the variable that has it. */
 export function agentSocket(config: Config, { local }: Meanings): Settled<string | undefined> {
   const { value, from } = config.one("identityagent", "SSH_AUTH_SOCK");
   if (value === "none") return { value: undefined, from };
-  if (value === "SSH_AUTH_SOCK") return { value: local.env.SSH_AUTH_SOCK || undefined, from };
-  if (value.startsWith("$")) return { value: local.env[value.slice(1)] || undefined, from };
-  return { value, from };
+  const variable = agentVariable(value);
+  return { value: variable === undefined ? value : local.env[variable] || undefined, from };
+}
+
+/** The variable that the agent's socket was read from; undefined where ssh_config gives its path. */
+export function agentOrigin(config: Config, { local }: Meanings): Settled<AgentVariable | undefined> {
+  const { value, from } = config.one("identityagent", "SSH_AUTH_SOCK");
+  const name = agentVariable(value);
+  if (name === undefined) return { value: undefined, from };
+  const { TMUX, STY } = local.env;
+  return { value: { name, keptBy: TMUX ? "tmux" : STY ? "screen" : undefined }, from };
+}
+
+function agentVariable(value: string): string | undefined {
+  if (value === "SSH_AUTH_SOCK") return value;
+  return value.startsWith("$") ? value.slice(1) : undefined;
 }

@@ -18,14 +18,16 @@ export function publicBlob(key: KeyObject): Buffer {
     "P-521": "nistp521",
   };
   const curve = curves[crv];
-  if (kty === "RSA") return wire("ssh-rsa", integer(bytes(e)), integer(bytes(n)));
+  if (kty === "RSA") return wire("ssh-rsa", positive(bytes(e)), positive(bytes(n)));
   if (kty === "OKP" && crv === "Ed25519") return wire("ssh-ed25519", bytes(x));
   if (curve === undefined) throw new Error(`no such key: ${kty} ${crv}`);
   const point = Buffer.concat([Buffer.from([4]), bytes(x), bytes(y)]);
   return wire(`ecdsa-sha2-${curve}`, curve, point);
 }
 
-/** An mpint of RFC 4251 section 5: positive, so that a first bit of one needs a zero byte before it. */
-function integer(bytes: Buffer): Buffer {
-  return (bytes[0] ?? 0) < 0x80 ? bytes : Buffer.concat([Buffer.from([0]), bytes]);
+/** A positive number as an mpint of RFC 4251 section 5: no needless zeros, but one before a first bit of one. */
+export function positive(bytes: Buffer): Buffer {
+  const first = bytes.findIndex((byte) => byte !== 0);
+  const digits = first < 0 ? Buffer.alloc(0) : bytes.subarray(first);
+  return (digits[0] ?? 0) < 0x80 ? digits : Buffer.concat([Buffer.from([0]), digits]);
 }

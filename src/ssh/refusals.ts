@@ -16,12 +16,4 @@ export function refuseWhatIsMissing(server: string, answers: ConfigAnswers): voi
       hints: [`leave ${name} out for this host, or give it an ssh_config of its own in the table`],
     });
   }
-  const methods = answers.get("preferredauthentications")?.[0]?.split(",") ?? ["publickey"];
-  if (/^(no|false)$/.test(answers.get("pubkeyauthentication")?.[0] ?? "") || !methods.includes("publickey")) {
-    throw new Failure(
-      "auth",
-      server,
-      "ssh_config turns public key authentication off, and there is no other",
-    );
-  }
 }

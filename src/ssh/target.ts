@@ -1,7 +1,11 @@
 import type { Decision, Settled } from "../table/decision.ts";
+import type { AgentVariable } from "./agent.ts";
 import { Config, together } from "./config.ts";
+import { type Method, methodsOf } from "./methods.ts";
 import {
+  agentOrigin,
   agentSocket,
+  certificateFiles,
   identityFiles,
   type KnownHostsFiles,
   knownHostsFiles,
@@ -46,6 +50,14 @@ export interface Target extends KnownHostsFiles {
   readonly identitiesOnly: Settled<boolean>;
   /** Path of the agent's socket; undefined for none. */
   readonly agent: Settled<string | undefined>;
+  /** The variable that it was read from; undefined where ssh_config gives it. */
+  readonly agentVariable: Settled<AgentVariable | undefined>;
+  /** Certificates for keys of identityFiles or the agent. Empty: those beside the identity files. */
+  readonly certificateFiles: Settled<readonly string[]>;
+  /** What may be tried to log in, best first. */
+  readonly methods: Settled<readonly Method[]>;
+  /** How often a person is asked for a password, or for a passphrase. */
+  readonly passwordPrompts: Settled<number>;
   readonly compression: Settled<boolean>;
   readonly allowed: Settled<Allowed>;
   /** Bits of the smallest RSA key to trust or to use. */
@@ -53,6 +65,9 @@ export interface Target extends KnownHostsFiles {
   /** The command whose stdin and stdout are the connection, tokens expanded; undefined for TCP. */
   readonly proxyCommand: Settled<string | undefined>;
 }
+
+/** NumberOfPasswordPrompts of ssh_config(5). */
+const PROMPTS = 3;
 
 /** RequiredRSASize of ssh_config(5). */
 const SMALLEST_RSA = 1024;
@@ -99,6 +114,10 @@ export function settle(
     identityFiles: tableFiles(identity, inTable) ?? identityFiles(config, meanings),
     identitiesOnly: identity ? { value: true, from: identity.from } : config.flag("identitiesonly"),
     agent: agentSocket(config, meanings),
+    agentVariable: agentOrigin(config, meanings),
+    certificateFiles: certificateFiles(config, meanings),
+    methods: methodsOf(config),
+    passwordPrompts: config.number("numberofpasswordprompts", PROMPTS, 1),
     compression: decision.compression ?? config.flag("compression"),
     allowed: allowedBy(config),
     smallestRsa: config.number("requiredrsasize", SMALLEST_RSA, 0),

@@ -1,22 +1,18 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { verify } from "node:crypto";
 import { once } from "node:events";
-import { copyFileSync, renameSync } from "node:fs";
+import { copyFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { ParsedKey } from "ssh2";
 import { Agent } from "../../src/ssh/agent.ts";
-import { Collection } from "../../src/ssh/candidates.ts";
-import { Identities } from "../../src/ssh/identities.ts";
 import { wire } from "../../src/ssh/key_blob.ts";
 import { startAgent } from "../peers/agent.ts";
 import { type Key, type KeyType, makeKey } from "../peers/keys.ts";
 import { program } from "../peers/programs.ts";
 import { type Sshd, startSshd } from "../peers/sshd.ts";
 import { makeTemporary, removeTemporary } from "../peers/temporary.ts";
-import { logIn, never, refusedLogin, targetFor, type Values } from "./fixtures.ts";
+import { logIn, refusedLogin, type Values } from "./fixtures.ts";
 
 const folder = makeTemporary();
 let sshd: Sshd;
@@ -41,7 +37,7 @@ function refusalWith(values: Values, server: Sshd = sshd) {
   return refusedLogin(server, values);
 }
 
-test("keys are offered in ssh's order: the agent's that are identity files, its others, then files", async () => {
+test("identity files are offered before the agent's other keys, those in the agent first", async () => {
   const [other, both, file] = [newKey(), newKey("rsa"), newKey("ecdsa")];
   await using agent = await startAgent([other.path, both.path]);
   const identityFiles = [file.path, both.path, sshd.identity];
@@ -50,14 +46,13 @@ test("keys are offered in ssh's order: the agent's that are identity files, its 
     connection.attempts.map(({ name, source, outcome }) => [name, source, outcome]),
     [
       [both.path, "agent", "offered"],
-      ["test", "agent", "offered"],
       [file.path, "file", "offered"],
       [sshd.identity, "file", "signed"],
     ],
   );
   const [opened, before = ""] = outcome.split(", after ");
   assert.match(opened ?? "", new RegExp(`^ssh-ed25519 SHA256:\\S+ from ${sshd.identity}$`));
-  assert.equal(before.split(", ").length, 3);
+  assert.equal(before.split(", ").length, 2);
 });
 
 test("IdentitiesOnly keeps the agent's other keys back", async () => {
@@ -100,7 +95,50 @@ test("an agent that is gone, dead, or no agent is told apart, and files are used
   assert.match((await tell(sshd.identity)).join(), /^the agent at .* (is dead|cannot be reached)/);
 });
 
-test("a locked agent has no keys, and a refusal to sign leads to the next key", async () => {
+test("an agent that an old tmux has left behind is named as such, with the way to the new one", async () => {
+  const gone = join(folder, "old");
+  const left = (keptBy: "tmux" | "screen" | undefined) =>
+    refusalWith({ agent: gone, agentVariable: { name: "SSH_AUTH_SOCK", keptBy }, identityFiles: [] });
+  const { what, hints } = await left("tmux");
+  assert.ok(what.includes(`${gone} (SSH_AUTH_SOCK was left by an earlier login, and kept by tmux)`), what);
+  assert.match(hints.join("\n"), /eval "\$\(tmux show-environment -s SSH_AUTH_SOCK\)"/);
+  assert.match((await left("screen")).what, /left by an earlier login, and kept by screen\)/);
+  assert.match((await left(undefined)).what, /left by an earlier login\)/);
+});
+
+test("a locked or empty agent is said to be so, and files are used all the same", async () => {
+  await using agent = await startAgent([sshd.identity]);
+  await lock(agent.socket);
+  const { what, hints } = await refusalWith({ agent: agent.socket, identityFiles: [] });
+  assert.match(what, /\(the agent has no keys, or is locked; the server takes publickey\)$/);
+  assert.match(hints.join("\n"), /ssh-add -X/);
+  await loginWith({ agent: agent.socket });
+});
+
+test("an agent with nothing but other keys is said to have them, where only wanted ones count", async () => {
+  const others = [newKey(), newKey()].map(({ path }) => path);
+  await using agent = await startAgent(others);
+  const { what, attempts } = await refusalWith({
+    ...{ agent: agent.socket, identitiesOnly: true, identityFiles: [join(folder, "nothing")] },
+  });
+  assert.deepEqual(attempts, []);
+  assert.match(what, /\(the agent has 2 keys, but none that is wanted here \(IdentitiesOnly\); the server/);
+});
+
+test("a full agent never makes the server break off, and the wanted key comes first", async () => {
+  await using server = await startSshd();
+  const others = Array.from({ length: 9 }, () => newKey().path);
+  await using agent = await startAgent(others);
+  const { what, attempts, hints } = await refusalWith({ agent: agent.socket, identityFiles: [] }, server);
+  assert.equal(attempts.length, 5);
+  assert.match(what, /, 2 more; 4 more keys were not tried, lest the server break off; the server takes/);
+  assert.match(hints.join("\n"), /identity = /);
+  assert.doesNotMatch(server.log(), /Too many authentication failures|maximum authentication attempts/);
+  const { connection } = await loginWith({ agent: agent.socket }, server);
+  assert.equal(connection.attempts.length, 1);
+});
+
+test("a refusal to sign leads to the next key", async () => {
   await using agent = await startAgent();
   const environment = { ...process.env, SSH_AUTH_SOCK: agent.socket };
   // A key that must be confirmed, with nobody there to do it.
@@ -109,32 +147,13 @@ test("a locked agent has no keys, and a refusal to sign leads to the next key", 
   assert.deepEqual(attempts[0]?.outcome, { failed: "the agent refused to sign" });
 });
 
-test("an RSA key is never proven with SHA-1", async () => {
-  const { path } = newKey("rsa");
-  const identities = new Identities(
-    new Collection(targetFor(sshd, { identityFiles: [path] }), never(), () => {}),
-  );
-  const [key] = await new Promise<ParsedKey[]>((resolve) => {
-    identities.getIdentities((_error, keys) => resolve(keys as ParsedKey[]));
-  });
-  assert.ok(key !== undefined);
-  const sign = (hash?: "sha1" | "sha256" | "sha512") =>
-    new Promise<Buffer | undefined>((resolve, reject) => {
-      const options = hash === undefined ? {} : { hash };
-      identities.sign(key, Buffer.from("data"), options, (error, signature) =>
-        error ? reject(error) : resolve(signature),
-      );
-    });
-  for (const hash of ["sha1", undefined] as const) {
-    await assert.rejects(sign(hash), /the server takes RSA signatures only with SHA-1/);
-    const [attempt] = identities.attempts;
-    assert.deepEqual(attempt?.outcome, { failed: "the server takes RSA signatures only with SHA-1" });
-  }
-  for (const hash of ["sha256", "sha512"] as const) {
-    const signature = (await sign(hash)) ?? Buffer.alloc(0);
-    assert.ok(verify(hash, Buffer.from("data"), key.getPublicPEM(), signature));
-  }
-});
+/** Locks an agent, with a password that ssh-add asks a program for. */
+async function lock(socket: string): Promise<void> {
+  const askpass = join(folder, `askpass${++count}`);
+  writeFileSync(askpass, "#!/bin/sh\necho secret\n", { mode: 0o700 });
+  const env = { ...process.env, SSH_AUTH_SOCK: socket, SSH_ASKPASS: askpass, SSH_ASKPASS_REQUIRE: "force" };
+  execFileSync(program("ssh-add"), ["-x"], { env, stdio: "ignore" });
+}
 
 /** What an agent of the test's own says to a request for a signature. */
 async function signedBy(answer: Buffer): Promise<Buffer> {
@@ -142,7 +161,7 @@ async function signedBy(answer: Buffer): Promise<Buffer> {
   const server = createServer((socket) => void socket.on("data", () => socket.write(answer)));
   server.listen(path);
   await once(server, "listening");
-  const agent = new Agent(path);
+  const agent = new Agent({ path, variable: undefined });
   try {
     return await agent.sign(wire("ssh-rsa"), Buffer.from("data"), "rsa-sha2-512");
   } finally {
@@ -158,7 +177,7 @@ function message(type: number, body: Buffer = Buffer.alloc(0)): Buffer {
 
 test("an agent's signature counts only if it is of the kind that was asked for", async () => {
   const signature = (algorithm: string) => message(14, wire(wire(algorithm, "signature")));
-  assert.equal(String(await signedBy(signature("rsa-sha2-512"))), "signature");
+  assert.deepEqual(await signedBy(signature("rsa-sha2-512")), wire("rsa-sha2-512", "signature"));
   await assert.rejects(signedBy(signature("ssh-rsa")), /signed with ssh-rsa, not rsa-sha2-512/);
   await assert.rejects(signedBy(message(5)), /refused to sign/);
 });

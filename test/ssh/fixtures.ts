@@ -59,6 +59,10 @@ export function targetFor(
     identityFiles: [sshd.identity],
     identitiesOnly: false,
     agent: undefined,
+    agentVariable: undefined,
+    certificateFiles: [],
+    methods: ["publickey", "keyboard-interactive", "password"],
+    passwordPrompts: 3,
     compression: false,
     allowed: { kex: undefined, hostKey: undefined, cipher: undefined, mac: undefined, userKey: undefined },
     smallestRsa: 1024,
@@ -73,6 +77,8 @@ export function targetFor(
 export interface Story {
   readonly steps: (readonly [Step, string])[];
   readonly progress: Progress;
+  /** All that it was doing, one after the other. */
+  readonly doings: string[];
   readonly notes: string[];
   readonly banners: string[];
 }
@@ -80,7 +86,13 @@ export interface Story {
 export function newStory(): Story {
   const steps: (readonly [Step, string])[] = [];
   const progress = new Progress((step, outcome) => steps.push([step, outcome]));
-  return { steps, progress, notes: [], banners: [] };
+  const doings: string[] = [];
+  const begin = progress.begin.bind(progress);
+  progress.begin = (step, doing) => {
+    doings.push(doing);
+    begin(step, doing);
+  };
+  return { steps, progress, doings, notes: [], banners: [] };
 }
 
 /** Connects as the program does, with everything that is told kept in `story`. */
@@ -105,9 +117,9 @@ export function never(): AbortSignal {
 }
 
 /** Logs in and out, and gives what was told of it. */
-export async function logIn(sshd: Sshd, values: Values) {
+export async function logIn(sshd: Sshd, values: Values, person?: Person) {
   const story = newStory();
-  const connection = await connectTo(targetFor(sshd, values), story);
+  const connection = await connectTo(targetFor(sshd, values), story, never(), person);
   connection.end();
   await connection.closed;
   const outcome = story.steps.find(([step]) => step === "auth")?.[1] ?? "";
@@ -115,9 +127,9 @@ export async function logIn(sshd: Sshd, values: Values) {
 }
 
 /** The failure of a login that the server, or the lack of keys, does not let happen. */
-export async function refusedLogin(sshd: Sshd, values: Values): Promise<LoginFailure> {
+export async function refusedLogin(sshd: Sshd, values: Values, person?: Person): Promise<LoginFailure> {
   const story = newStory();
-  const failure = await connectTo(targetFor(sshd, values), story).then(
+  const failure = await connectTo(targetFor(sshd, values), story, never(), person).then(
     (connection) => connection.end(),
     (error) => error,
   );

@@ -69,7 +69,7 @@ test("too many keys: the server's own words, and a hint", async () => {
   await using server = await startSshd({ config: ["MaxAuthTries 2"] });
   const keys = [1, 2, 3, 4, 5, 6].map(() => newKey().path);
   const { what, hints } = await refusalWith({ identityFiles: [...keys, server.identity] }, server);
-  assert.match(what, /the server says "Too many authentication failures"; tried .* and 4 more|4 more/);
+  assert.match(what, /the server says "Too many authentication failures"; tried \S+ SHA256:[^,]*, [^,]*\)$/);
   assert.match(hints.join("\n"), /identity = /);
 });
 

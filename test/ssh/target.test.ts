@@ -173,10 +173,7 @@ test("what must not be ignored is refused", () => {
   assert.match(refused("bindaddress 10.0.0.1\n").what, /BindAddress 10\.0\.0\.1/);
   assert.match(refused("bindinterface eth0\n").what, /BindInterface/);
   assert.match(refused("proxycommand x\nproxyusefdpass yes\n").what, /ProxyUseFdpass/);
-  assert.equal(refused("pubkeyauthentication false\n").trouble, "auth");
-  assert.equal(refused("preferredauthentications password\n").trouble, "auth");
   settleWith("proxycommand none\npubkeyauthentication true\n");
-  settleWith("preferredauthentications gssapi-with-mic,publickey\n");
 });
 
 test("ProxyCommand comes with its tokens expanded", () => {
@@ -236,4 +233,31 @@ test("what ssh_config does not change is a default, where the baseline is known"
     parseAnswers(plain),
   );
   assert.equal(more.identityFiles.from.kind, "ssh_config");
+});
+
+test("what may be tried is what ssh_config prefers, less what it turns off", () => {
+  const methods = (text: string | undefined) => settleWith(text).methods.value;
+  const all = ["publickey", "keyboard-interactive", "password"];
+  assert.deepEqual(methods(undefined), all);
+  assert.deepEqual(methods("pubkeyauthentication true\nkbdinteractiveauthentication yes\n"), all);
+  assert.deepEqual(methods("preferredauthentications gssapi-with-mic,password,publickey\n"), [
+    "password",
+    "publickey",
+  ]);
+  assert.deepEqual(methods("pubkeyauthentication false\npasswordauthentication no\n"), [
+    "keyboard-interactive",
+  ]);
+  assert.deepEqual(methods("kbdinteractiveauthentication no\n"), ["publickey", "password"]);
+  assert.deepEqual(methods("challengeresponseauthentication no\n"), ["publickey", "password"]);
+  assert.equal(settleWith("numberofpasswordprompts 5\n").passwordPrompts.value, 5);
+});
+
+test("the agent's variable is known, and who kept it", () => {
+  const within = (env: Record<string, string>, text = "identityagent SSH_AUTH_SOCK\n") =>
+    settle(decisionFor("imap.example.org"), parseAnswers(text), { ...local, env }).agentVariable.value;
+  assert.deepEqual(within({ SSH_AUTH_SOCK: "/a" }), { name: "SSH_AUTH_SOCK", keptBy: undefined });
+  assert.deepEqual(within({ TMUX: "/tmp/tmux-0/default,1,0" })?.keptBy, "tmux");
+  assert.deepEqual(within({ STY: "1.pts-0" })?.keptBy, "screen");
+  assert.equal(within({}, "identityagent /run/agent\n"), undefined);
+  assert.equal(within({}, "identityagent $OTHER\n")?.name, "OTHER");
 });

@@ -1,0 +1,24 @@
+import type { Candidate } from "./candidate.ts";
+import { fingerprint } from "./key_blob.ts";
+import type { Outcome } from "./key_offer.ts";
+
+/** A key that was offered to the server, or would have been. */
+export interface Attempt {
+  /** The file it is in or belongs to, else the agent's comment. */
+  readonly name: string;
+  readonly type: string;
+  /** Of the key itself, also where a certificate was offered: as sshd logs it. */
+  readonly fingerprint: string;
+  readonly source: "agent" | "file";
+  /** A certificate whose time was over. */
+  readonly isExpired: boolean;
+  readonly outcome: Outcome;
+}
+
+export function attemptOf({ name, type, blob, source, certificate }: Candidate, outcome: Outcome): Attempt {
+  return {
+    ...{ name, type, source, outcome },
+    fingerprint: fingerprint(certificate?.key ?? blob),
+    isExpired: certificate?.expires !== undefined && certificate.expires <= Date.now(),
+  };
+}

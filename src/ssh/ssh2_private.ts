@@ -1,0 +1,137 @@
+import type { Client } from "ssh2";
+import { wire } from "./key_blob.ts";
+
+/*
+ * All use of what ssh2 keeps to itself. It is bound to the pinned version: where the shape is another, nothing is
+ * touched, and the public way is left, which has no certificates and no security keys.
+ */
+
+/** A public key to be offered. */
+export interface Offer {
+  /** The name in the request, which need not be the key's type: "rsa-sha2-512". */
+  readonly algorithm: string;
+  readonly blob: Buffer;
+}
+
+/** What is wanted to be known of a login. */
+export interface LoginTaps {
+  /** The key that ssh2 is to offer or to prove now, in place of the one that it was given. */
+  readonly offer: () => Offer | undefined;
+  /** The server has refused a method, or wants another one after it; told before ssh2 goes on. */
+  readonly onFailure: (methods: readonly string[], partial: boolean) => void;
+  /** server-sig-algs of RFC 8308. */
+  readonly onSignatureAlgorithms: (names: readonly string[]) => void;
+  /** A keyboard-interactive request without prompts, which ssh2 answers by itself. */
+  readonly onInstruction: (name: string, instruction: string) => void;
+}
+
+type Sign = (data: Buffer, done: (signature: Buffer) => void) => void;
+type Handler = (protocol: unknown, ...args: unknown[]) => void;
+
+/** lib/protocol/Protocol.js of ssh2 1.17.0. */
+interface Protocol {
+  authPK: (user: string, key: unknown, algorithm?: string | Sign, sign?: Sign) => void;
+  readonly _authsQueue: string[];
+  readonly _handlers: Record<string, Handler>;
+  readonly _packetRW: {
+    readonly write: {
+      readonly allocStart: number;
+      alloc(size: number): Buffer;
+      finalize(packet: Buffer): Buffer;
+    };
+  };
+  readonly _kex: { readonly sessionID: Buffer };
+  readonly _cipher: { encrypt(packet: Buffer): void };
+  /** Set while keys are exchanged; payloads to be sent then wait in _queue. */
+  readonly _kexinit: unknown;
+  _queue: Buffer[] | undefined;
+}
+
+/** Follows a login, right after connect(). False when this ssh2 is not the one that is known. */
+export function tapLogin(client: Client, taps: LoginTaps): boolean {
+  const protocol: unknown = Reflect.get(client, "_protocol");
+  if (!isKnown(protocol)) return false;
+  before(protocol, "USERAUTH_FAILURE", (methods, partial) => {
+    taps.onFailure(Array.isArray(methods) ? methods.map(String) : [], partial === true);
+  });
+  before(protocol, "EXT_INFO", (extensions) => {
+    const names = signatureAlgorithms(extensions);
+    if (names !== undefined) taps.onSignatureAlgorithms(names);
+  });
+  before(protocol, "USERAUTH_INFO_REQUEST", (name, instruction, prompts) => {
+    if (Array.isArray(prompts) && prompts.length === 0) taps.onInstruction(String(name), String(instruction));
+  });
+  const plain = protocol.authPK.bind(protocol);
+  protocol.authPK = (user, key, algorithm, sign) => {
+    const offer = taps.offer();
+    if (offer === undefined) plain(user, key, algorithm, sign);
+    else requestLogin(protocol, user, offer, sign);
+  };
+  return true;
+}
+
+/** SSH_MSG_USERAUTH_REQUEST for "publickey", RFC 4252 section 7: the question, or with `sign` the proof. */
+function requestLogin(protocol: Protocol, user: string, { algorithm, blob }: Offer, sign?: Sign): void {
+  const request = (signed: number) =>
+    Buffer.concat([
+      Buffer.from([50]),
+      wire(user, "ssh-connection", "publickey"),
+      Buffer.from([signed]),
+      wire(algorithm, blob),
+    ]);
+  if (sign === undefined) sendLogin(protocol, request(0));
+  sign?.(Buffer.concat([wire(protocol._kex.sessionID), request(1)]), (signature) => {
+    sendLogin(protocol, Buffer.concat([request(1), wire(signature)]));
+  });
+}
+
+function sendLogin(protocol: Protocol, payload: Buffer): void {
+  protocol._authsQueue.push("publickey");
+  if (protocol._kexinit !== undefined) {
+    protocol._queue ??= [];
+    protocol._queue.push(payload);
+    return;
+  }
+  // Asked for anew each time: compression replaces it.
+  const { write } = protocol._packetRW;
+  const packet = write.alloc(payload.length);
+  packet.set(payload, write.allocStart);
+  protocol._cipher.encrypt(write.finalize(packet));
+}
+
+function before({ _handlers }: Protocol, name: string, listener: (...args: unknown[]) => void): void {
+  const own = _handlers[name];
+  _handlers[name] = (protocol, ...args) => {
+    listener(...args);
+    own?.(protocol, ...args);
+  };
+}
+
+function signatureAlgorithms(extensions: unknown): readonly string[] | undefined {
+  if (!Array.isArray(extensions)) return undefined;
+  const found: unknown = extensions.find((one) => one?.name === "server-sig-algs")?.algs;
+  return Array.isArray(found) ? found.map(String) : undefined;
+}
+
+function isKnown(protocol: unknown): protocol is Protocol {
+  const at = (...path: readonly string[]) =>
+    path.reduce<unknown>((value, key) => (isObject(value) ? Reflect.get(value, key) : undefined), protocol);
+  const functions = [
+    at("authPK"),
+    at("_packetRW", "write", "alloc"),
+    at("_packetRW", "write", "finalize"),
+    at("_cipher", "encrypt"),
+    at("_handlers", "USERAUTH_FAILURE"),
+    at("_handlers", "EXT_INFO"),
+    at("_handlers", "USERAUTH_INFO_REQUEST"),
+  ];
+  return (
+    functions.every((one) => typeof one === "function") &&
+    typeof at("_packetRW", "write", "allocStart") === "number" &&
+    Array.isArray(at("_authsQueue"))
+  );
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
