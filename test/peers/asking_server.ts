@@ -15,6 +15,8 @@ export interface AskingServer extends AsyncDisposable {
   readonly knownHosts: string;
   /** The methods that were tried, in order. */
   readonly tried: readonly string[];
+  /** Connections that are open now. */
+  readonly open: number;
   /** Ends every connection, as sshd does after LoginGraceTime. */
   drop(): void;
 }
@@ -42,6 +44,9 @@ export async function startAskingServer(decide: (attempt: AuthContext) => void):
   writeFileSync(knownHosts, `[127.0.0.1]:${port} ${hostKey.line}\n`);
   return {
     ...{ host: "127.0.0.1", port, user: "jane", identity, knownHosts, tried },
+    get open() {
+      return clients.size;
+    },
     drop: () => {
       for (const client of clients) client.end();
     },
