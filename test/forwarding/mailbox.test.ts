@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { freePort } from "../forwards/fixtures.ts";
 import { describeForms, type Form } from "../peers/binaries.ts";
 import { type Call, startCall } from "../peers/call.ts";
 import { type Mailbox, makeMailbox } from "../peers/dovecot.ts";
 import type { Home } from "../peers/home.ts";
+import { Received } from "../peers/received.ts";
 import { skipUnlessRoot } from "../peers/rights.ts";
+import { startSmtp } from "../peers/smtp.ts";
 import { type Sshd, startSshd } from "../peers/sshd.ts";
-import { type Listener, listen, refusingPort, speakingServer } from "../peers/tcp.ts";
+import { type Listener, refusingPort, speakingServer } from "../peers/tcp.ts";
 import { poll } from "../peers/waiting.ts";
 import { connected, heard, heardAsAnother, sceneFor } from "./scene.ts";
 
@@ -112,27 +115,29 @@ describeForms("a forward beside a mailbox", (form) => {
   });
 
   test("that is in use outlives the mailbox until the mail is through", async () => {
-    let got = "";
-    await using slow = await listen((socket) => {
-      socket.on("data", (chunk) => {
-        got += chunk;
-      });
-      socket.on("end", () => socket.end("250 ok\r\n"));
-    });
-    const { home, port } = await sceneFor(sshd, `127.0.0.1:${slow.port}`, "", imap());
+    await using server = await startSmtp(await freePort());
+    const { home, port } = await sceneFor(sshd, `${server.host}:${server.port}`, "", imap());
     await using call = await open(form, home);
     await logged(home, /forward "smtp": carries port/);
     const client = await connected(port);
-    client.write("first half, ");
-    await slow.connected();
+    const said = new Received(client, "the SMTP server");
+    client.write("HELO client.test\r\nMAIL FROM:<jane@isp.com>\r\nRCPT TO:<joe@isp.com>\r\nDATA\r\n");
+    await said.until(/^354 /m);
+    // More than an SSH channel's window in each half, so that both are on their way for a while.
+    const half = (name: string) => `${name} ${"x".repeat(60)}\n`.repeat(60_000);
+    const text = `Subject: Halves\n\n${half("first")}`;
+    client.write(text.replaceAll("\n", "\r\n"));
     call.write("z LOGOUT\r\n");
     await call.readUntil(/^z OK .*\r\n/m);
     call.end();
     await logged(home, /waiting for 1 forwarded connection/);
     await assert.rejects(connected(port));
-    client.end("second half");
-    assert.equal(await heard(client), "250 ok\r\n");
-    assert.equal(got, "first half, second half");
+    client.write(`${half("second")}.\n`.replaceAll("\n", "\r\n"));
+    await said.until(/^354 .*\r\n250 OK\r\n/m);
+    const letter = await server.letter();
+    assert.equal(letter.text === `${text}${half("second")}`, true, `${letter.text.length} characters came`);
+    assert.deepEqual(letter.to, ["joe@isp.com"]);
+    client.end("QUIT\r\n");
     assert.equal((await call.finished()).status, 0);
     home[Symbol.dispose]();
   });

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { describe, test } from "node:test";
+import { freePort } from "../forwards/fixtures.ts";
 import { runCall, startCall } from "./call.ts";
 import { makeMailbox } from "./dovecot.ts";
 import { makeHome } from "./home.ts";
 import type { Stdio } from "./plumbing.ts";
 import { isAlive } from "./processes.ts";
 import { startProxy } from "./proxy.ts";
+import { Received } from "./received.ts";
+import { startSmtp } from "./smtp.ts";
 import { type Sshd, startSshd } from "./sshd.ts";
 import { startUnanswering } from "./unanswering.ts";
 
@@ -106,6 +109,32 @@ describe("sshd", () => {
     const [, pid] = await call.readUntil(/^(\d+)\n/);
     await sshd.stop();
     assert.equal(isAlive(Number(pid)), false);
+  });
+});
+
+describe("the SMTP server", () => {
+  test("keeps each letter as it was sent, and counts its connections", async () => {
+    await using server = await startSmtp(await freePort());
+    assert.equal(await server.connections(), 0);
+    const texts = ["Subject: one\n\nFrom here\n..\n.to there\n", "Subject: two\n\n"];
+    for (const text of texts) {
+      const client = connect(server);
+      const said = new Received(client, "the SMTP server");
+      client.write("HELO a\r\nMAIL FROM:<a@mail.test>\r\nRCPT TO:<b@mail.test>\r\nRCPT TO:<c@mail.test>\r\n");
+      const stuffed = text.replace(/^\./gm, "..").replaceAll("\n", "\r\n");
+      client.write(`DATA\r\n${stuffed}.\r\nQUIT\r\n`);
+      await said.ended();
+    }
+    const [from, to] = ["a@mail.test", ["b@mail.test", "c@mail.test"]];
+    assert.deepEqual(await server.letter(1), { from, to, text: texts[0] });
+    assert.deepEqual(await server.letter(2), { from, to, text: texts[1] });
+    assert.equal(await server.connections(), 2);
+    assert.equal(await server.connections(), 2);
+  });
+
+  test("says why it does not start on a port that is taken", async () => {
+    await using server = await startSmtp(await freePort());
+    await assert.rejects(startSmtp(server.port), /address already in use/);
   });
 });
 

@@ -2,7 +2,8 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { type Letter, serveSmtp } from "./smtp.ts";
+import { serveSmtp } from "./dialogue.ts";
+import type { Letter } from "./smtp.ts";
 import { makeTemporary, removeTemporary } from "./temporary.ts";
 import { poll } from "./waiting.ts";
 

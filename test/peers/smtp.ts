@@ -1,7 +1,12 @@
-import { createInterface } from "node:readline";
-import type { Readable, Writable } from "node:stream";
-import { type ListenOptions, listen } from "./tcp.ts";
-import { poll } from "./waiting.ts";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { program } from "./programs.ts";
+import { Received } from "./received.ts";
+import { makeTemporary, removeTemporary } from "./temporary.ts";
+import { poll, within } from "./waiting.ts";
 
 /** A message as an SMTP server takes it. */
 export interface Letter {
@@ -13,117 +18,90 @@ export interface Letter {
   readonly text: string;
 }
 
-/** An SMTP server on a loopback port that takes every message and keeps it. */
+/** A running aiosmtpd, which takes every message and delivers it into a Maildir of its own. */
 export interface SmtpServer extends AsyncDisposable {
   readonly host: string;
   readonly port: number;
-  /** Connections accepted so far. */
-  readonly connections: number;
+  /** Asks how many connections it has accepted so far. */
+  connections(): Promise<number>;
   /** Waits for the n-th message and gives it. */
   letter(n?: number): Promise<Letter>;
 }
 
-/** Starts an SMTP server. */
-export async function startSmtp(options?: ListenOptions): Promise<SmtpServer> {
-  const letters: Letter[] = [];
-  const listener = await listen((socket) => {
-    serveSmtp(socket, socket, (letter) => letters.push(letter));
-  }, options);
+const HOST = "127.0.0.1";
+
+/**
+ * Starts aiosmtpd(1) on a port that is free; done when it listens. It offers STARTTLS with a certificate that
+ * nobody trusts, for clients that are told not to use it, and insists on nothing.
+ */
+export async function startSmtp(port: number): Promise<SmtpServer> {
+  const folder = makeTemporary();
+  const maildir = join(folder, "Maildir");
+  const words = ["-n", "-d", "-l", `${HOST}:${port}`, "-c", "aiosmtpd.handlers.Mailbox", maildir];
+  const child = spawn(program("aiosmtpd"), [...tlsWords(folder), ...words], {
+    stdio: ["ignore", "ignore", "pipe"],
+    cwd: "/",
+  });
+  const stop = async () => {
+    child.kill("SIGTERM");
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    removeTemporary(folder);
+  };
+  const log = new Received(child.stderr, "aiosmtpd");
+  try {
+    // No connection tells that: another program may have taken the port meanwhile.
+    await log.until(/Server is listening on/);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  let asked = 0;
   return {
-    host: listener.host,
-    port: listener.port,
-    get connections() {
-      return listener.connections;
+    host: HOST,
+    port,
+    connections: async () => {
+      // One more connection: when the log has it, it has all that came before.
+      const asker = connect(port, HOST);
+      await within(once(asker, "connect"), `a connection to ${HOST}:${port}`);
+      const [before] = await log.until(new RegExp(`^[^]*Peer: \\('${HOST}', ${asker.localPort}\\)`));
+      asker.destroy();
+      return (before.match(/Peer: /g)?.length ?? 0) - ++asked;
     },
     letter: (n = 1) =>
       poll(
-        () => letters[n - 1],
+        () => letterOf(maildir, n),
         `letter ${n}`,
-        () => JSON.stringify(letters),
+        () => log.text,
       ),
-    [Symbol.asyncDispose]: () => listener[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: stop,
   };
 }
 
-/**
- * The server's side of one SMTP dialogue (RFC 5321): every sender and recipient is welcome. STARTTLS is offered
- * and TLS never spoken, for clients that are told not to use it.
- */
-export function serveSmtp(input: Readable, output: Writable, keep: (letter: Letter) => void): void {
-  const session = new Session(keep);
-  const say = (line: string) => output.write(`${line}\r\n`);
-  say("220 mail.test ESMTP");
-  const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
-  lines.on("line", (line) => {
-    const answer = session.take(line);
-    if (answer !== undefined) say(answer);
-    if (answer?.startsWith("221") === true) lines.close();
+function tlsWords(folder: string): readonly string[] {
+  const [certificate, key] = [join(folder, "certificate"), join(folder, "key")];
+  const kind = [
+    "-newkey",
+    "ec",
+    "-pkeyopt",
+    "ec_paramgen_curve:prime256v1",
+    "-nodes",
+    "-subj",
+    "/CN=mail.test",
+  ];
+  execFileSync(program("openssl"), ["req", "-x509", ...kind, "-keyout", key, "-out", certificate], {
+    stdio: "ignore",
   });
-  lines.on("close", () => output.end());
-  // A client that goes without a word, as one that only asks whether anybody is there: readline repeats its input's.
-  lines.on("error", () => {});
+  return ["--tlscert", certificate, "--tlskey", key, "--no-requiretls"];
 }
 
-class Session {
-  readonly #keep: (letter: Letter) => void;
-  #from: string | undefined;
-  #to: string[] = [];
-  #data: string[] | undefined;
-
-  constructor(keep: (letter: Letter) => void) {
-    this.#keep = keep;
-  }
-
-  /** What is said to a line; nothing within a message. */
-  take(line: string): string | undefined {
-    return this.#data === undefined ? this.#command(line) : this.#content(line, this.#data);
-  }
-
-  #command(line: string): string {
-    const address = /<([^>]*)>/.exec(line)?.[1] ?? "";
-    switch (line.slice(0, 4).toUpperCase()) {
-      case "EHLO":
-        return "250-mail.test\r\n250 STARTTLS";
-      case "HELO":
-        return "250 mail.test";
-      case "STAR":
-        return "220 go on";
-      case "MAIL":
-        this.#from = address;
-        return "250 sender";
-      case "RCPT":
-        if (this.#from === undefined) return "503 no sender";
-        this.#to.push(address);
-        return "250 recipient";
-      case "DATA":
-        if (this.#to.length === 0) return "503 no recipient";
-        this.#data = [];
-        return "354 go on";
-      case "RSET":
-        this.#clear();
-        return "250 forgotten";
-      case "NOOP":
-        return "250 here";
-      case "QUIT":
-        return "221 goodbye";
-      default:
-        return "500 not here";
-    }
-  }
-
-  #content(line: string, data: string[]): string | undefined {
-    if (line !== ".") {
-      data.push(line.startsWith(".") ? line.slice(1) : line);
-      return undefined;
-    }
-    this.#keep({ from: this.#from ?? "", to: this.#to, text: `${data.join("\n")}\n` });
-    this.#clear();
-    return "250 kept";
-  }
-
-  #clear(): void {
-    this.#from = undefined;
-    this.#to = [];
-    this.#data = undefined;
-  }
+/** The n-th message of the Maildir, if it is there; Python's mailbox counts in the Q of its files' names. */
+function letterOf(maildir: string, n: number): Letter | undefined {
+  const name = readdirSync(join(maildir, "new")).find((name) => name.includes(`Q${n}.`));
+  if (name === undefined) return undefined;
+  const text = readFileSync(join(maildir, "new", name), "utf8");
+  // What aiosmtpd's handler adds at the end of the header.
+  const added = /^X-Peer: .*\nX-MailFrom: (.*)\nX-RcptTo: (.*)\n(?=\n)/m.exec(text);
+  if (added === null) throw new Error(`no envelope in a message of aiosmtpd's:\n${text}`);
+  const [lines, from = "", to = ""] = added;
+  return { from, to: to.split(", "), text: text.replace(lines, "") };
 }

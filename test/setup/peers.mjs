@@ -14,6 +14,8 @@ const PEERS = [
   { program: "mutt", package: "mutt", need: "test", why: "another mail client" },
   { program: "fetchmail", package: "fetchmail", need: "test", why: "fetches mail by IMAP and POP3" },
   { program: "pop3", package: "dovecot-pop3d", need: "test", why: "a POP3 server" },
+  { program: "aiosmtpd", package: "python3-aiosmtpd", need: "test", why: "an SMTP server" },
+  { program: "openssl", package: "openssl", need: "test", why: "makes the SMTP server's certificate" },
   { program: "tmux", package: "tmux", need: "test", why: "the terminal that mail clients run in" },
   { program: "strace", package: "strace", need: "test", why: "shows whether a socket was opened" },
   { program: "groff", package: "groff-base", need: "test", why: "checks the man page" },
@@ -42,7 +44,7 @@ export async function providePeers(needs, required) {
   if (missing.length === 0) return;
   process.stdout.write("setup: programs that are missing here:\n");
   for (const peer of missing) {
-    process.stdout.write(`  ${peer.program.padEnd(8)} ${peer.package.padEnd(15)} ${peer.why}\n`);
+    process.stdout.write(`  ${peer.program.padEnd(9)} ${peer.package.padEnd(16)} ${peer.why}\n`);
   }
   const packages = [...new Set(missing.map((peer) => peer.package))];
   const reason = hasApt() ? await installDebian(packages) : "install them by the system's own means";
