@@ -6,9 +6,11 @@ import type { Endpoint } from "../table/table.ts";
 import { reasonOf } from "./breakage.ts";
 import type { Obstacle } from "./candidates.ts";
 import type { Line } from "./channel_input.ts";
+import { ConnectTimeout } from "./connect_timeout.ts";
 import { dial } from "./dial.ts";
 import { HostKeyCheck, readKnownHosts } from "./host_key.ts";
 import type { Attempt } from "./identities.ts";
+import { askKnownHosts } from "./known_hosts_command.ts";
 import { Login } from "./login.ts";
 import type { Progress } from "./progress.ts";
 import { startProxy } from "./proxy_socket.ts";
@@ -61,16 +63,25 @@ export class SessionRefusal extends Failure {}
  * signal's reason; leaves nothing behind then.
  */
 export async function connect(target: Target, options: ConnectOptions): Promise<Connection> {
+  const limit = new ConnectTimeout(target, options);
+  try {
+    return await open(target, { ...options, signal: limit.signal });
+  } finally {
+    limit.end();
+  }
+}
+
+async function open(target: Target, options: ConnectOptions): Promise<Connection> {
   const { signal, note, progress } = options;
   signal.throwIfAborted();
   const command = target.proxyCommand.value;
-  const reading = readKnownHosts(target, note);
+  const reading = Promise.all([readKnownHosts(target, note), askKnownHosts(target, signal)]);
   // Without a listener its failure, while the dial goes on, would end the process.
   reading.catch(() => {});
   const socket = await (command === undefined ? dial(target, options) : startProxy(command, options));
   // Its own step: a home directory that hangs is no fault of the server's.
   progress.begin("hostkey", "reading known_hosts");
-  const entries = await orDestroyed(reading, socket, signal);
+  const entries = (await orDestroyed(reading, socket, signal)).flat();
   const login = new Login(target, socket, new HostKeyCheck(target, entries), options);
   const client = await login.run();
   return new SshConnection(target, client, socket, login);

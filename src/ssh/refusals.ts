@@ -1,28 +1,33 @@
 import { Failure } from "../failure.ts";
-import type { ConfigAnswers } from "./ssh_config.ts";
-
-/** What would lead elsewhere, or trust less, and cannot be followed: better no connection than another one. */
-const REFUSED: readonly (readonly [key: string, name: string])[] = [
-  ["revokedhostkeys", "RevokedHostKeys"],
-  ["bindaddress", "BindAddress"],
-  ["bindinterface", "BindInterface"],
-];
+import { quoted } from "../shell_word.ts";
+import type { Decision } from "../table/decision.ts";
+import { REFUSED } from "./keywords.ts";
+import { type ConfigAnswers, destinationOf } from "./ssh_config.ts";
 
 /** Throws a Failure when ssh_config asks for something that would have to be ignored, but must not be. */
-export function refuseWhatIsMissing(server: string, answers: ConfigAnswers): void {
-  for (const [key, name] of REFUSED) {
+export function refuseWhatIsMissing(decision: Decision, answers: ConfigAnswers): void {
+  for (const [key, { name }] of Object.entries(REFUSED)) {
     const value = answers.get(key)?.[0];
-    if (value === undefined || value.toLowerCase() === "none") continue;
-    throw new Failure("table", server, `ssh_config says "${name} ${value}", which is not supported`, {
-      hints: [`leave ${name} out for this host, or give it an ssh_config of its own in the table`],
-    });
+    if (value !== undefined && value.toLowerCase() !== "none") throw unsupported(decision, name, value);
   }
   const methods = answers.get("preferredauthentications")?.[0]?.split(",") ?? ["publickey"];
   if (/^(no|false)$/.test(answers.get("pubkeyauthentication")?.[0] ?? "") || !methods.includes("publickey")) {
     throw new Failure(
       "auth",
-      server,
+      decision.server,
       "ssh_config turns public key authentication off, and there is no other",
     );
   }
+}
+
+/** A keyword of ssh_config with a value that cannot be followed. `ssh -G` does not tell the line it is in. */
+export function unsupported(decision: Decision, name: string, value: string): Failure {
+  const source = decision.sshConfig?.value ?? "ssh_config";
+  const destination = quoted(destinationOf(decision));
+  return new Failure("table", decision.server, `${source} says "${name} ${value}", which is not supported`, {
+    hints: [
+      ...(decision.sshConfig === undefined ? [`see which files say so: ssh -vG ${destination}`] : []),
+      `leave ${name} out for this host, or give it an ssh_config of its own in the table`,
+    ],
+  });
 }

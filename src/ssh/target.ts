@@ -1,10 +1,12 @@
 import type { Decision, Settled } from "../table/decision.ts";
 import { Config, together } from "./config.ts";
+import { knownHostsCommand } from "./known_hosts_command.ts";
 import { agentSocket, identityFiles, knownHostsFiles, tableFiles } from "./paths.ts";
-import { type Detour, detourOf, expandProxyCommand } from "./proxy_command.ts";
+import { type Detour, detourOf } from "./proxy_command.ts";
 import { refuseWhatIsMissing } from "./refusals.ts";
-import { type ConfigAnswers, configFile, destinationOf } from "./ssh_config.ts";
-import { type Local, type Meanings, tokensOf } from "./tokens.ts";
+import { type ConfigAnswers, destinationOf } from "./ssh_config.ts";
+import { type Tcp, tcpOf } from "./tcp.ts";
+import { expandForShell, type Local, type Meanings, tokensOf } from "./tokens.ts";
 
 /** Which addresses of a name to try: ssh_config's AddressFamily. */
 export type AddressFamily = "any" | "inet" | "inet6";
@@ -28,9 +30,12 @@ export interface Target {
   readonly port: Settled<number>;
   readonly user: Settled<string>;
   readonly addressFamily: Settled<AddressFamily>;
+  readonly tcp: Settled<Tcp>;
   /** What known_hosts calls the server: HostKeyAlias, or the host; `[host]:port` unless the port is 22. */
   readonly hostKeyName: Settled<string>;
   readonly knownHosts: Settled<readonly string[]>;
+  /** KnownHostsCommand as words; undefined for none. */
+  readonly knownHostsCommand: Settled<readonly string[] | undefined>;
   readonly identityFiles: Settled<readonly string[]>;
   /** Only keys named by identityFiles may be offered. */
   readonly identitiesOnly: Settled<boolean>;
@@ -60,14 +65,13 @@ export function settle(
   plain?: ConfigAnswers,
 ): Target {
   const { server, identity } = decision;
-  if (answers !== undefined) refuseWhatIsMissing(server, answers);
+  if (answers !== undefined) refuseWhatIsMissing(decision, answers);
   const config = new Config(answers, plain);
   const host = hostOf(decision, config);
   const port = decision.port ?? config.number("port", 22, 1);
   const user = decision.user ?? config.one("user", local.account.user);
   const alias = config.one("hostkeyalias", undefined);
-  const detour = detourOf(server, config, configFile(decision, local.home));
-  const tokens = tokensOf({
+  const values = {
     uid: local.uid,
     account: local.account,
     original: destinationOf(decision),
@@ -75,15 +79,20 @@ export function settle(
     port: port.value,
     user: user.value,
     alias: alias.value,
-    jump: detour.value?.jumpHost ?? "",
-  });
+  };
+  const detour = detourOf(decision, config, { tokens: tokensOf({ ...values, jump: "" }), home: local.home });
+  const tokens = tokensOf({ ...values, jump: detour.value?.jumpHost ?? "" });
   const meanings: Meanings = { home: local.account.home, local, tokens, subject: server };
   const inTable: Meanings = { ...meanings, home: local.home };
+  const hostKeyName = hostKeyNameOf(alias, host, port);
   return {
-    ...{ server, host, port, user },
+    ...{ server, host, port, user, hostKeyName },
     addressFamily: familyOf(config),
-    hostKeyName: hostKeyNameOf(alias, host, port),
+    tcp: tcpOf(config),
     knownHosts: tableFiles(decision.knownHosts, inTable) ?? knownHostsFiles(config, meanings),
+    knownHostsCommand: decision.knownHosts
+      ? { value: undefined, from: decision.knownHosts.from }
+      : knownHostsCommand(decision, config, tokens, hostKeyName.value),
     identityFiles: tableFiles(identity, inTable) ?? identityFiles(config, meanings),
     identitiesOnly: identity ? { value: true, from: identity.from } : config.flag("identitiesonly"),
     agent: agentSocket(config, meanings),
@@ -133,5 +142,5 @@ function allowedBy(config: Config): Settled<Allowed> {
 function expandDetour(detour: Settled<Detour | undefined>, meanings: Meanings): Settled<string | undefined> {
   const { value, from } = detour;
   if (value === undefined) return { value, from };
-  return { value: expandProxyCommand(value.command, meanings.tokens, meanings.subject), from };
+  return { value: expandForShell(value.command, meanings.tokens, meanings.subject), from };
 }

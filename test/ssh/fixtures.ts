@@ -50,8 +50,13 @@ export function targetFor(
     port: sshd.port,
     user: sshd.user,
     addressFamily: "any",
+    tcp: {
+      ...{ bindAddress: undefined, bindInterface: undefined },
+      ...{ attempts: 1, keepAlive: true, timeout: undefined },
+    },
     hostKeyName: `[${values.host ?? sshd.host}]:${sshd.port}`,
     knownHosts: [sshd.knownHosts],
+    knownHostsCommand: undefined,
     identityFiles: [sshd.identity],
     identitiesOnly: false,
     agent: undefined,
