@@ -10,6 +10,7 @@ import { type Tried, Unreachable } from "../state/unreachable.ts";
 import type { Decision } from "../table/decision.ts";
 import { remoteCommandLine } from "../table/imapd.ts";
 import type { World } from "../world.ts";
+import { withoutFlood } from "./flood.ts";
 import { awaitGreeting } from "./greeting.ts";
 import { Remarks } from "./remarks.ts";
 
@@ -44,7 +45,8 @@ export interface Opened extends Connected {
  * From a decision to a session within the decision's deadline: ssh_config, connection, command, greeting. Throws a
  * Failure; nothing is left open then.
  */
-export async function openSession(decision: Decision, options: OpeningOptions): Promise<Opened> {
+export async function openSession(decision: Decision, given: OpeningOptions): Promise<Opened> {
+  const options = { ...given, onRemark: withoutFlood(given.onRemark) };
   options.progress.begin("command", "looking for a command");
   const line = commandLine(decision);
   return inTime(decision, options, async (signal) => {
@@ -59,7 +61,8 @@ export async function openSession(decision: Decision, options: OpeningOptions): 
 }
 
 /** The same as far as the login: for forwards, accounts without a shell will do. */
-export function openConnection(decision: Decision, options: OpeningOptions): Promise<Connected> {
+export function openConnection(decision: Decision, given: OpeningOptions): Promise<Connected> {
+  const options = { ...given, onRemark: withoutFlood(given.onRemark) };
   return inTime(decision, options, (signal) => open(decision, options, signal));
 }
 

@@ -10,6 +10,7 @@ import { type Attempt, Identities } from "./identities.ts";
 import { lines } from "./lines.ts";
 import { LoginFailure, loggedIn } from "./login_failure.ts";
 import type { Target } from "./target.ts";
+import { limitUnread } from "./unread.ts";
 
 /** What is kept of a server that says something else than its SSH version. */
 const PREAMBLE = 1024;
@@ -112,6 +113,7 @@ export class Login {
       progress.begin("kex", `exchanging keys with ${this.#target.server}`);
     };
     this.#socket.on("data", listener);
+    limitUnread(this.#socket, () => this.#stage === "open");
   }
 
   /**
