@@ -56,10 +56,10 @@ export class Identities extends ssh2.BaseAgent<ParsedKey> {
   getIdentities(callback: IdentityCallback<ParsedKey>): void {
     this.#collection.collect().then(
       (candidates) => {
-        const parsed = candidates.map((one) => ({ one, key: ssh2.utils.parseKey(one.blob) }));
-        const usable = parsed.filter((pair) => !(pair.key instanceof Error));
+        const parsed = candidates.map((one) => ({ one, key: parsedKey(one.blob) }));
+        const usable = parsed.filter((pair) => pair.key !== undefined);
         this.#candidates = usable.map(({ one }) => one);
-        const keys = usable.map(({ key }) => key as ParsedKey);
+        const keys = usable.map(({ key }) => key).filter((key) => key !== undefined);
         if (!this.#closed) callback(null, keys);
       },
       (error: unknown) => {
@@ -92,6 +92,16 @@ export class Identities extends ssh2.BaseAgent<ParsedKey> {
         if (!this.#closed) answer(new Error(failed));
       },
     );
+  }
+}
+
+/** Undefined for what is no key: an agent may answer with anything, and ssh2 gives an error or throws one. */
+function parsedKey(blob: Buffer): ParsedKey | undefined {
+  try {
+    const key = ssh2.utils.parseKey(blob);
+    return key instanceof Error ? undefined : key;
+  } catch {
+    return undefined;
   }
 }
 
