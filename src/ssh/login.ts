@@ -11,6 +11,7 @@ import { lines } from "./lines.ts";
 import { LoginFailure, loggedIn } from "./login_failure.ts";
 import type { Target } from "./target.ts";
 import { limitUnread } from "./unread.ts";
+import { joinVersion } from "./version_line.ts";
 
 /** What is kept of a server that says something else than its SSH version. */
 const PREAMBLE = 1024;
@@ -114,6 +115,7 @@ export class Login {
     };
     this.#socket.on("data", listener);
     limitUnread(this.#socket, () => this.#stage === "open");
+    joinVersion(this.#socket);
   }
 
   /**

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import type { Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import fc from "fast-check";
 import { hostKeyName } from "../peers/keys.ts";
 import { startProxy } from "../peers/proxy.ts";
 import { type Sshd, startSshd } from "../peers/sshd.ts";
 import { type Listener, listen } from "../peers/tcp.ts";
+import { within } from "../peers/waiting.ts";
 import { connectTo, targetFor } from "../ssh/fixtures.ts";
 import { attempt, withoutStrays } from "./attempt.ts";
 import { cases, mutation } from "./fuzz.ts";
@@ -69,7 +70,33 @@ test("a recorded server that was changed anywhere is never let through, and neve
   );
 });
 
-test("so is one whose first words are anything at all", async () => {
+test("a server whose first bytes come one by one is as good as any", async () => {
+  await using slow = await listen((client) => {
+    const server = connect({ host: sshd.host, port: sshd.port, noDelay: true });
+    client.pipe(server);
+    let isFirst = true;
+    server.on("data", (piece: Buffer) => {
+      if (!isFirst) return void client.write(piece);
+      isFirst = false;
+      server.pause();
+      const bytes = [...Buffer.concat([Buffer.from("a line before it\r\n"), piece])];
+      const next = (): void => {
+        const byte = bytes.shift();
+        if (byte === undefined) return void server.resume();
+        client.write(Buffer.from([byte]), () => setImmediate(next));
+      };
+      next();
+    });
+    for (const socket of [client, server]) socket.on("error", () => {}).on("close", () => server.destroy());
+  });
+  const values = { hostKeyName: hostKeyName(sshd.host, sshd.port) };
+  const target = targetFor({ ...sshd, port: slow.port }, values);
+  const connection = await within(connectTo(target), "the login");
+  connection.end();
+  await connection.closed;
+});
+
+test("a server whose first words are anything at all is told to be none", async () => {
   const words = fc.constantFrom(
     "SSH-",
     "2.0-",
