@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Duplex } from "node:stream";
 import { test } from "node:test";
+import { statusOf } from "../../src/session/exit.ts";
 import { withoutFlood } from "../../src/session/flood.ts";
 import { limitUnread } from "../../src/ssh/unread.ts";
 
@@ -58,4 +59,14 @@ test("lines that come slowly are all handed on", () => {
     take("x");
   }
   assert.equal(lines.length, 50_000);
+});
+
+test("an exit status of more than eight bits is what is left of it", () => {
+  for (const [status, left] of [
+    [256, 0],
+    [259, 3],
+    [0xffffffff, 255],
+  ] as const) {
+    assert.equal(statusOf({ kind: "status", status }), left);
+  }
 });
