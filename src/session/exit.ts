@@ -11,7 +11,8 @@ const LOST = 255;
 export function statusOf(end: End): number {
   switch (end.kind) {
     case "status":
-      return end.status;
+      // Servers send 32 bits, exit(3) keeps eight: 256 would pass for a success only afterwards.
+      return end.status & 0xff;
     case "signal":
       return 128 + signalNumber(end.signal);
     case "lost":

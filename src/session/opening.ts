@@ -12,6 +12,7 @@ import type { Decision } from "../table/decision.ts";
 import { remoteCommandLine } from "../table/imapd.ts";
 import type { World } from "../world.ts";
 import { Deadline } from "./deadline.ts";
+import { withoutFlood } from "./flood.ts";
 import { awaitGreeting } from "./greeting.ts";
 import { Refusals } from "./refusals.ts";
 import { Remarks } from "./remarks.ts";
@@ -51,7 +52,8 @@ export interface Opened extends Connected {
  * From a decision to a session within the decision's deadline: ssh_config, connection, command, greeting. Throws a
  * Failure; nothing is left open then.
  */
-export async function openSession(decision: Decision, options: OpeningOptions): Promise<Opened> {
+export async function openSession(decision: Decision, given: OpeningOptions): Promise<Opened> {
+  const options = { ...given, onRemark: withoutFlood(given.onRemark) };
   options.progress.begin("command", "looking for a command");
   const line = commandLine(decision);
   return inTime(decision, options, async (signal, person) => {
@@ -66,7 +68,8 @@ export async function openSession(decision: Decision, options: OpeningOptions): 
 }
 
 /** The same as far as the login: for forwards, accounts without a shell will do. */
-export function openConnection(decision: Decision, options: OpeningOptions): Promise<Connected> {
+export function openConnection(decision: Decision, given: OpeningOptions): Promise<Connected> {
+  const options = { ...given, onRemark: withoutFlood(given.onRemark) };
   return inTime(decision, options, (signal, person) => open(decision, { ...options, person }, signal));
 }
 

@@ -1,5 +1,6 @@
 import { Failure } from "../failure.ts";
 import { lines } from "./lines.ts";
+import { ProxyFailure } from "./proxy_failure.ts";
 import type { Target } from "./target.ts";
 
 /** An error of ssh2's client. `level` names the part it comes from; `code` is a number in a disconnect message. */
@@ -24,6 +25,10 @@ const MISMATCHES: readonly (readonly [words: string, what: string])[] = [
 export function failureOf(error: ClientError, stage: Stage, target: Target, heard: string): Failure {
   const { server } = target;
   const detail = { cause: error };
+  if (error instanceof ProxyFailure) {
+    const { trouble, hints } = error;
+    return new Failure(trouble, server, `${error.message} (${during(stage)})`, { ...detail, hints });
+  }
   if (error.message.includes("signature verification failed")) {
     return new Failure("hostkey", server, "the server has not proven that the host key is its own", detail);
   }

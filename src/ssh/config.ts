@@ -34,9 +34,9 @@ export class Config {
       : { value, from: this.#from(key, [value]) };
   }
 
-  /** A yes or no, which older versions of ssh print as true or false. */
-  flag(key: string): Settled<boolean> {
-    const { value, from } = this.one(key, "no");
+  /** A yes or no, which older versions of ssh print as true or false; `otherwise` when ssh said nothing. */
+  flag(key: string, otherwise: "yes" | "no" = "no"): Settled<boolean> {
+    const { value, from } = this.one(key, otherwise);
     return { value: value === "yes" || value === "true", from };
   }
 

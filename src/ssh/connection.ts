@@ -8,6 +8,7 @@ import type { Attempt } from "./attempt.ts";
 import { reasonOf } from "./breakage.ts";
 import type { Obstacle } from "./candidate.ts";
 import type { Line } from "./channel_input.ts";
+import { ConnectTimeout } from "./connect_timeout.ts";
 import { dial } from "./dial.ts";
 import { HostKeyCheck } from "./host_key.ts";
 import { readHostKeyFiles } from "./host_key_files.ts";
@@ -72,12 +73,21 @@ export class SessionRefusal extends Failure {}
  * it), and logs in with the user's keys. Throws a Failure, or the signal's reason; leaves nothing behind then.
  */
 export async function connect(target: Target, options: ConnectOptions): Promise<Connection> {
+  const limit = new ConnectTimeout(target, options);
+  try {
+    return await open(target, { ...options, signal: limit.signal });
+  } finally {
+    limit.end();
+  }
+}
+
+async function open(target: Target, options: ConnectOptions): Promise<Connection> {
   const { signal, note, progress } = options;
   signal.throwIfAborted();
   requireMethod(target, options.interactive ? options.person : undefined);
   await recallRefusal(target, options);
   const command = target.proxyCommand.value;
-  const reading = readHostKeyFiles(target, note);
+  const reading = readHostKeyFiles(target, note, signal);
   // Without a listener its failure, while the dial goes on, would end the process.
   reading.catch(() => {});
   const socket = await (command === undefined ? dial(target, options) : startProxy(command, options));

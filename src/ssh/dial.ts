@@ -1,7 +1,9 @@
 import { connect, type Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { Failure } from "../failure.ts";
-import { type Address, lookUp } from "./addresses.ts";
+import { lookUp } from "./addresses.ts";
 import type { Progress } from "./progress.ts";
+import { type Route, routes } from "./source_address.ts";
 import type { Target } from "./target.ts";
 
 /** Milliseconds before the next address is tried beside the one before it (RFC 8305 section 5). */
@@ -9,6 +11,9 @@ const STAGGER = 250;
 
 /** Milliseconds of silence before TCP asks whether the other end still lives. */
 const KEEPALIVE = 60_000;
+
+/** Milliseconds between two of ConnectionAttempts, as ssh(1) waits. */
+const BREATHER = 1000;
 
 /** What a dial needs beside its target. */
 export interface DialOptions {
@@ -22,18 +27,24 @@ export interface DialOptions {
  * reason; leaves nothing open then.
  */
 export async function dial(target: Target, { signal, progress }: DialOptions): Promise<Socket> {
-  const { server, host, port } = target;
+  const { server, host, port, tcp } = target;
   progress.begin("name", `looking up the address of ${host.value}`);
   const options = { family: target.addressFamily.value, subject: server, signal };
   const addresses = await lookUp(host.value, options);
   progress.done("name", addresses.map(({ address }) => address).join(", "));
 
   progress.begin("connect", `connecting to ${host.value} port ${port.value}`);
-  const race = new Race(addresses, port.value, signal);
-  const socket = await race.run();
-  if (socket === undefined) throw race.failure(server);
-  progress.done("connect", `${socket.remoteAddress ?? host.value} port ${port.value}`);
-  return socket;
+  const ways = await routes(addresses, tcp.value, { subject: server, signal });
+  for (let attempt = 1; ; attempt++) {
+    const race = new Race(ways, port.value, signal, tcp.value.keepAlive);
+    const socket = await race.run();
+    if (socket !== undefined) {
+      progress.done("connect", `${socket.remoteAddress ?? host.value} port ${port.value}`);
+      return socket;
+    }
+    if (attempt >= tcp.value.attempts) throw race.failure(server);
+    await pause(BREATHER, undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
 }
 
 /** Why an address could not be had. */
@@ -44,18 +55,20 @@ interface Miss {
 
 /** Attempts at several addresses, each begun a while after the one before it, or as soon as that has failed. */
 export class Race {
-  readonly #addresses: readonly Address[];
+  readonly #routes: readonly Route[];
   readonly #port: number;
   readonly #signal: AbortSignal;
+  readonly #keepAlive: boolean;
   readonly #misses: Miss[] = [];
   readonly #running = new Set<Socket>();
   #begun = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(addresses: readonly Address[], port: number, signal: AbortSignal) {
-    this.#addresses = addresses;
+  constructor(routes: readonly Route[], port: number, signal: AbortSignal, keepAlive = true) {
+    this.#routes = routes;
     this.#port = port;
     this.#signal = signal;
+    this.#keepAlive = keepAlive;
   }
 
   /** The winner, or undefined when every address has failed. */
@@ -77,7 +90,7 @@ export class Race {
 
   #next(finish: (socket: Socket | undefined) => void): void {
     clearTimeout(this.#timer);
-    const target = this.#addresses[this.#begun++];
+    const target = this.#routes[this.#begun++];
     if (target === undefined) {
       if (this.#running.size === 0) finish(undefined);
       return;
@@ -87,8 +100,9 @@ export class Race {
       port: this.#port,
       family: target.family,
       noDelay: true,
-      keepAlive: true,
+      keepAlive: this.#keepAlive,
       keepAliveInitialDelay: KEEPALIVE,
+      ...(target.from === undefined ? {} : { localAddress: target.from }),
     });
     this.#running.add(socket);
     socket.once("connect", () => {
@@ -123,6 +137,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ENETUNREACH: "the network is unreachable",
   EACCES: "connecting is forbidden here",
   EPERM: "connecting is forbidden here",
+  EADDRNOTAVAIL: "this machine does not have the address to connect from",
 };
 
 const OFFLINE = "see whether this machine is online";

@@ -1,5 +1,6 @@
 import type { Note } from "../report/note.ts";
 import { type KnownHost, parseKnownHosts } from "./known_hosts.ts";
+import { askKnownHosts } from "./known_hosts_command.ts";
 import { readRegular, readRegularBytes } from "./regular_file.ts";
 import { parseRevokedKeys, type RevokedKeys, uselessKeys } from "./revoked_keys.ts";
 import type { Target } from "./target.ts";
@@ -10,11 +11,21 @@ export interface HostKeyFiles {
   readonly revoked: readonly RevokedKeys[];
 }
 
-/** Reads the target's known_hosts files, and those of RevokedHostKeys. */
-export async function readHostKeyFiles(target: Target, note: Note): Promise<HostKeyFiles> {
-  const known = Promise.all(target.knownHosts.value.map((path) => readKnownHosts(path, note)));
-  const revoked = Promise.all(target.revokedHostKeys.value.map(readRevokedKeys));
-  return { entries: (await known).flat(), revoked: await revoked };
+/**
+ * Reads the target's known_hosts files and those of RevokedHostKeys, and asks KnownHostsCommand. Throws a Failure when
+ * the command fails, or the signal's reason.
+ */
+export async function readHostKeyFiles(
+  target: Target,
+  note: Note,
+  signal: AbortSignal,
+): Promise<HostKeyFiles> {
+  const known = target.knownHosts.value.map((path) => readKnownHosts(path, note));
+  const [entries, revoked] = await Promise.all([
+    Promise.all([...known, askKnownHosts(target, signal)]),
+    Promise.all(target.revokedHostKeys.value.map(readRevokedKeys)),
+  ]);
+  return { entries: entries.flat(), revoked };
 }
 
 /** As for ssh(1), a file that cannot be read holds nothing; that is noted. */

@@ -42,8 +42,8 @@ export class KeyOffer extends ssh2.BaseAgent<ParsedKey> {
   /** Undefined for a key that an ssh2 which is not tapped cannot offer. `algorithms`: best first. */
   static of(candidate: Candidate, algorithms: readonly string[], isTapped: boolean): KeyOffer | undefined {
     const { type, blob } = candidate;
-    const key = ssh2.utils.parseKey(isTapped ? wire("ssh-ed25519", Buffer.alloc(32)) : blob);
-    if (key instanceof Error || (!isTapped && key.type !== type)) return undefined;
+    const key = parsedKey(isTapped ? wire("ssh-ed25519", Buffer.alloc(32)) : blob);
+    if (key === undefined || (!isTapped && key.type !== type)) return undefined;
     return new KeyOffer(candidate, algorithms, key, isTapped);
   }
 
@@ -91,5 +91,15 @@ export class KeyOffer extends ssh2.BaseAgent<ParsedKey> {
     const [, bare] = fieldsOf(await candidate.sign(data, algorithm)) ?? [];
     if (bare === undefined) throw new Error("no signature");
     return bare;
+  }
+}
+
+/** Undefined for what is no key: an agent may answer with anything, and ssh2 gives an error or throws one. */
+function parsedKey(blob: Buffer): ParsedKey | undefined {
+  try {
+    const key = ssh2.utils.parseKey(blob);
+    return key instanceof Error ? undefined : key;
+  } catch {
+    return undefined;
   }
 }

@@ -14,6 +14,8 @@ import { HostKeyQuestion } from "./host_key_question.ts";
 import { lines } from "./lines.ts";
 import { LoginFailure, loggedIn } from "./login_failure.ts";
 import type { Target } from "./target.ts";
+import { limitUnread } from "./unread.ts";
+import { joinVersion } from "./version_line.ts";
 
 /** What is kept of a server that says something else than its SSH version. */
 const PREAMBLE = 1024;
@@ -139,6 +141,8 @@ export class Login {
       progress.begin("kex", `exchanging keys with ${this.#target.server}`);
     };
     this.#socket.on("data", listener);
+    limitUnread(this.#socket, () => this.#stage === "open");
+    joinVersion(this.#socket);
   }
 
   /**

@@ -4,6 +4,7 @@ import { Duplex, type Readable, type Writable } from "node:stream";
 import type { Note } from "../report/note.ts";
 import { lines } from "./lines.ts";
 import type { Progress } from "./progress.ts";
+import { Complaints, ProxyFailure } from "./proxy_failure.ts";
 
 export interface ProxyOptions {
   readonly signal: AbortSignal;
@@ -31,7 +32,7 @@ class ProxySocket extends Duplex {
   constructor(child: ChildProcessByStdio<Writable, Readable, Readable>, note: Note) {
     super({ allowHalfOpen: false });
     this.#child = child;
-    let lastWords = "";
+    const complaints = new Complaints();
     // Its error may come before anybody listens.
     this.on("error", () => {});
     child.on("error", (error) => this.destroy(error));
@@ -40,7 +41,7 @@ class ProxySocket extends Duplex {
     });
     child.stderr.on("data", (chunk: Buffer) => {
       for (const line of lines(chunk.toString())) {
-        lastWords = line;
+        complaints.take(line);
         note(`ProxyCommand: ${line}`);
       }
     });
@@ -49,9 +50,8 @@ class ProxySocket extends Duplex {
     const ends = [once(child, "exit"), once(child.stdout, "close")] as const;
     Promise.all(ends).then(
       ([[status, name]]) => {
-        const said = lastWords === "" ? "" : `: "${lastWords}"`;
         if (status === 0) this.push(null);
-        else this.destroy(new Error(`the ProxyCommand ended with ${name ?? `status ${status}`}${said}`));
+        else this.destroy(new ProxyFailure(name ?? `status ${status}`, complaints.sum));
       },
       (error: Error) => this.destroy(error),
     );

@@ -1,19 +1,16 @@
 import { Failure } from "../failure.ts";
-import type { ConfigAnswers } from "./ssh_config.ts";
+import { quoted } from "../shell_word.ts";
+import type { Decision } from "../table/decision.ts";
+import { destinationOf } from "./ssh_config.ts";
 
-/** What would lead elsewhere, or trust less, and cannot be followed: better no connection than another one. */
-const REFUSED: readonly (readonly [key: string, name: string])[] = [
-  ["bindaddress", "BindAddress"],
-  ["bindinterface", "BindInterface"],
-];
-
-/** Throws a Failure when ssh_config asks for something that would have to be ignored, but must not be. */
-export function refuseWhatIsMissing(server: string, answers: ConfigAnswers): void {
-  for (const [key, name] of REFUSED) {
-    const value = answers.get(key)?.[0];
-    if (value === undefined || value.toLowerCase() === "none") continue;
-    throw new Failure("table", server, `ssh_config says "${name} ${value}", which is not supported`, {
-      hints: [`leave ${name} out for this host, or give it an ssh_config of its own in the table`],
-    });
-  }
+/** A keyword of ssh_config with a value that cannot be followed. `ssh -G` does not tell the line it is in. */
+export function unsupported(decision: Decision, name: string, value: string): Failure {
+  const source = decision.sshConfig?.value ?? "ssh_config";
+  const destination = quoted(destinationOf(decision));
+  return new Failure("table", decision.server, `${source} says "${name} ${value}", which is not supported`, {
+    hints: [
+      ...(decision.sshConfig === undefined ? [`see which files say so: ssh -vG ${destination}`] : []),
+      `leave ${name} out for this host, or give it an ssh_config of its own in the table`,
+    ],
+  });
 }

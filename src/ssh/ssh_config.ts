@@ -2,6 +2,8 @@ import { Failure } from "../failure.ts";
 import type { Note } from "../report/note.ts";
 import type { Decision } from "../table/decision.ts";
 import { type Captured, capture } from "./capture.ts";
+import { parseJumps } from "./jump.ts";
+import { expandForShell } from "./tokens.ts";
 
 /** What ssh(1) makes of ssh_config for one destination: keys in lower case, each with all of its values. */
 export type ConfigAnswers = ReadonlyMap<string, readonly string[]>;
@@ -21,13 +23,17 @@ export interface AskOptions {
  * and canonical names. Undefined when there is no ssh program. Throws a Failure when ssh refuses, with what
  * it said.
  */
-export function resolve(decision: Decision, options: AskOptions): Promise<ConfigAnswers | undefined> {
-  return ask(decision, configFile(decision, options.home), options);
+export async function resolve(decision: Decision, options: AskOptions): Promise<ConfigAnswers | undefined> {
+  const file = configFile(decision, options.home);
+  const answers = await ask(wordsFor(decision, file), decision.server, options);
+  if (answers === undefined) return undefined;
+  const chain = await wholeChain(decision, answers, file, options);
+  return chain === undefined ? answers : new Map([...answers, ["proxyjump", [chain]]]);
 }
 
 /** The same as though there were no ssh_config at all: what differs from it was written by somebody. */
 export function baseline(decision: Decision, options: AskOptions): Promise<ConfigAnswers | undefined> {
-  return ask(decision, "none", options);
+  return ask(wordsFor(decision, "none"), decision.server, options);
 }
 
 /** Reads the lines that `ssh -G` prints. */
@@ -59,19 +65,66 @@ export function configFile(decision: Decision, home: string): string | undefined
   return decision.sshConfig?.value.replace(/^~(?=\/|$)/, () => home);
 }
 
-async function ask(decision: Decision, file: string | undefined, options: AskOptions) {
-  const { env, signal, note } = options;
+function wordsFor(decision: Decision, file: string | undefined): readonly string[] {
   const { user, port } = decision;
-  const words = ["-G", "-T"];
-  if (file !== undefined) words.push("-F", file);
-  if (user !== undefined) words.push("-l", user.value);
-  if (port !== undefined) words.push("-p", String(port.value));
-  words.push("--", destinationOf(decision));
+  return words(file, user?.value, port?.value, destinationOf(decision));
+}
+
+function words(
+  file: string | undefined,
+  user: string | undefined,
+  port: string | number | undefined,
+  destination: string,
+): readonly string[] {
+  return [
+    ...["-G", "-T"],
+    ...(file === undefined ? [] : ["-F", file]),
+    ...(user === undefined ? [] : ["-l", user]),
+    ...(port === undefined ? [] : ["-p", String(port)]),
+    ...["--", destination],
+  ];
+}
+
+async function ask(words: readonly string[], server: string, { env, signal, note }: AskOptions) {
   const ran = await capture("ssh", words, { env, signal });
   if (ran === undefined) return undefined;
   for (const line of ran.stderr) note(`ssh -G: ${line}`);
-  if (ran.status !== 0) throw refusal(decision.server, ran);
+  if (ran.status !== 0) throw refusal(server, ran);
   return parseAnswers(ran.stdout);
+}
+
+/** More hosts on the way than this go in a circle. */
+const MOST_JUMPS = 10;
+
+/**
+ * The ProxyJump of the destination, with what its first host is reached through by a ProxyJump of its own before it,
+ * and so on: ssh would start those by itself, without what we ask of every host on the way (jump.ts). Undefined where
+ * there is none. Tokens are expanded, percent signs doubled. Throws a Failure for a circle.
+ */
+async function wholeChain(
+  decision: Decision,
+  answers: ConfigAnswers,
+  file: string | undefined,
+  options: AskOptions,
+): Promise<string | undefined> {
+  const { server } = decision;
+  const one = (from: ConfigAnswers, key: string): string => from.get(key)?.[0] ?? "";
+  const jumpOf = (from: ConfigAnswers): string => one(from, "proxyjump").replace(/^none$/i, "");
+  if (jumpOf(answers) === "") return undefined;
+  const tokens = { h: one(answers, "hostname"), p: one(answers, "port"), r: one(answers, "user") };
+  const given = { ...tokens, "%": "%", n: destinationOf(decision) };
+  let chain = expandForShell(jumpOf(answers), given, server);
+  for (;;) {
+    const [first, ...others] = parseJumps(chain) ?? [];
+    // A jump that makes no sense is told where it is followed.
+    if (first === undefined) return chain.replaceAll("%", "%%");
+    if (others.length >= MOST_JUMPS) throw new Failure("table", server, "ProxyJump goes in a circle");
+    const way = await ask(words(file, first.user, first.port, first.host), server, options);
+    const before = way === undefined ? "" : jumpOf(way);
+    if (way === undefined || before === "") return chain.replaceAll("%", "%%");
+    const its = { h: one(way, "hostname"), p: one(way, "port"), r: one(way, "user") };
+    chain = `${expandForShell(before, { ...its, "%": "%", n: first.host }, server)},${chain}`;
+  }
 }
 
 /** ssh's own words: `FILE: line N: what` for a mistake in ssh_config, which then is the subject. */

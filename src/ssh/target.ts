@@ -1,6 +1,7 @@
 import type { Decision, Settled } from "../table/decision.ts";
 import type { AgentVariable } from "./agent.ts";
 import { Config, together } from "./config.ts";
+import { knownHostsCommand } from "./known_hosts_command.ts";
 import { type Method, methodsOf } from "./methods.ts";
 import {
   agentOrigin,
@@ -12,10 +13,10 @@ import {
   revokedHostKeys,
   tableFiles,
 } from "./paths.ts";
-import { type Detour, detourOf, expandProxyCommand } from "./proxy_command.ts";
-import { refuseWhatIsMissing } from "./refusals.ts";
-import { type ConfigAnswers, configFile, destinationOf } from "./ssh_config.ts";
-import { type Local, type Meanings, tokensOf } from "./tokens.ts";
+import { type Detour, detourOf } from "./proxy_command.ts";
+import { type ConfigAnswers, destinationOf } from "./ssh_config.ts";
+import { type Tcp, tcpOf } from "./tcp.ts";
+import { expandForShell, type Local, type Meanings, tokensOf } from "./tokens.ts";
 
 /** Which addresses of a name to try: ssh_config's AddressFamily. */
 export type AddressFamily = "any" | "inet" | "inet6";
@@ -39,12 +40,15 @@ export interface Target extends KnownHostsFiles {
   readonly port: Settled<number>;
   readonly user: Settled<string>;
   readonly addressFamily: Settled<AddressFamily>;
+  readonly tcp: Settled<Tcp>;
   /** What known_hosts calls the server: HostKeyAlias, or the host; `[host]:port` unless the port is 22. */
   readonly hostKeyName: Settled<string>;
   /** Whether a name is hashed before it is written to known_hosts. */
   readonly hashNames: Settled<boolean>;
   /** Files with keys that no server may have; one that cannot be read revokes every key. */
   readonly revokedHostKeys: Settled<readonly string[]>;
+  /** KnownHostsCommand as words; undefined for none. */
+  readonly knownHostsCommand: Settled<readonly string[] | undefined>;
   readonly identityFiles: Settled<readonly string[]>;
   /** Only keys named by identityFiles may be offered. */
   readonly identitiesOnly: Settled<boolean>;
@@ -85,14 +89,12 @@ export function settle(
   plain?: ConfigAnswers,
 ): Target {
   const { server, identity } = decision;
-  if (answers !== undefined) refuseWhatIsMissing(server, answers);
   const config = new Config(answers, plain);
   const host = hostOf(decision, config);
   const port = decision.port ?? config.number("port", 22, 1);
   const user = decision.user ?? config.one("user", local.account.user);
   const alias = config.one("hostkeyalias", undefined);
-  const detour = detourOf(server, config, configFile(decision, local.home));
-  const tokens = tokensOf({
+  const values = {
     uid: local.uid,
     account: local.account,
     original: destinationOf(decision),
@@ -100,17 +102,22 @@ export function settle(
     port: port.value,
     user: user.value,
     alias: alias.value,
-    jump: detour.value?.jumpHost ?? "",
-  });
+  };
+  const detour = detourOf(decision, config, { tokens: tokensOf({ ...values, jump: "" }), home: local.home });
+  const tokens = tokensOf({ ...values, jump: detour.value?.jumpHost ?? "" });
   const meanings: Meanings = { home: local.account.home, local, tokens, subject: server };
   const inTable: Meanings = { ...meanings, home: local.home };
+  const hostKeyName = hostKeyNameOf(alias, host, port);
   return {
-    ...{ server, host, port, user },
+    ...{ server, host, port, user, hostKeyName },
     addressFamily: familyOf(config),
-    hostKeyName: hostKeyNameOf(alias, host, port),
+    tcp: tcpOf(config),
     ...knownHostsFiles(tableFiles(decision.knownHosts, inTable), config, meanings),
     hashNames: config.flag("hashknownhosts"),
     revokedHostKeys: revokedHostKeys(config, meanings),
+    knownHostsCommand: decision.knownHosts
+      ? { value: undefined, from: decision.knownHosts.from }
+      : knownHostsCommand(decision, config, tokens, hostKeyName.value),
     identityFiles: tableFiles(identity, inTable) ?? identityFiles(config, meanings),
     identitiesOnly: identity ? { value: true, from: identity.from } : config.flag("identitiesonly"),
     agent: agentSocket(config, meanings),
@@ -164,5 +171,5 @@ function allowedBy(config: Config): Settled<Allowed> {
 function expandDetour(detour: Settled<Detour | undefined>, meanings: Meanings): Settled<string | undefined> {
   const { value, from } = detour;
   if (value === undefined) return { value, from };
-  return { value: expandProxyCommand(value.command, meanings.tokens, meanings.subject), from };
+  return { value: expandForShell(value.command, meanings.tokens, meanings.subject), from };
 }

@@ -59,6 +59,22 @@ export function expandTokens(text: string, tokens: Tokens, subject: string): str
   return text.replace(/%.?/gs, (token) => tokenValue(token, text, tokens, subject));
 }
 
+/** Tokens that a mail client has a say in: a mailbox name holds a host and a user. */
+const CALLERS = ["h", "n", "r", "k"];
+
+/**
+ * The command with its tokens. They end up in a shell's line, so what came with the call must not mean
+ * anything to a shell. Throws a Failure when it could.
+ */
+export function expandForShell(command: string, tokens: Tokens, server: string): string {
+  for (const letter of CALLERS) {
+    const value = tokens[letter] ?? "";
+    if (/^[\w.@:%+=,-]*$/.test(value) || !command.includes(`%${letter}`)) continue;
+    throw new Failure("table", server, `"${value}" cannot stand in a ProxyCommand`);
+  }
+  return expandTokens(command, tokens, server);
+}
+
 function tokenValue(token: string, text: string, tokens: Tokens, subject: string): string {
   const letter = token.slice(1);
   const value = Object.hasOwn(tokens, letter) ? tokens[letter] : undefined;

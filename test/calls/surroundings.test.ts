@@ -63,6 +63,12 @@ function plant(home: Home): { readonly folder: string; readonly ran: string } {
   );
   home.write("here/tsconfig.json", '{ "compilerOptions": { "paths": { "*": ["./evil.js"] } } }\n');
   home.write("here/hosts.toml", readFileSync(table, "utf8"));
+  for (const name of ["ssh", "getent", "sh", "bun", "node"]) {
+    home.write(`here/${name}`, `#!/bin/sh\necho ${name} >> ${ran}\n`, 0o755);
+  }
+  const config = `ProxyCommand touch ${ran}\nUserKnownHostsFile /dev/null\n`;
+  for (const name of ["config", "ssh_config", ".ssh/config"]) home.write(`here/${name}`, config);
+  home.write("here/below/deeper/file", "");
   return { folder: join(home.path, "here"), ran };
 }
 
@@ -85,14 +91,22 @@ describeForms("the directory that a call is started in", { concurrency: 3 }, (fo
     rmSync(ran);
 
     home.writeTable(tableFor(sshd, { "commands.imap": saying(home, GREETING) }));
-    const { status, output } = await session(form, home.env, folder);
-    assert.deepEqual([status, output.toString()], [0, ECHO]);
+    // Bun looks for some of them in the directories above as well.
+    for (const cwd of [folder, join(folder, "below/deeper")]) {
+      const { status, output } = await session(form, home.env, cwd);
+      assert.deepEqual([status, output.toString()], [0, ECHO]);
+    }
     for (const [words, expected] of [
       [["nowhere.test", "jane", "imap"], 1],
       [["mail.test", "jane"], 64],
       [["--help"], 0],
       [["--explain", "mail.test"], 0],
       [["--explain", "nowhere.test"], 1],
+      [["--check", "nowhere.test"], 1],
+      // What it runs only echoes: SELECT fails, which is told and changes no status.
+      [["--check", "mail.test"], 0],
+      [["--forward", "mail.test"], 78],
+      [["--version"], 0],
     ] as const) {
       const ended = await runCall([...form.argv, ...words], { env: home.env, cwd: folder });
       assert.equal(ended.status, expected, words.join(" "));

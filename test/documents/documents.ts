@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 /** The documents of the project, by their paths from its root. */
 export const DOCUMENTS = [
   "README.md",
+  "SECURITY.md",
   "CHANGELOG.md",
   "LICENSE",
   "pinerc.example",

@@ -109,7 +109,9 @@ test("an address that does not answer is left for the next one", async () => {
   await using dead = await startUnanswering();
   await using alive = await silentServer({ host: "127.0.0.2", port: dead.port });
   const { Race } = await import("../../src/ssh/dial.ts");
-  const addresses = [dead.host, alive.host].map((address) => ({ address, family: 4 }) as const);
+  const addresses = [dead.host, alive.host].map(
+    (address) => ({ address, family: 4, from: undefined }) as const,
+  );
   const socket = await within(new Race(addresses, dead.port, never()).run(), "a connection", undefined, 5000);
   assert.equal(socket?.remoteAddress, "127.0.0.2");
   socket?.destroy();
@@ -118,7 +120,9 @@ test("an address that does not answer is left for the next one", async () => {
 test("an address that refuses is left at once, and all failures are told", async () => {
   const port = await refusingPort();
   const { Race } = await import("../../src/ssh/dial.ts");
-  const addresses = ["127.0.0.1", "127.0.0.3"].map((address) => ({ address, family: 4 }) as const);
+  const addresses = ["127.0.0.1", "127.0.0.3"].map(
+    (address) => ({ address, family: 4, from: undefined }) as const,
+  );
   const race = new Race(addresses, port, never());
   assert.equal(await race.run(), undefined);
   assert.equal(race.failure("x").what, `connection refused (127.0.0.1, 127.0.0.3 port ${port})`);

@@ -8,7 +8,7 @@ import { readIdentity } from "../../src/ssh/identity_file.ts";
 import { type Sshd, startSshd } from "../peers/sshd.ts";
 import { makeTemporary, removeTemporary } from "../peers/temporary.ts";
 import { within } from "../peers/waiting.ts";
-import { targetFor } from "./fixtures.ts";
+import { never, targetFor } from "./fixtures.ts";
 
 const folder = makeTemporary();
 const fifo = join(folder, "fifo");
@@ -41,7 +41,7 @@ test("a FIFO as known_hosts is noted, and nobody waits for it", async () => {
   const notes: string[] = [];
   const target = targetFor(sshd, { knownHosts: [fifo, sshd.knownHosts] });
   const { entries } = await unblocking(
-    readHostKeyFiles(target, (line) => notes.push(line)),
+    readHostKeyFiles(target, (line) => notes.push(line), never()),
     fifo,
   );
   assert.deepEqual(notes, [`${fifo}: cannot be read (not a regular file): no host key of it counts`]);
@@ -51,7 +51,7 @@ test("a FIFO as known_hosts is noted, and nobody waits for it", async () => {
 test("/dev/null as known_hosts is empty, and worth no note", async () => {
   const notes: string[] = [];
   const target = targetFor(sshd, { knownHosts: ["/dev/null"] });
-  const { entries } = await readHostKeyFiles(target, (line) => notes.push(line));
+  const { entries } = await readHostKeyFiles(target, (line) => notes.push(line), never());
   assert.deepEqual(entries, []);
   assert.deepEqual(notes, []);
 });

@@ -101,7 +101,7 @@ function named({ what, trouble }: Failure): string {
 
 /** What preauth's own verdict is, without a connection. */
 async function verdictOf(target: Target, key: Buffer): Promise<string> {
-  const ruling = new HostKeyCheck(target, await readHostKeyFiles(target, () => {})).rule(key);
+  const ruling = new HostKeyCheck(target, await readHostKeyFiles(target, () => {}, never())).rule(key);
   return ruling.kind === "trusted" ? "known" : named(ruling.failure);
 }
 

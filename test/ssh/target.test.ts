@@ -170,10 +170,34 @@ test("RevokedHostKeys names one file, or several, or none", () => {
 });
 
 test("what must not be ignored is refused", () => {
-  assert.match(refused("bindaddress 10.0.0.1\n").what, /BindAddress 10\.0\.0\.1/);
-  assert.match(refused("bindinterface eth0\n").what, /BindInterface/);
-  assert.match(refused("proxycommand x\nproxyusefdpass yes\n").what, /ProxyUseFdpass/);
+  assert.match(refused("proxycommand x\nproxyusefdpass yes\n").what, /ProxyUseFdpass yes/);
+  settleWith("proxyusefdpass yes\n");
   settleWith("proxycommand none\npubkeyauthentication true\n");
+});
+
+test("what ssh_config says about TCP is kept to, none being nothing", () => {
+  const { value } = settleWith(
+    "bindaddress 10.0.0.1\nbindinterface eth0\nconnectionattempts 3\nconnecttimeout 7\ntcpkeepalive no\n",
+  ).tcp;
+  const bind = { bindAddress: "10.0.0.1", bindInterface: "eth0" };
+  assert.deepEqual(value, { ...bind, attempts: 3, timeout: 7000, keepAlive: false });
+  const nothing = { bindAddress: undefined, bindInterface: undefined, timeout: undefined };
+  for (const text of ["connecttimeout none\nbindaddress none\n", "", undefined]) {
+    assert.deepEqual(settleWith(text).tcp.value, { ...nothing, attempts: 1, keepAlive: true });
+  }
+});
+
+test("KnownHostsCommand comes as words, tokens expanded and never seen by a shell", () => {
+  const words = (text: string) =>
+    settleWith(`port 2222\nknownhostscommand ${text}\n`).knownHostsCommand.value;
+  assert.deepEqual(words("/bin/keys %H %I '%r %%'"), ["/bin/keys", "[mail.test]:2222", "ORDER", "jane %"]);
+  assert.deepEqual(words('/bin/k "a \\"b" c\\ d e\\f $(id)'), ["/bin/k", 'a "b', "c d", "e\\f", "$(id)"]);
+  assert.equal(words("none"), undefined);
+  for (const odd of ["keys %H", "/bin/keys %K", "/bin/keys %t %f", "/bin/keys 'x"]) {
+    assert.match(refused(`knownhostscommand ${odd}\n`).what, /KnownHostsCommand .*, which is not supported/);
+  }
+  const mine = { knownHosts: settled(["/kh"], TABLE) };
+  assert.equal(settleWith("knownhostscommand /bin/keys %K\n", mine).knownHostsCommand.value, undefined);
 });
 
 test("ProxyCommand comes with its tokens expanded", () => {
@@ -181,13 +205,31 @@ test("ProxyCommand comes with its tokens expanded", () => {
   assert.equal(target.proxyCommand.value, "nc -X 5 real.test 22 # jane %");
 });
 
-test("ProxyJump is ssh's own way of doing it, without a terminal to ask on", () => {
+/** What every ssh on the way is started with. */
+const STRICTLY =
+  "ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o NoHostAuthenticationForLocalhost=no " +
+  "-o VerifyHostKeyDNS=no -o UpdateHostKeys=no -o ControlMaster=no -o ControlPath=none -o ForwardAgent=no " +
+  "-o ForwardX11=no -o Tunnel=no -o RemoteCommand=none";
+
+/** A word in single quotes, whatever it holds. */
+function inQuotes(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+test("ProxyJump is one ssh for each host on the way, none of which asks or trusts what is not known", () => {
   const command = (jump: string, keys: Partial<Decision> = {}) =>
     settleWith(`proxyjump ${jump}\nport 2222\n`, keys).proxyCommand.value;
-  assert.equal(command("gate"), "ssh -o BatchMode=yes -W '[mail.test]:2222' -- gate");
+  assert.equal(command("gate"), `${STRICTLY} -W '[mail.test]:2222' -- gate`);
+  const file = "-F '/home/jd/my conf'";
+  const first = `ProxyCommand=${STRICTLY} ${file} -W '[%h]:%p' -- first`;
   assert.equal(
     command("first,joe@[::1]:99", { sshConfig: settled("~/my conf") }),
-    "ssh -o BatchMode=yes -l joe -p 99 -J first -F '/home/jd/my conf' -W '[mail.test]:2222' -- ::1",
+    `${STRICTLY} ${file} -l joe -p 99 -o ${inQuotes(first)} -W '[mail.test]:2222' -- ::1`,
+  );
+  const second = `ProxyCommand=${STRICTLY} -o ${inQuotes(`ProxyCommand=${STRICTLY} -W '[%%h]:%%p' -- a`)} -W '[%h]:%p' -- b`;
+  assert.equal(
+    command("a,b,ssh://c:9"),
+    `${STRICTLY} -p 9 -o ${inQuotes(second)} -W '[mail.test]:2222' -- c`,
   );
 });
 
@@ -195,12 +237,15 @@ test("ProxyJump's tokens are expanded, as ssh(1) does it, and what could mean so
   const jump = (value: string, keys: Partial<Decision> = {}) =>
     settleWith(`hostname 10.0.0.1\nproxyjump ${value}\n`, keys);
   const command = (value: string, keys: Partial<Decision> = {}) => jump(value, keys).proxyCommand.value;
-  assert.equal(command("jane@gw-%h"), "ssh -o BatchMode=yes -l jane -W '[10.0.0.1]:22' -- gw-10.0.0.1");
+  assert.equal(command("jane@gw-%h"), `${STRICTLY} -l jane -W '[10.0.0.1]:22' -- gw-10.0.0.1`);
+  const first = `ProxyCommand=${STRICTLY} -F /100%%h -W '[%h]:%p' -- first-mail.test`;
   assert.equal(
     command("first-%n,%r@a%%b:99", { sshConfig: settled("/100%h") }),
-    "ssh -o BatchMode=yes -l jane -p 99 -J first-mail.test -F /100%h -W '[10.0.0.1]:22' -- a%b",
+    `${STRICTLY} -F /100%h -l jane -p 99 -o ${inQuotes(first)} -W '[10.0.0.1]:22' -- a%b`,
   );
   assert.throws(() => jump("%r@gw", { user: settled("$(id)", { kind: "call" }) }), /cannot stand/);
+  for (const odd of ["-oProxyCommand=id", "a,-x", "a,,b", ":9"])
+    assert.throws(() => jump(odd), /makes no sense/);
 });
 
 test("what the call says never means anything to ProxyCommand's shell", () => {

@@ -57,6 +57,21 @@ describe("the memory of servers that said nothing", () => {
       assert.equal(memory.recall(server, 10_000), undefined);
     }));
 
+  test("holds the time, the reason and the machine's addresses, for its owner only", () =>
+    withMemory((memory, directory) => {
+      memory.remember(server, 9000, "connecting took longer than 10 s");
+      const all = fs
+        .readdirSync(directory, { recursive: true })
+        .map((name) => path.join(directory, String(name)));
+      const files = all.filter((file) => fs.statSync(file).isFile());
+      assert.equal(files.length, 1);
+      for (const file of files) {
+        const record: object = JSON.parse(fs.readFileSync(file, "utf8"));
+        assert.deepEqual(Object.keys(record).sort(), ["at", "had", "network", "what"]);
+        assert.equal(fs.statSync(file).mode & 0o777, 0o600);
+      }
+    }));
+
   test("can be cleared", () =>
     withMemory((memory) => {
       memory.remember(server, 9000, "x");

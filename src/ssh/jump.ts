@@ -1,0 +1,64 @@
+import { quoted } from "../shell_word.ts";
+
+/** One of the hosts that ProxyJump names. */
+export interface Jump {
+  readonly user: string | undefined;
+  /** An alias of ssh_config, a name or an address, the latter without brackets. */
+  readonly host: string;
+  readonly port: string | undefined;
+}
+
+/** `[user@]host[:port]` or `ssh://[user@]host[:port]`, the host in brackets when it has colons of its own. */
+const JUMP = /^(?:ssh:\/\/)?(?:(.+)@)?(\[[^\]]+\]|[^:]+)(?::(\d+))?\/?$/;
+
+/** The hosts of a ProxyJump in the order in which they are passed; undefined where one of them makes no sense. */
+export function parseJumps(text: string): readonly [Jump, ...Jump[]] | undefined {
+  const jumps = text.split(",").map((part) => {
+    const [, user, name, port] = JUMP.exec(part) ?? [];
+    const host = name?.replace(/^\[|\]$/g, "");
+    // What begins with a dash would be an option.
+    return host === undefined || host.startsWith("-") ? undefined : { user, host, port };
+  });
+  const [first, ...rest] = jumps.filter((jump) => jump !== undefined);
+  return first === undefined || rest.length + 1 < jumps.length ? undefined : [first, ...rest];
+}
+
+/**
+ * What every host on the way is reached with, whatever ssh_config says: nothing is asked, no key is trusted but by
+ * known_hosts, nothing is written, forwarded or left behind, and no master is used whose trust was decided elsewhere.
+ */
+const STRICTLY = [
+  "BatchMode=yes",
+  "StrictHostKeyChecking=yes",
+  "NoHostAuthenticationForLocalhost=no",
+  "VerifyHostKeyDNS=no",
+  "UpdateHostKeys=no",
+  "ControlMaster=no",
+  "ControlPath=none",
+  "ForwardAgent=no",
+  "ForwardX11=no",
+  "Tunnel=no",
+  "RemoteCommand=none",
+].flatMap((option) => ["-o", option]);
+
+/**
+ * The ProxyCommand that goes through the jumps, the first one first: one ssh for each, the earlier ones below the
+ * last. ssh's own -J would not hand the options on to the others. `sshConfig` is the FILE of `ssh -F`. %h and %p in
+ * it are those of the destination; all else is literal, each percent sign doubled.
+ */
+export function jumpCommand(jumps: readonly [Jump, ...Jump[]], sshConfig: string | undefined): string {
+  const { user, host, port } = jumps.at(-1) ?? jumps[0];
+  const [first, ...others] = jumps.slice(0, -1);
+  const words = [
+    ...["ssh", ...STRICTLY],
+    ...(sshConfig === undefined ? [] : ["-F", sshConfig]),
+    ...(user === undefined ? [] : ["-l", user]),
+    ...(port === undefined ? [] : ["-p", port]),
+    ...(first === undefined ? [] : ["-o", `ProxyCommand=${jumpCommand([first, ...others], sshConfig)}`]),
+  ];
+  return `${literal(words)} -W '[%h]:%p' -- ${literal([host])}`;
+}
+
+function literal(words: readonly string[]): string {
+  return words.map(quoted).join(" ").replaceAll("%", "%%");
+}
