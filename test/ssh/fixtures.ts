@@ -109,7 +109,7 @@ export function connectTo(
 ): Promise<Connection> {
   return connect(target, {
     signal,
-    ...(person && { person }),
+    ...(person && { person, interactive: true }),
     progress: story.progress,
     note: (line) => story.notes.push(line),
     banner: (line) => story.banners.push(line),
