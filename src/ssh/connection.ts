@@ -9,6 +9,7 @@ import type { Line } from "./channel_input.ts";
 import { dial } from "./dial.ts";
 import { HostKeyCheck, readKnownHosts } from "./host_key.ts";
 import type { Attempt } from "./identities.ts";
+import { prepareKeyExchanges } from "./key_exchange.ts";
 import { Login } from "./login.ts";
 import type { Progress } from "./progress.ts";
 import { startProxy } from "./proxy_socket.ts";
@@ -67,11 +68,15 @@ export async function connect(target: Target, options: ConnectOptions): Promise<
   const reading = readKnownHosts(target, note);
   // Without a listener its failure, while the dial goes on, would end the process.
   reading.catch(() => {});
-  const socket = await (command === undefined ? dial(target, options) : startProxy(command, options));
+  const dialling = command === undefined ? dial(target, options) : startProxy(command, options);
+  const preparing = prepareKeyExchanges(target);
+  preparing.catch(() => {});
+  const socket = await dialling;
   // Its own step: a home directory that hangs is no fault of the server's.
   progress.begin("hostkey", "reading known_hosts");
   const entries = await orDestroyed(reading, socket, signal);
-  const login = new Login(target, socket, new HostKeyCheck(target, entries), options);
+  const exchanges = await orDestroyed(preparing, socket, signal);
+  const login = new Login(target, socket, new HostKeyCheck(target, entries), options, exchanges);
   const client = await login.run();
   return new SshConnection(target, client, socket, login);
 }

@@ -2,8 +2,10 @@ import { basename } from "node:path";
 import { Failure } from "../failure.ts";
 import type { Note } from "../report/note.ts";
 import { quoted } from "../shell_word.ts";
+import type { KnownKeys } from "./algorithms.ts";
+import { judgeOffered } from "./certificate_verdict.ts";
 import { fingerprint, rsaBits, typeOf } from "./key_blob.ts";
-import { judge, type KnownHost, knownTypes, parseKnownHosts } from "./known_hosts.ts";
+import { isNamed, type KnownHost, knownTypes, parseKnownHosts } from "./known_hosts.ts";
 import { readRegular } from "./regular_file.ts";
 import type { Target } from "./target.ts";
 
@@ -23,8 +25,8 @@ export async function readKnownHosts(target: Target, note: Note): Promise<readon
 
 /** Decides about the keys that one server shows, at login and whenever the keys are renewed. */
 export class HostKeyCheck {
-  /** Types of the keys the server is known by. */
-  readonly knownTypes: ReadonlySet<string>;
+  /** Types of the keys the server is known by, and whether an authority may vouch for others. */
+  readonly known: KnownKeys;
   readonly #target: Target;
   readonly #entries: readonly KnownHost[];
   readonly #names: readonly string[];
@@ -34,17 +36,30 @@ export class HostKeyCheck {
     this.#target = target;
     this.#entries = entries;
     this.#names = namesOf(target);
-    this.knownTypes = knownTypes(entries, this.#names);
+    const certified = entries.some(
+      ({ marker, names }) => marker === "cert-authority" && this.#names.some((name) => isNamed(names, name)),
+    );
+    this.known = { types: knownTypes(entries, this.#names), certified };
   }
 
-  /** Undefined when the key is the one in known_hosts; otherwise what is wrong with it. */
-  refuse(key: Buffer): Failure | undefined {
+  /** Undefined when the key or certificate is right by known_hosts; otherwise what is wrong with it. */
+  refuse(offered: Buffer): Failure | undefined {
     const { server } = this.#target;
+    const judged = judgeOffered(offered, {
+      entries: this.#entries,
+      names: this.#names,
+      now: BigInt(Math.floor(Date.now() / 1000)),
+      signatures: this.#target.caSignatures.value,
+      keys: this.#target.allowed.value.hostKey,
+    });
+    if (judged === undefined) {
+      return new Failure("hostkey", server, "the server's host certificate makes no sense, or is forged");
+    }
+    const { key, verdict, objection } = judged;
     if (this.#accepted !== undefined) {
       if (this.#accepted.key.equals(key)) return undefined;
       return new Failure("hostkey", server, "the server has shown another host key in the same connection");
     }
-    const verdict = judge(this.#entries, this.#names, typeOf(key), key);
     const bits = rsaBits(key);
     if (bits !== undefined && bits < this.#target.smallestRsa.value) {
       return new Failure("hostkey", server, `the server's RSA key has only ${bits} bits`);
@@ -59,10 +74,10 @@ export class HostKeyCheck {
         return new Failure(
           "hostkey",
           server,
-          `host key revoked (${place(verdict.entry)} revokes ${shown(key)})`,
+          `host key revoked (${place(verdict.entry)} revokes ${shown(verdict.entry.key)})`,
         );
       case "unknown":
-        return this.#unknown(key, verdict.authorities);
+        return this.#unknown(key, verdict.authorities, objection);
     }
   }
 
@@ -91,18 +106,21 @@ export class HostKeyCheck {
     );
   }
 
-  #unknown(key: Buffer, authorities: readonly KnownHost[]): Failure {
+  #unknown(key: Buffer, authorities: readonly KnownHost[], objection: string | undefined): Failure {
     const { server, knownHosts } = this.#target;
     const kind = { "ssh-ed25519": "ed25519", "ssh-rsa": "rsa" }[typeOf(key)] ?? "ecdsa";
     // The very key that was compared, which ssh-keyscan could not promise.
     const line = `${this.#names[0]} ${typeOf(key)} ${key.toString("base64")}`;
     const [certified] = authorities;
-    return new Failure("hostkey", server, `host key unknown (the server offered ${shown(key)})`, {
+    const offered = `the server offered ${shown(key)}`;
+    const about =
+      objection === undefined ? offered : `${offered}, whose certificate does not count: ${objection}`;
+    return new Failure("hostkey", server, `host key unknown (${about})`, {
       hints: [
         `compare it with the server's own: ssh-keygen -lf /etc/ssh/ssh_host_${kind}_key.pub over there`,
         `if it is the same, accept it: echo ${quoted(line)} >> ${quoted(knownHosts.value[0] ?? "known_hosts")}`,
-        ...(certified
-          ? [`${place(certified)} trusts an authority: host certificates are not supported`]
+        ...(certified && objection === undefined
+          ? [`${place(certified)} trusts an authority, but the server has shown no certificate`]
           : []),
       ],
     });

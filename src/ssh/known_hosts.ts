@@ -98,7 +98,7 @@ export function knownTypes(entries: readonly KnownHost[], names: readonly string
 }
 
 /** Whether a line's first field means `name` (lower case): "!pattern" excludes, wildcards are * and ?. */
-function isNamed(field: string, name: string): boolean {
+export function isNamed(field: string, name: string): boolean {
   if (field.startsWith("|")) return isHashOf(field, name);
   let named = false;
   for (const pattern of field.toLowerCase().split(",")) {
@@ -119,8 +119,8 @@ function isHashOf(field: string, name: string): boolean {
   return key.length === 20 && createHmac("sha1", key).update(name).digest("base64") === hash;
 }
 
-/** Backtracks to the last star only, so that no pattern takes more than length times length. */
-function matches(pattern: string, name: string): boolean {
+/** Wildcards as in ssh_config(5). Backtracks to the last star only, so that no pattern takes more than length times length. */
+export function matches(pattern: string, name: string): boolean {
   let at = 0;
   let star: { readonly pattern: number; name: number } | undefined;
   for (let index = 0; index < name.length; ) {

@@ -1,12 +1,14 @@
 import type { Duplex } from "node:stream";
-import ssh2, { type Client, type NegotiatedAlgorithms, type NextAuthHandler } from "ssh2";
+import ssh2, { type Algorithms, type Client, type NegotiatedAlgorithms, type NextAuthHandler } from "ssh2";
 import type { Failure } from "../failure.ts";
-import { offer } from "./algorithms.ts";
+import { offer, rsaSignatures } from "./algorithms.ts";
 import { type ClientError, closed, failureOf, type Stage } from "./breakage.ts";
 import { Collection, type Obstacle } from "./candidates.ts";
 import type { ConnectOptions } from "./connection.ts";
+import { parseCertificate } from "./host_certificate.ts";
 import type { HostKeyCheck } from "./host_key.ts";
 import { type Attempt, Identities } from "./identities.ts";
+import type { KeyExchanges } from "./key_exchange.ts";
 import { lines } from "./lines.ts";
 import { LoginFailure, loggedIn } from "./login_failure.ts";
 import type { Target } from "./target.ts";
@@ -22,6 +24,7 @@ export class Login {
   readonly #target: Target;
   readonly #socket: Duplex;
   readonly #check: HostKeyCheck;
+  readonly #exchanges: KeyExchanges;
   readonly #options: ConnectOptions;
   readonly #identities: Identities;
   readonly #client: Client = new ssh2.Client();
@@ -30,11 +33,18 @@ export class Login {
   #methodsTried = 0;
   #fail: (reason: unknown) => void = () => {};
 
-  constructor(target: Target, socket: Duplex, check: HostKeyCheck, options: ConnectOptions) {
+  constructor(
+    target: Target,
+    socket: Duplex,
+    check: HostKeyCheck,
+    options: ConnectOptions,
+    exchanges: KeyExchanges,
+  ) {
     const { progress, signal } = options;
     this.#target = target;
     this.#socket = socket;
     this.#check = check;
+    this.#exchanges = exchanges;
     this.#options = options;
     const waiting = (what: string) => progress.begin("auth", what || this.#loggingIn());
     this.#identities = new Identities(new Collection(target, signal, waiting));
@@ -90,7 +100,10 @@ export class Login {
     client.connect({
       sock: this.#socket,
       username: user.value,
-      algorithms: offer(this.#target, this.#check.knownTypes),
+      algorithms: offer(this.#target, this.#check.known) as Algorithms,
+      keyExchanges: this.#exchanges,
+      certifiedKey: (certificate) => parseCertificate(certificate)?.key,
+      rsaSignatures: rsaSignatures(this.#target),
       hostVerifier: (key: Buffer) => this.#isTrusted(key),
       authHandler: (methods, _partial, next) => this.#nextMethod(methods, next),
       readyTimeout: 0,

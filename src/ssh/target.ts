@@ -38,6 +38,8 @@ export interface Target {
   readonly agent: Settled<string | undefined>;
   readonly compression: Settled<boolean>;
   readonly allowed: Settled<Allowed>;
+  /** Signatures of host certificates that count: CASignatureAlgorithms; undefined for all. */
+  readonly caSignatures: Settled<readonly string[] | undefined>;
   /** Bits of the smallest RSA key to trust or to use. */
   readonly smallestRsa: Settled<number>;
   /** The command whose stdin and stdout are the connection, tokens expanded; undefined for TCP. */
@@ -89,6 +91,10 @@ export function settle(
     agent: agentSocket(config, meanings),
     compression: decision.compression ?? config.flag("compression"),
     allowed: allowedBy(config),
+    caSignatures: {
+      ...config.one("casignaturealgorithms", undefined),
+      value: config.list("casignaturealgorithms"),
+    },
     smallestRsa: config.number("requiredrsasize", SMALLEST_RSA, 0),
     proxyCommand: expandDetour(detour, meanings),
   };

@@ -161,7 +161,7 @@ test("a connection that has ended before anybody listened is told as such", asyn
   socket.destroy(new Error("too late"));
   await new Promise((resolve) => socket.once("close", resolve));
   const options = { signal: new AbortController().signal, progress: story.progress, note: () => {} };
-  const login = new Login(target, socket, new HostKeyCheck(target, []), options);
+  const login = new Login(target, socket, new HostKeyCheck(target, []), options, {});
   await assert.rejects(
     within(login.run(), "the end", undefined, 1000),
     /too late \(before it said which SSH/,

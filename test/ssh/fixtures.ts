@@ -57,6 +57,7 @@ export function targetFor(
     agent: undefined,
     compression: false,
     allowed: { kex: undefined, hostKey: undefined, cipher: undefined, mac: undefined, userKey: undefined },
+    caSignatures: undefined,
     smallestRsa: 1024,
     proxyCommand: undefined,
     ...values,
