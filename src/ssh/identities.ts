@@ -18,6 +18,8 @@ export interface Attempt {
   readonly outcome: "offered" | "signed" | { readonly failed: string };
 }
 
+const ONLY_SHA1 = "the server takes RSA signatures only with SHA-1";
+
 /** The user's keys as the one agent that ssh2 is given. Nothing is ever signed with SHA-1. */
 export class Identities extends ssh2.BaseAgent<ParsedKey> {
   readonly #collection: Collection;
@@ -68,6 +70,21 @@ export class Identities extends ssh2.BaseAgent<ParsedKey> {
     );
   }
 
+  /**
+   * The first of the `wanted` signature algorithms that the server has said it takes, for an RSA key. Undefined passes
+   * the key over. A server that says nothing takes SHA-1 alone (RFC 8332 section 3.3).
+   */
+  rsaSignature(key: ParsedKey, taken: readonly string[], wanted: readonly string[]): string | undefined {
+    const name = wanted.find((one) => taken.includes(one));
+    if (name !== undefined) return name;
+    const blob = key.getPublicSSH();
+    const candidate = this.#candidates.find((one) => one.blob.equals(blob));
+    const modern = taken.some((one) => one.startsWith("rsa-sha2-"));
+    const failed = modern ? "PubkeyAcceptedAlgorithms allows none of its signatures there" : ONLY_SHA1;
+    if (candidate !== undefined) this.#outcomes.set(candidate, { failed });
+    return undefined;
+  }
+
   sign(key: ParsedKey, data: Buffer, options: SigningRequestOptions, callback?: SignCallback): void;
   sign(key: ParsedKey, data: Buffer, callback: SignCallback): void;
   /** An error makes ssh2 go on with the next key. */
@@ -105,5 +122,5 @@ async function prove(
   if (type !== "ssh-rsa") return sign(data, type);
   if (hash === "sha256" || hash === "sha512") return sign(data, `rsa-sha2-${hash.slice(3)}`);
   // ssh2 falls back to SHA-1 for a server that does not say which signatures it takes.
-  throw new Error("the server takes RSA signatures only with SHA-1");
+  throw new Error(ONLY_SHA1);
 }

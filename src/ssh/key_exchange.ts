@@ -20,8 +20,8 @@ declare module "ssh2" {
     readonly keyExchanges?: KeyExchanges;
     /** The plain key in a host certificate; undefined when it is none. */
     readonly certifiedKey?: (certificate: Buffer) => Buffer | undefined;
-    /** Signature algorithms for RSA keys of the user, best first. */
-    readonly rsaSignatures?: readonly string[];
+    /** Chooses the signature algorithm for an RSA key of the user's; undefined passes the key over. */
+    readonly rsaSignature?: (key: ParsedKey, taken: readonly string[]) => string | undefined;
   }
 }
 

@@ -103,7 +103,7 @@ export class Login {
       algorithms: offer(this.#target, this.#check.known) as Algorithms,
       keyExchanges: this.#exchanges,
       certifiedKey: (certificate) => parseCertificate(certificate)?.key,
-      rsaSignatures: rsaSignatures(this.#target),
+      rsaSignature: (key, taken) => this.#identities.rsaSignature(key, taken, rsaSignatures(this.#target)),
       hostVerifier: (key: Buffer) => this.#isTrusted(key),
       authHandler: (methods, _partial, next) => this.#nextMethod(methods, next),
       readyTimeout: 0,

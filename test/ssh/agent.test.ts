@@ -109,6 +109,29 @@ test("a locked agent has no keys, and a refusal to sign leads to the next key", 
   assert.deepEqual(attempts[0]?.outcome, { failed: "the agent refused to sign" });
 });
 
+test("an RSA key is passed over where no wanted signature of it is taken, and it is said why", async () => {
+  const rsa = newKey("rsa");
+  const collection = new Collection(targetFor(sshd, { identityFiles: [rsa.path] }), never(), () => {});
+  const identities = new Identities(collection);
+  const [key] = await new Promise<ParsedKey[]>((resolve) => {
+    identities.getIdentities((_error, keys) => resolve((keys ?? []) as ParsedKey[]));
+  });
+  assert.ok(key);
+  const wanted = ["rsa-sha2-512", "rsa-sha2-256"];
+  assert.equal(identities.rsaSignature(key, ["rsa-sha2-256", "rsa-sha2-512"], wanted), "rsa-sha2-512");
+  assert.equal(identities.rsaSignature(key, ["ssh-rsa", "rsa-sha2-256"], wanted), "rsa-sha2-256");
+  for (const [taken, why] of [
+    [[], /only with SHA-1/],
+    [["ssh-rsa"], /only with SHA-1/],
+    [["rsa-sha2-256"], /PubkeyAcceptedAlgorithms allows none/],
+  ] as const) {
+    assert.equal(identities.rsaSignature(key, taken, ["rsa-sha2-512"]), undefined);
+    const [attempt] = identities.attempts;
+    assert.ok(typeof attempt?.outcome === "object");
+    assert.match(attempt.outcome.failed, why);
+  }
+});
+
 test("an RSA key is never proven with SHA-1", async () => {
   const { path } = newKey("rsa");
   const identities = new Identities(

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { forms } from "../peers/binaries.ts";
@@ -9,6 +10,7 @@ import { type Home, makeHome, tableFor } from "../peers/home.ts";
 import { type Key, type KeyType, makeKey } from "../peers/keys.ts";
 import { program } from "../peers/programs.ts";
 import { type Sshd, startSshd } from "../peers/sshd.ts";
+import { listen } from "../peers/tcp.ts";
 import { makeTemporary, removeTemporary } from "../peers/temporary.ts";
 
 /*
@@ -151,6 +153,26 @@ describe("a host certificate", () => {
     });
   }
 
+  test("of another server's, shown by one who does not have its key, is refused", async () => {
+    const key = makeKey(join(newFolder(), "host"));
+    certify(key, {});
+    const config = [`HostKey ${key.path}`, `HostCertificate ${key.path}-cert.pub`];
+    await using sshd = await startSshd({ hostKeys: [], config });
+    using home = makeHome();
+    home.write("known_hosts", `${trusted()}\n`);
+    home.write("ssh_config", "");
+    const { user, identity, knownHosts } = sshd;
+    const server = { user, identity, knownHosts };
+    for (const { argv } of forms) {
+      await using forger = await startForger(sshd);
+      const { status, stderr } = await mail(home, { ...server, ...forger }, argv);
+      assert.match(stderr, /the server has not proven that the host key is its own/);
+      assert.equal(status, 77);
+      assert.equal(forger.forged(), true);
+    }
+    assert.doesNotMatch(sshd.log(), /publickey/);
+  });
+
   test("is shown again whenever keys are renewed", async () => {
     const key = makeKey(join(newFolder(), "host"));
     certify(key, {});
@@ -168,6 +190,27 @@ describe("a host certificate", () => {
 });
 
 const GREETING = "* PREAUTH ready\r\n";
+
+/** Passes everything on but the signature in the server's answer, of which it changes a bit. */
+async function startForger(sshd: Sshd) {
+  let forged = false;
+  const forger = await listen((client) => {
+    const server = connect(sshd.port, sshd.host);
+    client.pipe(server);
+    server.on("data", (piece: Buffer) => {
+      // The type stands in the certificate, in the authority's key and signature and, last, in the signature.
+      const at = piece.lastIndexOf("ssh-ed25519");
+      if (!forged && piece.includes("ssh-ed25519-cert-v01") && !piece.includes("curve25519")) {
+        forged = true;
+        piece.writeUInt8(piece.readUInt8(at + 40) ^ 1, at + 40);
+      }
+      client.write(piece);
+    });
+    for (const socket of [client, server]) socket.on("error", () => {}).on("close", () => server.destroy());
+  });
+  const { host, port } = forger;
+  return { host, port, forged: () => forged, [Symbol.asyncDispose]: () => forger[Symbol.asyncDispose]() };
+}
 
 let count = 0;
 function newFolder(): string {
@@ -195,7 +238,9 @@ async function sshStatus(home: Home, sshd: Sshd): Promise<number | null> {
   return status;
 }
 
-function mail(home: Home, sshd: Sshd, argv: readonly string[], after = "true") {
+type Server = Pick<Sshd, "host" | "port" | "user" | "identity" | "knownHosts">;
+
+function mail(home: Home, sshd: Server, argv: readonly string[], after = "true") {
   const command = `printf '${GREETING.replace("\r\n", "\\r\\n")}'; ${after}`;
   const files = { known_hosts: `${home.path}/known_hosts`, ssh_config: `${home.path}/ssh_config` };
   home.writeTable(tableFor(sshd, { ...files, "commands.imap": command }));
