@@ -27,7 +27,9 @@ function patchPackage(root, { file, name, version }) {
     if (hash === after) return [];
     const patched = hash === before ? applyHunks(text, hunks) : undefined;
     if (patched === undefined || blobHash(patched) !== after) {
-      throw new Error(`node_modules/${name}/${path} is not the file that patches/${file} was made for`);
+      // By hand, or by an earlier form of the patch.
+      const remedy = `remove node_modules/${name} and run this again`;
+      throw new Error(`node_modules/${name}/${path} is not the file that patches/${file} is for: ${remedy}`);
     }
     return [{ path: join(folder, path), patched }];
   });
