@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** The packages that the source imports. */
-const BUNDLED = ["minimist", "picomatch", "smol-toml", "ssh2", "toml-eslint-parser"];
+const BUNDLED = ["@noble/post-quantum", "minimist", "picomatch", "smol-toml", "ssh2", "toml-eslint-parser"];
 
 function main() {
   mkdirSync(path.join(root, "dist"), { recursive: true });

@@ -10,6 +10,7 @@
 import { provideNodes } from "./setup/nodes.mjs";
 import { provideNpmPackages } from "./setup/npm.mjs";
 import { providePeers } from "./setup/peers.mjs";
+import { provideRecentSshd } from "./setup/recent_sshd.mjs";
 
 const [oldestMajor, oldestMinor] = [20, 19];
 
@@ -33,6 +34,7 @@ async function main([what = "test", ...options]) {
   if (what === "build") return;
   if (what === "demo") return providePeers(alpine ? ["demo", "alpine"] : ["demo"], true);
   await providePeers(["demo", "alpine", "test"], false);
+  provideRecentSshd();
   provideNodes(false);
 }
 

@@ -32,6 +32,11 @@ export function failureOf(error: ClientError, stage: Stage, target: Target, hear
   if (error.message.includes("signature verification failed")) {
     return new Failure("hostkey", server, "the server has not proven that the host key is its own", detail);
   }
+  const [, kex, why] = /^Error while computing DH secret \((.*?)\): (.*)/s.exec(error.message) ?? [];
+  // A number is the server's own message.
+  if (kex !== undefined && typeof error.code !== "number") {
+    return new Failure("network", server, `the key exchange ${kex} has failed: ${why}`, detail);
+  }
   if (error.code !== undefined) {
     return new Failure("network", server, `${reasonOf(error)} (${during(stage)})`, detail);
   }

@@ -12,6 +12,7 @@ import { ConnectTimeout } from "./connect_timeout.ts";
 import { dial } from "./dial.ts";
 import { HostKeyCheck } from "./host_key.ts";
 import { readHostKeyFiles } from "./host_key_files.ts";
+import { prepareKeyExchanges } from "./key_exchange.ts";
 import { Login } from "./login.ts";
 import { requireMethod } from "./methods.ts";
 import type { Progress } from "./progress.ts";
@@ -90,11 +91,15 @@ async function open(target: Target, options: ConnectOptions): Promise<Connection
   const reading = readHostKeyFiles(target, note, signal);
   // Without a listener its failure, while the dial goes on, would end the process.
   reading.catch(() => {});
-  const socket = await (command === undefined ? dial(target, options) : startProxy(command, options));
+  const dialling = command === undefined ? dial(target, options) : startProxy(command, options);
+  const preparing = prepareKeyExchanges(target);
+  preparing.catch(() => {});
+  const socket = await dialling;
   // Its own step: a home directory that hangs is no fault of the server's.
   progress.begin("hostkey", "reading known_hosts");
   const files = await orDestroyed(reading, socket, signal);
-  const login = new Login(target, socket, new HostKeyCheck(target, files), options);
+  const exchanges = await orDestroyed(preparing, socket, signal);
+  const login = new Login(target, socket, new HostKeyCheck(target, files), options, exchanges);
   const client = await login.run();
   return new SshConnection(target, client, socket, login);
 }

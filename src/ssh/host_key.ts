@@ -1,9 +1,12 @@
 import { basename } from "node:path";
 import { Failure } from "../failure.ts";
 import { quoted } from "../shell_word.ts";
+import type { KnownKeys } from "./algorithms.ts";
+import { judgeOffered } from "./certificate_verdict.ts";
+import { parseCertificate } from "./host_certificate.ts";
 import type { HostKeyFiles } from "./host_key_files.ts";
 import { fingerprint, rsaBits, typeOf } from "./key_blob.ts";
-import { judge, type KnownHost, knownTypes } from "./known_hosts.ts";
+import { isNamed, type KnownHost, knownTypes } from "./known_hosts.ts";
 import type { Target } from "./target.ts";
 
 /** A key that nobody knows, which a person may accept. */
@@ -25,37 +28,42 @@ const TRUSTED: Ruling = { kind: "trusted" };
 
 /** Decides about the keys that one server shows, at login and whenever the keys are renewed. */
 export class HostKeyCheck {
-  /** Types of the keys the server is known by. */
-  readonly knownTypes: ReadonlySet<string>;
+  /** Types of the keys the server is known by, and whether an authority may vouch for others. */
+  readonly known: KnownKeys;
   readonly #target: Target;
   readonly #files: HostKeyFiles;
   readonly #names: readonly string[];
   #first: Buffer | undefined;
+  /** The first key without its certificate, where nobody knows it. */
+  #unknownKey: Buffer | undefined;
   #accepted: { readonly key: Buffer; readonly how: string } | undefined;
 
   constructor(target: Target, files: HostKeyFiles) {
     this.#target = target;
     this.#files = files;
     this.#names = namesOf(target);
-    this.knownTypes = knownTypes(files.entries, this.#names);
+    const certified = files.entries.some(
+      ({ marker, names }) => marker === "cert-authority" && this.#names.some((name) => isNamed(names, name)),
+    );
+    this.known = { types: knownTypes(files.entries, this.#names), certified };
   }
 
   /**
-   * Judges a key of the server's. The first one gets its verdict from what is written down; every later one
-   * is compared with it, and trusted only if the first has been. Throws nothing.
+   * Judges a key of the server's, or a certificate. The first one gets its verdict from what is written down; every
+   * later one is compared with it, and trusted only if the first has been. Throws nothing.
    */
-  rule(key: Buffer): Ruling {
+  rule(offered: Buffer): Ruling {
     if (this.#first === undefined) {
-      this.#first = Buffer.from(key);
+      this.#first = Buffer.from(offered);
       return this.#verdict(this.#first);
     }
-    if (this.#accepted?.key.equals(key)) return TRUSTED;
+    if (this.#accepted !== undefined && this.#first.equals(offered)) return TRUSTED;
     return this.#refused("the server has shown another host key in the same connection");
   }
 
   /** Makes the first key, which was unknown, a trusted one: a person has said so. */
   accept(): void {
-    if (this.#first !== undefined) this.#accepted = { key: this.#first, how: "accepted now" };
+    if (this.#unknownKey !== undefined) this.#accepted = { key: this.#unknownKey, how: "accepted now" };
   }
 
   /** "ssh-ed25519 SHA256:... known_hosts:12", once a key has been accepted. */
@@ -64,18 +72,27 @@ export class HostKeyCheck {
   }
 
   /**
-   * The only place where a key gets its verdict, in the order of sshconnect2.c and sshconnect.c. Never offered,
-   * and so unknown here: certificates, whose authorities are the entries so marked, and which are revoked with
-   * their authority's key too.
+   * The only place where a key gets its verdict, in the order of sshconnect2.c and sshconnect.c. A certificate that
+   * counts makes its key a known one; one that does not leaves the key to be judged as though it were plain.
    */
-  #verdict(key: Buffer): Ruling {
+  #verdict(offered: Buffer): Ruling {
+    const judged = judgeOffered(offered, {
+      entries: this.#files.entries,
+      names: this.#names,
+      now: BigInt(Math.floor(Date.now() / 1000)),
+      signatures: this.#target.caSignatures.value,
+      keys: this.#target.allowed.value.hostKey,
+    });
+    if (judged === undefined) {
+      return this.#refused("the server's host certificate makes no sense, or is forged");
+    }
+    const { key, verdict, objection } = judged;
     const bits = rsaBits(key);
     if (bits !== undefined && bits < this.#target.smallestRsa.value) {
       return this.#refused(`the server's RSA key has only ${bits} bits`);
     }
-    const revocation = this.#revocation(key);
+    const revocation = this.#revocation(key, offered);
     if (revocation !== undefined) return revocation;
-    const verdict = judge(this.#files.entries, this.#names, key);
     switch (verdict.kind) {
       case "known":
         this.#accepted = { key, how: place(verdict.entry) };
@@ -83,9 +100,11 @@ export class HostKeyCheck {
       case "changed":
         return this.#changed(key, verdict.entries);
       case "revoked":
-        return this.#refused(`host key revoked (${place(verdict.entry)} revokes ${shown(key)})`);
+        return this.#refused(
+          `host key revoked (${place(verdict.entry)} revokes ${shown(verdict.entry.key)})`,
+        );
       case "unknown":
-        return this.#unknown(key, verdict.authorities);
+        return this.#unknown(key, verdict.authorities, objection);
     }
   }
 
@@ -93,11 +112,18 @@ export class HostKeyCheck {
     return { kind: "refused", failure: new Failure("hostkey", this.#target.server, what, { hints }) };
   }
 
-  /** What RevokedHostKeys has against a key: to be asked for a certificate's authority too. */
-  #revocation(key: Buffer): Ruling | undefined {
-    for (const { file, hasKey } of this.#files.revoked) {
+  /** What RevokedHostKeys has against a key, its authority, or the certificate that it came in. */
+  #revocation(key: Buffer, offered: Buffer): Ruling | undefined {
+    const certificate = parseCertificate(offered);
+    const keys = certificate === undefined ? [key] : [key, certificate.authority];
+    for (const { file, hasKey, hasCertificate } of this.#files.revoked) {
       try {
-        if (hasKey(key)) return this.#refused(`host key revoked (${file} revokes ${shown(key)})`);
+        const revoked = keys.find(hasKey);
+        if (revoked !== undefined)
+          return this.#refused(`host key revoked (${file} revokes ${shown(revoked)})`);
+        if (certificate !== undefined && hasCertificate(certificate)) {
+          return this.#refused(`host key revoked (${file} revokes the certificate "${certificate.keyId}")`);
+        }
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
         const hint = `mend ${file}, or take it from RevokedHostKeys in ssh_config: till then no host key is trusted`;
@@ -122,19 +148,24 @@ export class HostKeyCheck {
     ]);
   }
 
-  #unknown(key: Buffer, authorities: readonly KnownHost[]): Ruling {
+  #unknown(key: Buffer, authorities: readonly KnownHost[], objection: string | undefined): Ruling {
     const { server, newHostKeys } = this.#target;
     const [name = ""] = this.#names;
+    this.#unknownKey = key;
     // The very key that was compared, which ssh-keyscan could not promise.
     const line = `${name} ${typeOf(key)} ${key.toString("base64")}`;
     const [certified] = authorities;
     const hints = [
       `compare it with the server's own: ${printing(key)} over there`,
       `if it is the same, accept it: echo ${quoted(line)} >> ${quoted(newHostKeys.value ?? "known_hosts")}`,
-      ...(certified ? [`${place(certified)} trusts an authority: host certificates are not supported`] : []),
+      ...(certified && objection === undefined
+        ? [`${place(certified)} trusts an authority, but the server has shown no certificate`]
+        : []),
     ];
-    const what = `host key unknown (the server offered ${shown(key)})`;
-    const failure = new Failure("hostkey", server, what, { hints });
+    const offered = `the server offered ${shown(key)}`;
+    const about =
+      objection === undefined ? offered : `${offered}, whose certificate does not count: ${objection}`;
+    const failure = new Failure("hostkey", server, `host key unknown (${about})`, { hints });
     const elsewhere = this.#files.entries.filter((entry) => entry.marker === "none" && entry.key.equals(key));
     return { kind: "unknown", failure, unknown: { key, name, elsewhere } };
   }

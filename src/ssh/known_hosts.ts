@@ -121,7 +121,7 @@ function linesOf(entries: readonly KnownHost[], name: string): readonly KnownHos
 }
 
 /** Whether a line's first field means `name` (lower case): "!pattern" excludes, wildcards are * and ?. */
-function isNamed(field: string, name: string): boolean {
+export function isNamed(field: string, name: string): boolean {
   if (field.startsWith("|")) return isHashOf(field, name);
   let named = false;
   for (const word of asciiLower(field).split(",")) {
@@ -154,8 +154,8 @@ export function hashName(name: string, salt: Buffer = randomBytes(SALT)): string
   return `|1|${salt.toString("base64")}|${hash}`;
 }
 
-/** Backtracks to the last star only, so that no pattern takes more than length times length. */
-function matches(pattern: string, name: string): boolean {
+/** Wildcards as in ssh_config(5). Backtracks to the last star only, so that no pattern takes more than length times length. */
+export function matches(pattern: string, name: string): boolean {
   let at = 0;
   let star: { readonly pattern: number; name: number } | undefined;
   for (let index = 0; index < name.length; ) {

@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import ssh2, { type Client, type NegotiatedAlgorithms, type NextAuthHandler } from "ssh2";
+import ssh2, { type Algorithms, type Client, type NegotiatedAlgorithms, type NextAuthHandler } from "ssh2";
 import type { Failure } from "../failure.ts";
 import { offer } from "./algorithms.ts";
 import { Asking } from "./asking.ts";
@@ -9,8 +9,10 @@ import { type ClientError, closed, failureOf, type Stage } from "./breakage.ts";
 import type { Obstacle } from "./candidate.ts";
 import { Collection } from "./candidates.ts";
 import type { ConnectOptions } from "./connection.ts";
+import { parseCertificate } from "./host_certificate.ts";
 import type { HostKeyCheck, Ruling, UnknownKey } from "./host_key.ts";
 import { HostKeyQuestion } from "./host_key_question.ts";
+import type { KeyExchanges } from "./key_exchange.ts";
 import { lines } from "./lines.ts";
 import { LoginFailure, loggedIn } from "./login_failure.ts";
 import type { Target } from "./target.ts";
@@ -28,6 +30,7 @@ export class Login {
   readonly #target: Target;
   readonly #socket: Duplex;
   readonly #check: HostKeyCheck;
+  readonly #exchanges: KeyExchanges;
   readonly #options: ConnectOptions;
   readonly #authentication: Authentication;
   /** Aborted when the login is over, in whatever way: nobody is to be asked any more. */
@@ -40,10 +43,17 @@ export class Login {
   #preamble = "";
   #fail: (reason: unknown) => void = () => {};
 
-  constructor(target: Target, socket: Duplex, check: HostKeyCheck, options: ConnectOptions) {
+  constructor(
+    target: Target,
+    socket: Duplex,
+    check: HostKeyCheck,
+    options: ConnectOptions,
+    exchanges: KeyExchanges,
+  ) {
     this.#target = target;
     this.#socket = socket;
     this.#check = check;
+    this.#exchanges = exchanges;
     this.#options = options;
     const { progress, signal } = options;
     const person = options.interactive ? options.person : undefined;
@@ -118,7 +128,9 @@ export class Login {
     client.connect({
       sock: this.#socket,
       username: user.value,
-      algorithms: offer(this.#target, this.#check.knownTypes),
+      algorithms: offer(this.#target, this.#check.known) as Algorithms,
+      keyExchanges: this.#exchanges,
+      certifiedKey: (certificate) => parseCertificate(certificate)?.key,
       hostVerifier: (key: Buffer, answer: (trusted: boolean) => void) => this.#verify(key, answer),
       authHandler: (methods, _partial, next) => void this.#nextMethod(methods, next),
       readyTimeout: 0,

@@ -64,6 +64,8 @@ export interface Target extends KnownHostsFiles {
   readonly passwordPrompts: Settled<number>;
   readonly compression: Settled<boolean>;
   readonly allowed: Settled<Allowed>;
+  /** Signatures of host certificates that count: CASignatureAlgorithms; undefined for all. */
+  readonly caSignatures: Settled<readonly string[] | undefined>;
   /** Bits of the smallest RSA key to trust or to use. */
   readonly smallestRsa: Settled<number>;
   /** The command whose stdin and stdout are the connection, tokens expanded; undefined for TCP. */
@@ -127,6 +129,10 @@ export function settle(
     passwordPrompts: config.number("numberofpasswordprompts", PROMPTS, 1),
     compression: decision.compression ?? config.flag("compression"),
     allowed: allowedBy(config),
+    caSignatures: {
+      ...config.one("casignaturealgorithms", undefined),
+      value: config.list("casignaturealgorithms"),
+    },
     smallestRsa: config.number("requiredrsasize", SMALLEST_RSA, 0),
     proxyCommand: expandDetour(detour, meanings),
   };

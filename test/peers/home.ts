@@ -82,7 +82,10 @@ export type HostLines = Readonly<Record<string, string | number | boolean | read
  * One [[host]] that leads to an sshd: server, port, user, identity, known_hosts, and nothing of the
  * machine's own ssh_config. `keys` change or add to it, `{ "commands.imap": "exec imapd" }`.
  */
-export function tableFor(sshd: Sshd, keys: HostLines = {}): string {
+export function tableFor(
+  sshd: Pick<Sshd, "host" | "port" | "user" | "identity" | "knownHosts">,
+  keys: HostLines = {},
+): string {
   return hostTable({
     match: "mail.test",
     server: sshd.host,

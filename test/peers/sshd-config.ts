@@ -1,8 +1,11 @@
 import { join } from "node:path";
 import type { Key, KeyType } from "./keys.ts";
+import type { RecentSshd } from "./recent_sshd.ts";
 
 /** How an sshd of one's own differs from a plain one. */
 export interface SshdOptions {
+  /** One of OpenSSH 9.9 or later, of recentSshd(); default the installed one. */
+  readonly program?: RecentSshd | undefined;
   /** Addresses to listen on; default 127.0.0.1. */
   readonly listen?: readonly string[];
   /** Types of its host keys, in the order of the configuration; default ed25519. */
@@ -41,6 +44,7 @@ export function configuration({ folder, home, port, hostKeys, marker, options }:
   const settings = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   return [
     ...(options.config ?? []),
+    ...(options.program?.config ?? []),
     ...(options.shell === undefined ? [] : [`ForceCommand exec ${options.shell} -c "$SSH_ORIGINAL_COMMAND"`]),
     ...(options.listen ?? ["127.0.0.1"]).map((host) => `ListenAddress ${host}`),
     `Port ${port}`,

@@ -88,8 +88,9 @@ async function launch(parts: Parts & { readonly client: Key }): Promise<Sshd | u
   write(file, configuration(parts));
   // A test that is killed cannot stop it: the kernel then does, where setpriv(1) can ask for that.
   const setpriv = findProgram("setpriv");
+  const sshd = parts.options.program?.path ?? program("sshd");
   const bound = setpriv === undefined ? [] : [setpriv, "--pdeathsig", "KILL"];
-  const [first = "", ...words] = [...bound, program("sshd"), "-D", "-e", "-f", file];
+  const [first = "", ...words] = [...bound, sshd, "-D", "-e", "-f", file];
   const child = spawn(first, words, {
     stdio: ["ignore", "ignore", "pipe"],
     cwd: "/",

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { providePatches } from "./patches.mjs";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -19,7 +20,7 @@ export function npm(words, folder = root) {
   if (result.status !== 0) throw new Error(`npm ${words.join(" ")} failed in ${folder}`);
 }
 
-/** Installs what package-lock.json says, unless it is there. */
+/** Installs what package-lock.json says, unless it is there, and patches it. */
 export function provideNpmPackages() {
   if (!isInstalled()) {
     process.stdout.write("setup: npm packages\n");
@@ -29,6 +30,7 @@ export function provideNpmPackages() {
     npm(["install", "--no-save", "--include=dev"]);
   }
   provideBun();
+  providePatches(root);
 }
 
 function readJson(path) {

@@ -70,6 +70,7 @@ export function targetFor(
     passwordPrompts: 3,
     compression: false,
     allowed: { kex: undefined, hostKey: undefined, cipher: undefined, mac: undefined, userKey: undefined },
+    caSignatures: undefined,
     smallestRsa: 1024,
     proxyCommand: undefined,
     ...values,
