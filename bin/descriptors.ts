@@ -1,8 +1,8 @@
 import fs from "node:fs";
 
 /** Writes to a descriptor, whole, before it returns. False when nobody can read it any more. */
-export function write(descriptor: number, text: string): boolean {
-  let bytes = Buffer.from(text);
+export function write(descriptor: number, what: string | Uint8Array): boolean {
+  let bytes: Uint8Array = typeof what === "string" ? Buffer.from(what) : what;
   while (bytes.length > 0) {
     try {
       bytes = bytes.subarray(fs.writeSync(descriptor, bytes));

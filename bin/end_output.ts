@@ -1,22 +1,8 @@
 import fs from "node:fs";
+import { shutDownSocket } from "./sockets.ts";
 
 // process.stdout cannot be closed, in Node as in Bun. But a client whose server has ended its output must see
 // that end, though what it sends itself goes on.
-
-/** What is used of Bun's own socket, which may be laid on a descriptor; node:net's has no such thing there. */
-interface BunSockets {
-  connect(options: {
-    readonly fd: number;
-    readonly allowHalfOpen: boolean;
-    readonly socket: {
-      open(socket: { shutdown(): void; terminate(): void }): void;
-      data(): void;
-      close(): void;
-    };
-  }): Promise<unknown>;
-}
-
-const { Bun: bun } = globalThis as { readonly Bun?: BunSockets };
 
 /** Ends the output for its reader. All that was written must have left; nothing may be written after it. */
 export function endOutput(): void {
@@ -24,8 +10,7 @@ export function endOutput(): void {
   // Nobody waits for the end of a terminal, and messages may follow.
   if (output.isCharacterDevice()) return;
   if (!output.isSocket()) giveAway(output);
-  else if (bun === undefined) process.stdout.end();
-  else shutDown(bun);
+  else if (!shutDownSocket(1, () => fs.openSync("/dev/null", "r+"))) process.stdout.end();
 }
 
 /** Gives every descriptor of the output to /dev/null, so that nobody holds it: Bun writes to a copy of its own. */
@@ -46,20 +31,4 @@ function isSame(descriptor: number, { dev, ino }: fs.Stats): boolean {
     // The directory's own, closed by now.
     return false;
   }
-}
-
-/** Shuts the socket down for writing; standard input may be the same one, and goes on. */
-function shutDown(sockets: BunSockets): void {
-  const socket = {
-    // Called before connect() returns: nothing is read here that belongs to standard input.
-    open(opened: { shutdown(): void; terminate(): void }): void {
-      opened.shutdown();
-      opened.terminate();
-    },
-    data(): void {},
-    close(): void {
-      fs.openSync("/dev/null", "r+");
-    },
-  };
-  sockets.connect({ fd: 1, allowHalfOpen: true, socket }).catch(() => {});
 }

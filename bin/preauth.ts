@@ -7,6 +7,7 @@ import { background } from "./background.ts";
 import { isTerminal, write } from "./descriptors.ts";
 import { endOutput } from "./end_output.ts";
 import { readerIsGone } from "./reader.ts";
+import { connectWire } from "./sockets.ts";
 import { terminal } from "./terminal.ts";
 
 // Only bin/ touches `process`: it gathers the world outside and sets the exit status.
@@ -30,6 +31,7 @@ const world: World = {
   stderr,
   elapsed: () => performance.now(),
   write,
+  connect: connectWire,
   stdio,
   terminal,
   background,

@@ -67,3 +67,14 @@ export class Failure extends Error {
     this.status = detail.status ?? STATUS[trouble];
   }
 }
+
+/** A failure as data, to be sent to another process. */
+export type FailureParts = Pick<Failure, "trouble" | "subject" | "what" | "hints" | "status">;
+
+export function partsOf({ trouble, subject, what, hints, status }: Failure): FailureParts {
+  return { trouble, subject, what, hints, status };
+}
+
+export function fromParts({ trouble, subject, what, hints, status }: FailureParts): Failure {
+  return new Failure(trouble, subject, what, { hints, status });
+}

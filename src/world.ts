@@ -19,7 +19,9 @@ export interface World {
   /** Milliseconds since the program was started. */
   elapsed(): number;
   /** Writes to a descriptor, whole, before it returns. False when nobody can read it any more. */
-  write(descriptor: 1 | 2, text: string): boolean;
+  write(descriptor: 1 | 2, what: string | Uint8Array): boolean;
+  /** Connects to a process on this machine that listens at a Unix socket; undefined when none does. */
+  connect(path: string): Promise<Wire | undefined>;
   /** Standard input and output as streams, made at the first call. */
   stdio(): Stdio;
   /** Where somebody can be asked: undefined unless standard input is a terminal. Reads from it, as stdio() does. */
@@ -39,6 +41,21 @@ export interface Stdio {
   endOutput(): void;
   /** Whether nobody reads the output any more, as far as can be seen without writing; to be asked first while one does. */
   readerIsGone(): boolean;
+}
+
+/** Bytes that a pipe or a socket takes at once, where they are the first that are written to it (PIPE_BUF of limits.h). */
+export const AT_ONCE = 4096;
+
+/** A connection to another process on this machine. */
+export interface Wire {
+  /** To be called in the turn in which the connection was had. */
+  listen(listener: { data(bytes: Buffer): void; drained(): void; closed(): void }): void;
+  /** Writes, or does nothing when it is closed; false when it is better to wait until it has drained. */
+  write(bytes: Uint8Array): boolean;
+  pause(): void;
+  resume(): void;
+  /** Closes at once; nothing is told any more. */
+  close(): void;
 }
 
 /** The terminal that standard input is. */

@@ -1,7 +1,7 @@
 import { Failure } from "../failure.ts";
 import { openLog } from "../report/log.ts";
 import { print } from "../report/speak.ts";
-import { outOfTime } from "../session/opening.ts";
+import { outOfTime } from "../session/deadline.ts";
 import { readAccount } from "../ssh/account.ts";
 import { baseline, resolve } from "../ssh/ssh_config.ts";
 import { settle, type Target } from "../ssh/target.ts";
@@ -104,13 +104,9 @@ function rowsOf(decision: Decision, target: Target, origin: Sayer): readonly Row
     row("compression", target.compression, yesNo),
     row("on_failure", decision.onFailure),
     row("deadline", decision.deadline, inSeconds),
-    row("share", decision.share, (value) => `${yesNo(value)} (no effect yet)`),
-    row(
-      "persist",
-      decision.persist,
-      (value) => `${value === "forever" ? value : inSeconds(value)} (no effect yet)`,
-    ),
-    row("spare", decision.spare, (value) => `${value} (no effect yet)`),
+    row("share", decision.share, yesNo),
+    row("persist", decision.persist, (value) => `${value === "forever" ? value : inSeconds(value)}`),
+    row("spare", decision.spare, String),
   ];
 }
 

@@ -1,4 +1,5 @@
-import { Failure } from "../failure.ts";
+import { Failure, type FailureParts, fromParts, partsOf } from "../failure.ts";
+import { requestForwards } from "../master/request.ts";
 import { print } from "../report/speak.ts";
 import { keepForwards } from "../session/keeper.ts";
 import { decide } from "../table/decide.ts";
@@ -7,6 +8,7 @@ import { readTable, tablePath } from "../table/read.ts";
 import type { Persist } from "../table/table.ts";
 import { parseTime } from "../table/time.ts";
 import type { World } from "../world.ts";
+import { withUser } from "./user.ts";
 
 /** What `--forward` was given. */
 export interface ForwardWords {
@@ -42,11 +44,26 @@ export async function forward(world: World, words: ForwardWords): Promise<number
   }
   const { background } = world;
   if (background.isIt) return await keep(world, decision, words.time);
+  const lines = decision.share.value ? await byMaster(world, decision, words.time) : undefined;
+  if (lines !== undefined) {
+    print(world, lines);
+    return 0;
+  }
   const report = parsed(await background.start(world.words));
   if (report.lines !== undefined) print(world, report.lines);
   if (report.failure === undefined) return 0;
-  const { trouble, subject, what, hints, status } = report.failure;
-  throw new Failure(trouble, subject, what, { hints, status });
+  throw fromParts(report.failure);
+}
+
+/** Through the master; undefined where none can be had. */
+async function byMaster(
+  world: World,
+  decision: Decision,
+  time: Persist,
+): Promise<readonly string[] | undefined> {
+  const { env, home } = world;
+  const request = { type: "forward", time, decision: await withUser(world, decision), env, home } as const;
+  return requestForwards(world, { ...request, elapsed: world.elapsed() });
 }
 
 async function decided(world: World, { server, user }: ForwardWords): Promise<Decision | undefined> {
@@ -57,7 +74,7 @@ async function decided(world: World, { server, user }: ForwardWords): Promise<De
 /** What the process in the background tells the one that has started it. */
 interface Report {
   readonly lines?: readonly string[];
-  readonly failure?: Pick<Failure, "trouble" | "subject" | "what" | "hints" | "status">;
+  readonly failure?: FailureParts;
 }
 
 async function keep(world: World, decision: Decision, time: Persist): Promise<number> {
@@ -67,9 +84,8 @@ async function keep(world: World, decision: Decision, time: Persist): Promise<nu
     return 0;
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    const { trouble, subject, what, hints, status } = error;
-    tell({ failure: { trouble, subject, what, hints, status } });
-    return status;
+    tell({ failure: partsOf(error) });
+    return error.status;
   }
 }
 

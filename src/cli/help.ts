@@ -6,6 +6,8 @@ export const SYNOPSIS: readonly string[] = [
   "       preauth --check SERVER [USER [METHOD]]",
   "       preauth --login SERVER [USER]",
   "       preauth --forward SERVER [USER] [--for TIME]",
+  "       preauth --status [--json]",
+  "       preauth --stop [SERVER] [--now]",
   "       preauth --help | --version",
 ];
 
@@ -28,6 +30,8 @@ export const HELP: readonly string[] = [
   "              connection until Ctrl-C",
   "  --forward   brings up the forwards of the table without opening a mailbox, and",
   "              keeps them for TIME (5s, or forever) and while they are in use",
+  "  --status    tells which connections, mailboxes and forwards are held",
+  "  --stop      ends them: open mailboxes finish first, unless --now",
   "",
   "The table of hosts is ~/.config/preauth/hosts.toml (or $PREAUTH_TABLE), the log",
   "~/.local/state/preauth/log. preauth(1) describes both.",

@@ -1,4 +1,5 @@
 import { Failure } from "../failure.ts";
+import { requestLogin } from "../master/request.ts";
 import type { Person } from "../person.ts";
 import { openLog } from "../report/log.ts";
 import { personAt } from "../report/person_at.ts";
@@ -12,6 +13,7 @@ import type { Decision } from "../table/decision.ts";
 import { readTable, tablePath } from "../table/read.ts";
 import type { World } from "../world.ts";
 import { Timeline } from "./timeline.ts";
+import { withUser } from "./user.ts";
 
 /** What `--login` was given. */
 export interface LoginWords {
@@ -32,6 +34,7 @@ export async function login(world: World, { server, user }: LoginWords): Promise
   const table = await readTable(tablePath(world.env, world.home), world.uid);
   const decision = await decide(table, { server, user, method: "imap" });
   if (decision === undefined) throw new Failure("unknown", server, "not in the table");
+  if (decision.share.value && (await byMaster(world, decision, person))) return 0;
   const { connection, target } = await loggedIn(world, decision, person);
   try {
     print(world, [`logged in to ${server} as ${target.user.value}; press Ctrl-C to end it`]);
@@ -42,6 +45,32 @@ export async function login(world: World, { server, user }: LoginWords): Promise
   } finally {
     await takeLeave(connection);
   }
+}
+
+/** Has the master log in, and leaves the connection with it. False where no master can be had. */
+async function byMaster(world: World, given: Decision, person: Person): Promise<boolean> {
+  const decision = await withUser(world, given);
+  const { server } = decision;
+  const { env, home } = world;
+  const timeline = new Timeline(world);
+  const lines = await requestLogin(
+    world,
+    { type: "login", decision, env, home, elapsed: world.elapsed() },
+    {
+      person: timeline.patient(person),
+      onStep: (step, outcome) => timeline.done(step, outcome),
+      onRemark: (line) => print(world, [`  the server says: ${line}`]),
+    },
+  );
+  if (lines === undefined) return false;
+  const { value } = decision.persist;
+  const time = value === "forever" ? "until it is stopped" : `${value / 1000} s after its last use`;
+  const user = decision.user?.value ?? "";
+  print(world, [
+    ...(lines.length > 0 ? lines : [`logged in to ${server} as ${user}`]),
+    `the connection is kept for your mail client, ${time}; to end it: preauth --stop ${server}`,
+  ]);
+  return true;
 }
 
 async function loggedIn(world: World, decision: Decision, person: Person): Promise<Connected> {

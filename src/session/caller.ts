@@ -35,7 +35,7 @@ export class Caller {
     this.method = method;
     this.recipients = recipients;
     this.note = openLog(stateDirectory(world.env, world.home), world.pid);
-    this.client = new Client(world.stdio(), (what) => this.#hangUp(new Failure("gone", server, what)));
+    this.client = new Client(world, (what) => this.#hangUp(new Failure("gone", server, what)));
     world.onSignal((signal, status) => {
       this.#hangUp(new Failure("gone", server, `${signal} while ${this.doing()}`, { status }));
     });

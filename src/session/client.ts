@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
 import type { RefusedClient } from "../report/refusal.ts";
-import type { Stdio } from "../world.ts";
+import { AT_ONCE, type Stdio, type World } from "../world.ts";
 
 /** Bytes that are kept for a client which speaks before its greeting; then it is not read any further. */
 const MAX_EARLY = 64 * 1024;
@@ -13,7 +13,10 @@ const WATCH_MS = 250;
  * has hung up: nobody reads the output any more or, while the greeting is waited for, its input ended without a byte.
  */
 export class Client implements RefusedClient {
-  readonly #stdio: Stdio;
+  readonly #world: Pick<World, "stdio" | "write">;
+  /** Made when it is needed: in an executable the first use of the output takes longer than a greeting. */
+  #made: Stdio | undefined;
+  #isFirst = true;
   readonly #onGone: (what: string) => void;
   readonly #early: Buffer[] = [];
   #earlyBytes = 0;
@@ -32,10 +35,16 @@ export class Client implements RefusedClient {
     if (this.#earlyBytes === 0) this.#hangUp("the mail client hung up before the greeting");
   };
 
-  constructor(stdio: Stdio, onGone: (what: string) => void) {
-    this.#stdio = stdio;
+  constructor(world: Pick<World, "stdio" | "write">, onGone: (what: string) => void) {
+    this.#world = world;
     this.#onGone = onGone;
-    stdio.output.on("error", () => this.#hangUp("the mail client hung up"));
+  }
+
+  get #stdio(): Stdio {
+    if (this.#made !== undefined) return this.#made;
+    this.#made = this.#world.stdio();
+    this.#made.output.on("error", () => this.#hangUp("the mail client hung up"));
+    return this.#made;
   }
 
   /** Starts to read: bytes are kept, and an end without any means that the client has gone. */
@@ -87,11 +96,19 @@ export class Client implements RefusedClient {
   /** Writes; false when the client should be given time, until `drained`. */
   write(bytes: Buffer): boolean {
     if (this.#gone) return true;
+    if (this.#isFirst && bytes.length <= AT_ONCE) return this.#writeAtOnce(bytes);
+    this.#isFirst = false;
     this.#unwritten++;
     return this.#stdio.output.write(bytes, () => {
       this.#unwritten--;
       if (this.#unwritten === 0) this.#flush();
     });
+  }
+
+  #writeAtOnce(bytes: Buffer): boolean {
+    this.#isFirst = false;
+    if (!this.#world.write(1, bytes)) this.#hangUp("the mail client hung up");
+    return true;
   }
 
   drained(listener: () => void): void {

@@ -1,4 +1,60 @@
+import { Failure } from "../failure.ts";
 import { type Person, watched } from "../person.ts";
+import type { Progress } from "../ssh/progress.ts";
+import type { Decision } from "../table/decision.ts";
+import type { World } from "../world.ts";
+
+/** What a deadline needs to know of what it is for. */
+export interface DeadlineOptions {
+  readonly world: Pick<World, "elapsed">;
+  readonly progress: Progress;
+  /** Aborted, with the reason to throw, when whoever wanted it no longer does. */
+  readonly broken: AbortSignal;
+  /** Milliseconds beyond the deadline, for one who waits for somebody else to keep it. Default: none. */
+  readonly grace?: number;
+  /** Who may be asked something meanwhile. */
+  readonly person?: Person | undefined;
+}
+
+/**
+ * Does something within the decision's deadline, which counts from the start of the program, without the time that the
+ * person takes to answer.
+ */
+export async function inTime<T>(
+  decision: Decision,
+  { world, progress, broken, grace = 0, person }: DeadlineOptions,
+  work: (signal: AbortSignal, person: Person | undefined) => Promise<T>,
+): Promise<T> {
+  // AbortSignal.any() would do, but Node 20 may collect such a signal while somebody listens to it.
+  const ends = new AbortController();
+  const breakOff = (): void => ends.abort(broken.reason);
+  if (broken.aborted) breakOff();
+  broken.addEventListener("abort", breakOff);
+  const limit = decision.deadline.value;
+  const expire = (): void => ends.abort(outOfTime(decision.server, progress.doing, limit));
+  const deadline = new Deadline(limit + grace - world.elapsed(), expire);
+  try {
+    return await work(ends.signal, person && deadline.patient(person));
+  } catch (error) {
+    // A question that is still open is withdrawn: the server may have hung up meanwhile.
+    ends.abort(error);
+    throw error;
+  } finally {
+    deadline.end();
+    broken.removeEventListener("abort", breakOff);
+  }
+}
+
+/** Out of time; `doing` as in "logging in to imap.example.org", `limit` in milliseconds. */
+export function outOfTime(server: string, doing: string, limit: number): Failure {
+  return new Failure("deadline", server, expired(doing, limit));
+}
+
+/** The same without the server's name. */
+export function expired(doing: string, limit: number): string {
+  const time = limit < 1000 || limit % 100 !== 0 ? `${limit} ms` : `${limit / 1000} s`;
+  return `${doing} took longer than ${time}`;
+}
 
 /** A time limit that stands still while somebody is asked: people type as slowly as they like. */
 export class Deadline {

@@ -18,9 +18,9 @@ export class Forwarding {
     const { world, note, server } = this.#caller;
     const { signal } = this.#starting;
     try {
-      const { holdOver } = await import("./holding.ts");
+      const { carrierOf, holdOver } = await import("./holding.ts");
       const options = { note: (line: string) => note(`${server}: ${line}`), signal, retry: RETRY_MS };
-      this.#held = await holdOver(opened, world, decision, options);
+      this.#held = await holdOver(carrierOf(opened), world, decision, options);
     } catch (error) {
       if (!signal.aborted)
         note(`${server}: forwards: ${error instanceof Error ? error.stack : String(error)}`);

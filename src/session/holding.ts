@@ -1,19 +1,32 @@
+import type { Carry } from "../forwards/carrier.ts";
 import { type Held, type HoldOptions, holdForwards } from "../forwards/hold.ts";
 import { lookUp } from "../ssh/addresses.ts";
+import type { Target } from "../ssh/target.ts";
 import type { Decision } from "../table/decision.ts";
 import type { World } from "../world.ts";
 import type { Connected } from "./opening.ts";
 
-/** Brings up the forwards of a decision over its connection, for whoever is to hold them. See holdForwards(). */
+/** What carries forwards: a connection, or whoever has one when it is needed. */
+export interface Carrier {
+  readonly carry: Carry;
+  readonly target: Target;
+}
+
+/** The carrier that a connection is. */
+export function carrierOf({ connection, target }: Connected): Carrier {
+  return { target, carry: (to, origin) => connection.forward(to, origin) };
+}
+
+/** Brings up the forwards of a decision, for whoever is to hold them. See holdForwards(). */
 export function holdOver(
-  { connection, target }: Connected,
-  world: World,
+  { carry, target }: Carrier,
+  world: Pick<World, "env" | "uid">,
   decision: Decision,
   options: Pick<HoldOptions, "note" | "signal" | "retry">,
 ): Promise<Held> {
   return holdForwards(decision.forwards, {
     ...options,
-    carry: (to, origin) => connection.forward(to, origin),
+    carry,
     lookUp: (host, signal) => lookUp(host, { family: "any", subject: host, signal }),
     env: world.env,
     uid: world.uid,

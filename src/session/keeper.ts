@@ -9,8 +9,8 @@ import { stateDirectory } from "../state/directory.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Persist } from "../table/table.ts";
 import type { World } from "../world.ts";
-import { holdOver } from "./holding.ts";
-import { type Connected, openConnection, takeLeave } from "./opening.ts";
+import { carrierOf, holdOver } from "./holding.ts";
+import { openConnection, takeLeave } from "./opening.ts";
 
 /** Milliseconds that the target of a forward has to say its first line. */
 const ANSWER_MS = 5000;
@@ -39,9 +39,13 @@ export async function keepForwards(
     onRemark: (line) => note(`said: ${line}`),
   });
   try {
-    const held = await holdOver(connected, world, decision, { note, signal: broken.signal, retry: RETRY_MS });
+    const held = await holdOver(carrierOf(connected), world, decision, {
+      note,
+      signal: broken.signal,
+      retry: RETRY_MS,
+    });
     try {
-      onUp(await proven(held, decision, connected, broken.signal));
+      onUp(await proven(held, decision, carrierOf(connected).carry, broken.signal));
       await Promise.race([spent(held, time), connected.connection.closed, aborted(broken.signal)]);
     } finally {
       held.close();
@@ -51,14 +55,13 @@ export async function keepForwards(
   }
 }
 
-/** A line for each forward that is in place. Throws a Failure for the first that is not. */
-async function proven(
-  held: Held,
+/** A line for each forward that is in place and answers through. Throws a Failure for the first that does not. */
+export async function proven(
+  held: Pick<Held, "standings">,
   decision: Decision,
-  { connection }: Connected,
+  carry: Carry,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const carry: Carry = (to, origin) => connection.forward(to, origin);
   return Promise.all(
     held.standings.map(async (standing) => {
       const { forward } = standing;

@@ -1,43 +1,53 @@
 import { Failure } from "../failure.ts";
 import { orAborted } from "../forwards/bound.ts";
+import type { Asked } from "../master/control.ts";
 import { Progress } from "../ssh/progress.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Caller } from "./caller.ts";
+import { inTime } from "./deadline.ts";
 import { described, quotedTail, statusOf } from "./exit.ts";
-import { Forwarding } from "./forwarding.ts";
-import { inTime, type Opened, openSession, takeLeave } from "./opening.ts";
 import { hasWholeHeader, requireNamed } from "./recipients.ts";
 import { relay } from "./relay.ts";
+import type { Session } from "./session.ts";
+import { openShared } from "./shared.ts";
 
-/** Runs a mail call for a server of the table, to its exit status. */
-export async function runMail(caller: Caller, decision: Decision): Promise<number> {
-  const { world, note, broken } = caller;
-  const progress = new Progress();
-  caller.doing = () => progress.doing;
-  const onRemark = (line: string): void => caller.remark(line);
-  let opened: Opened;
+/** Runs a mail call for a server of the table, to its exit status. `asked`: the master, where it has been asked already. */
+export async function runMail(caller: Caller, decision: Decision, asked?: Asked): Promise<number> {
+  let session: Session;
   try {
-    await checkRecipients(caller, decision, progress);
-    opened = await openSession(decision, { world, note, progress, broken, heedsMemory: true, onRemark });
+    await checkRecipients(caller, decision);
+    session = await open(caller, decision, asked);
   } catch (error) {
     return caller.giveUp(decision.onFailure.value, error);
   }
-  const forwarding = new Forwarding(caller, decision, opened);
   try {
-    const status = await carry(caller, opened);
-    await forwarding.finish();
+    const status = await carry(caller, session);
+    await session.finish();
     return status;
   } catch (error) {
     return caller.breakOff(error);
   } finally {
-    await takeLeave(opened.connection);
+    await session.leave();
   }
 }
 
+/** Through the master, unless the table or something odd about it forbids. */
+async function open(caller: Caller, decision: Decision, asked: Asked | undefined): Promise<Session> {
+  if (decision.share.value) {
+    const session = await openShared(caller, decision, asked);
+    if (session !== undefined) return session;
+  }
+  // Loaded only now: whoever shares a connection needs nothing of SSH.
+  const { openDirect } = await import("./direct.ts");
+  return openDirect(caller, decision);
+}
+
 /** A call that names recipients goes on once its message is seen to name them; nothing has been started until then. */
-async function checkRecipients(caller: Caller, decision: Decision, progress: Progress): Promise<void> {
+async function checkRecipients(caller: Caller, decision: Decision): Promise<void> {
   const { world, client, recipients, broken } = caller;
   if (recipients.length === 0) return;
+  const progress = new Progress();
+  caller.doing = () => progress.doing;
   progress.begin("config", "reading the header of the message");
   const header = await inTime(decision, { world, progress, broken }, (signal) =>
     orAborted(client.peek(hasWholeHeader), signal),
@@ -46,8 +56,9 @@ async function checkRecipients(caller: Caller, decision: Decision, progress: Pro
 }
 
 /** Joins client and server until one of them ends. Throws a Failure when the connection is lost. */
-async function carry(caller: Caller, { remote, remarks, first }: Opened): Promise<number> {
+async function carry(caller: Caller, session: Session): Promise<number> {
   const { client, server, method, note, broken, isImap } = caller;
+  const { remote, first } = session;
   caller.doing = () => "carrying mail";
   note(`${server}: ${method}: open after ${Math.round(caller.world.elapsed())} ms`);
   const end = await Promise.race([
@@ -63,9 +74,14 @@ async function carry(caller: Caller, { remote, remarks, first }: Opened): Promis
   note(`${server}: ${method}: ended ${described(end)}`);
   if (end.kind === "lost") throw new Failure("lost", server, `connection lost${quotedTail(end.why)}`);
   if (status !== 0 && !isImap) {
-    throw new Failure("command", server, `${method} ended ${described(end)}${quotedTail(remarks.last)}`, {
-      status,
-    });
+    throw new Failure(
+      "command",
+      server,
+      `${method} ended ${described(end)}${quotedTail(session.lastRemark())}`,
+      {
+        status,
+      },
+    );
   }
   return status;
 }

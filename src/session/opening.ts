@@ -2,7 +2,7 @@ import { Failure } from "../failure.ts";
 import type { Person } from "../person.ts";
 import type { Note } from "../report/note.ts";
 import { readAccount } from "../ssh/account.ts";
-import { type Connection, connect, type RemoteCommand } from "../ssh/connection.ts";
+import type { Connection, RemoteCommand } from "../ssh/connection.ts";
 import type { Progress } from "../ssh/progress.ts";
 import { resolve } from "../ssh/ssh_config.ts";
 import { settle, type Target } from "../ssh/target.ts";
@@ -11,11 +11,12 @@ import { type Tried, Unreachable } from "../state/unreachable.ts";
 import type { Decision } from "../table/decision.ts";
 import { remoteCommandLine } from "../table/imapd.ts";
 import type { World } from "../world.ts";
-import { Deadline } from "./deadline.ts";
+import { expired, inTime } from "./deadline.ts";
 import { withoutFlood } from "./flood.ts";
 import { awaitGreeting } from "./greeting.ts";
 import { Refusals } from "./refusals.ts";
 import { Remarks } from "./remarks.ts";
+import { connectTwice } from "./twice.ts";
 
 /** What an opening needs beside the decision. */
 export interface OpeningOptions {
@@ -28,6 +29,8 @@ export interface OpeningOptions {
   readonly heedsMemory: boolean;
   /** Told each line that the server says beside the mail: banners, standard error, noise before the greeting. */
   readonly onRemark: (line: string) => void;
+  /** Whether the connection will carry the sessions of several clients. Default: false. */
+  readonly isShared?: boolean;
   /** Who can be asked about an unknown host key. The deadline stands still meanwhile. */
   readonly person?: Person | undefined;
   /** Whether the person is asked for passwords and the like, too. Default: not. */
@@ -41,12 +44,15 @@ export interface Connected {
 }
 
 /** A remote command that runs and, for METHOD imap, has greeted. */
-export interface Opened extends Connected {
+export interface Started {
   readonly remote: RemoteCommand;
   readonly remarks: Remarks;
   /** Bytes of the server that the client has not seen yet: the greeting first. */
   readonly first: readonly Buffer[];
 }
+
+/** A session and the connection that is its own. */
+export interface Opened extends Connected, Started {}
 
 /**
  * From a decision to a session within the decision's deadline: ssh_config, connection, command, greeting. Throws a
@@ -59,7 +65,7 @@ export async function openSession(decision: Decision, given: OpeningOptions): Pr
   return inTime(decision, options, async (signal, person) => {
     const connected = await open(decision, { ...options, person }, signal);
     try {
-      return { ...connected, ...(await start(decision, line, connected.connection, options, signal)) };
+      return { ...connected, ...(await startSession(decision, line, connected.connection, options, signal)) };
     } catch (error) {
       await takeLeave(connected.connection);
       throw error;
@@ -71,35 +77,6 @@ export async function openSession(decision: Decision, given: OpeningOptions): Pr
 export function openConnection(decision: Decision, given: OpeningOptions): Promise<Connected> {
   const options = { ...given, onRemark: withoutFlood(given.onRemark) };
   return inTime(decision, options, (signal, person) => open(decision, { ...options, person }, signal));
-}
-
-/**
- * Does something within the deadline, which counts from the start of the program, without the time that the person
- * takes to answer.
- */
-export async function inTime<T>(
-  decision: Decision,
-  { world, progress, broken, person }: Pick<OpeningOptions, "world" | "progress" | "broken" | "person">,
-  work: (signal: AbortSignal, person: Person | undefined) => Promise<T>,
-): Promise<T> {
-  // AbortSignal.any() would do, but Node 20 may collect such a signal while somebody listens to it.
-  const ends = new AbortController();
-  const breakOff = (): void => ends.abort(broken.reason);
-  if (broken.aborted) breakOff();
-  broken.addEventListener("abort", breakOff);
-  const limit = decision.deadline.value;
-  const expire = (): void => ends.abort(outOfTime(decision.server, progress.doing, limit));
-  const deadline = new Deadline(limit - world.elapsed(), expire);
-  try {
-    return await work(ends.signal, person && deadline.patient(person));
-  } catch (error) {
-    // A question that is still open is withdrawn: the server may have hung up meanwhile.
-    ends.abort(error);
-    throw error;
-  } finally {
-    deadline.end();
-    broken.removeEventListener("abort", breakOff);
-  }
 }
 
 async function open(decision: Decision, options: OpeningOptions, signal: AbortSignal): Promise<Connected> {
@@ -119,20 +96,26 @@ async function open(decision: Decision, options: OpeningOptions, signal: AbortSi
   };
 }
 
-async function start(
+/** Starts the command on a connection and, for METHOD imap, waits for its greeting. Throws a Failure, or the signal's reason. */
+export async function startSession(
   { server, method, command }: Decision,
   line: string,
-  connection: Connection,
-  { progress, onRemark }: OpeningOptions,
+  connection: Pick<Connection, "exec">,
+  { progress, onRemark }: Pick<OpeningOptions, "progress" | "onRemark">,
   signal: AbortSignal,
-): Promise<Omit<Opened, keyof Connected>> {
+): Promise<Started> {
   progress.begin("command", `starting the remote command on ${server}`);
   const remote = await connection.exec(line, { signal });
   const remarks = new Remarks(onRemark);
   remarks.listenTo(remote.stderr);
   progress.done("command", command?.value.kind === "auto" ? "the search for an imapd" : line);
-  const first = method === "imap" ? await awaitGreeting(remote, remarks, { server, progress, signal }) : [];
-  return { remote, remarks, first };
+  if (method !== "imap") return { remote, remarks, first: [] };
+  try {
+    return { remote, remarks, first: await awaitGreeting(remote, remarks, { server, progress, signal }) };
+  } catch (error) {
+    remote.hangUp();
+    throw error;
+  }
 }
 
 /** Ends a connection and waits for its end, half a second at most: a ProxyCommand must not outlive us. */
@@ -141,7 +124,8 @@ export async function takeLeave(connection: Connection): Promise<void> {
   await connection.closed;
 }
 
-function commandLine({ server, method, command }: Decision): string {
+/** The line for the login shell over there. Throws a Failure where the table has none for the METHOD. */
+export function commandLine({ server, method, command }: Decision): string {
   if (command !== undefined) return remoteCommandLine(command.value);
   throw new Failure("command", server, `the table has no command for METHOD "${method}"`, {
     hints: [`add commands.${method} = "..." to its [[host]]`],
@@ -151,9 +135,11 @@ function commandLine({ server, method, command }: Decision): string {
 async function connectUnlessHopeless(
   target: Target,
   limit: number,
-  { world, note, progress, heedsMemory, onRemark, person, interactive = false }: OpeningOptions,
+  options: OpeningOptions,
   signal: AbortSignal,
 ): Promise<Connection> {
+  const { world, note, progress, heedsMemory, onRemark, person } = options;
+  const { interactive = false, isShared = false } = options;
   const unreachable = new Unreachable(stateDirectory(world.env, world.home), world.pid);
   const refusals = new Refusals(world, target, heedsMemory);
   const tried = { host: target.host.value, port: target.port.value };
@@ -164,8 +150,9 @@ async function connectUnlessHopeless(
   const known = isDirect && heedsMemory ? unreachable.recall(tried, left) : undefined;
   if (known !== undefined) throw new Failure("network", target.server, `${known} (less than 30 s ago)`);
   try {
-    const connection = await connect(target, {
+    const connection = await connectTwice(target, {
       ...{ signal, progress, note, banner: onRemark, interactive, memory: refusals },
+      ...{ isShared, env: world.env },
       ...(person && { person }),
     });
     if (isDirect && !heedsMemory) unreachable.forget(tried);
@@ -190,14 +177,4 @@ async function connectUnlessHopeless(
 /** What was waited for, in words that fit every SERVER of the same address. */
 function whereSilent({ host, port }: Tried, { step, doing }: Progress): string {
   return step === "connect" ? doing : `waiting for the SSH server at ${host} port ${port}`;
-}
-
-/** Out of time; `doing` as in "logging in to imap.example.org", `limit` in milliseconds. */
-export function outOfTime(server: string, doing: string, limit: number): Failure {
-  return new Failure("deadline", server, expired(doing, limit));
-}
-
-function expired(doing: string, limit: number): string {
-  const time = limit < 1000 || limit % 100 !== 0 ? `${limit} ms` : `${limit / 1000} s`;
-  return `${doing} took longer than ${time}`;
 }

@@ -1,6 +1,6 @@
-import type { RemoteCommand } from "../ssh/connection.ts";
 import type { Client } from "./client.ts";
 import type { End } from "./exit.ts";
+import type { RelayedCommand } from "./session.ts";
 
 /** How long a server may be silent after an IMAP client has left it, before the channel is closed. */
 export const FAREWELL_MS = 2000;
@@ -17,7 +17,7 @@ export interface RelayOptions {
  * Carries bytes both ways until the remote command has ended and all of its output is with the client. Each
  * side is read only as fast as the other takes it. The end of one side's output is passed on as such.
  */
-export async function relay(client: Client, remote: RemoteCommand, options: RelayOptions): Promise<End> {
+export async function relay(client: Client, remote: RelayedCommand, options: RelayOptions): Promise<End> {
   const farewell = new Farewell(() => remote.hangUp());
   carryDown(client, remote, farewell, options.first);
   // The server may close its end first: what the client still says has nowhere to go.
@@ -35,7 +35,7 @@ export async function relay(client: Client, remote: RemoteCommand, options: Rela
 /** Server to client. */
 function carryDown(
   client: Client,
-  remote: RemoteCommand,
+  remote: RelayedCommand,
   farewell: Farewell,
   first: readonly Buffer[],
 ): void {

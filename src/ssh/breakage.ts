@@ -12,6 +12,9 @@ export interface ClientError extends Error {
 /** How far a connection had come when it broke. */
 export type Stage = "version" | "kex" | "auth" | "open";
 
+/** The server closed the connection before its version line, as a busy sshd does (MaxStartups of sshd_config(5)). */
+export class TurnedAway extends Failure {}
+
 /** What ssh2 says of a negotiation that failed, and what ssh_config(5) calls the list. */
 const MISMATCHES: readonly (readonly [words: string, what: string])[] = [
   ["no matching key exchange", "no key exchange in common with the server"],
@@ -54,7 +57,8 @@ export function failureOf(error: ClientError, stage: Stage, target: Target, hear
     return new Failure("network", server, `the server does not speak SSH 2${saidFirst(heard)}`, detail);
   }
   if (error.message === "Connection lost before handshake") return closed("version", target, heard);
-  return new Failure("network", server, `${reasonOf(error)} (${during(stage)})`, detail);
+  const Kind = isBusy(stage, heard) ? TurnedAway : Failure;
+  return new Kind("network", server, `${reasonOf(error)} (${during(stage)})`, detail);
 }
 
 /** Why a connection ended, in words that go after "connection lost: ". */
@@ -76,7 +80,16 @@ export function reasonOf({ code, message }: ClientError): string {
 /** The failure of a connection that the server has closed without an error. */
 export function closed(stage: Stage, { server }: Target, heard: string): Failure {
   const said = stage === "version" ? saidFirst(heard) : "";
-  return new Failure("network", server, `the server closed the connection (${during(stage)})${said}`);
+  const Kind = isBusy(stage, heard) ? TurnedAway : Failure;
+  return new Kind("network", server, `the server closed the connection (${during(stage)})${said}`);
+}
+
+/**
+ * Whether a connection that was closed can have been one too many. Other words are other reasons: whom sshd punishes
+ * ("Not allowed at this time", PerSourcePenalties of sshd_config(5)) should not come again so soon.
+ */
+function isBusy(stage: Stage, heard: string): boolean {
+  return stage === "version" && /^(Exceeded MaxStartups\s*)?$/.test(heard);
 }
 
 function saidFirst(heard: string): string {

@@ -5,6 +5,8 @@ import type { ClientChannel } from "ssh2";
 export interface Line {
   /** Why the connection has ended; undefined as long as it lives. */
   readonly over: string | undefined;
+  /** Whether other channels depend on it, so that none may destroy it. */
+  readonly isShared: boolean;
   /** Calls `listener` when the connection ends, at once if it has. What it gives takes the listener away. */
   onOver(listener: () => void): () => void;
   destroy(): void;

@@ -19,6 +19,7 @@ import type { Progress } from "./progress.ts";
 import { startProxy } from "./proxy_socket.ts";
 import { type LoginMemory, recallRefusal } from "./recall.ts";
 import { ChannelCommand, type Exit, type RemoteCommand } from "./remote_command.ts";
+import { ping } from "./ssh2_private.ts";
 import type { Target } from "./target.ts";
 import { Tunnel } from "./tunnel.ts";
 import { unlessAborted } from "./unless_aborted.ts";
@@ -31,8 +32,12 @@ export interface ConnectOptions {
   readonly signal: AbortSignal;
   readonly progress: Progress;
   readonly note: Note;
+  /** What a ProxyCommand finds as its environment. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** Takes each line the server says before the login, control characters and all. Default: `note`. */
   readonly banner?: (line: string) => void;
+  /** Whether the connection carries the sessions of several clients, so that none may end it. Default: false. */
+  readonly isShared?: boolean;
   /** Who can be asked about an unknown host key. */
   readonly person?: Person;
   /** Whether the person is asked for passwords, passphrases and the like, too. Default: not. */
@@ -55,6 +60,13 @@ export interface Connection {
   readonly obstacles: readonly Obstacle[];
   /** Resolves when the connection has ended, with the reason, as in "connection lost: REASON". */
   readonly closed: Promise<string>;
+  /** What it leads to. */
+  readonly target: Target;
+  /** Bytes that came from the server, and that went to it, since the login. */
+  readonly received: number;
+  readonly sent: number;
+  /** Asks the server for a sign of life; `onAnswer` is called if one comes. False where that cannot be asked. */
+  ping(onAnswer: () => void): boolean;
   /** Starts a command. Throws a Failure (SessionRefusal when the server opens no session), or the signal's reason. */
   exec(line: string, options: { readonly signal: AbortSignal }): Promise<RemoteCommand>;
   /**
@@ -64,6 +76,8 @@ export interface Connection {
   forward(to: Endpoint, origin: Origin): Promise<Duplex>;
   /** Takes leave of the server and closes; also what still runs on the connection. */
   end(): void;
+  /** Closes at once: the server does not answer. `reason` is what sessions are told, after "connection lost: ". */
+  abandon(reason: string): void;
 }
 
 /** The server opens no further session on this connection (MaxSessions of sshd_config(5)). */
@@ -101,7 +115,7 @@ async function open(target: Target, options: ConnectOptions): Promise<Connection
   const exchanges = await orDestroyed(preparing, socket, signal);
   const login = new Login(target, socket, new HostKeyCheck(target, files), options, exchanges);
   const client = await login.run();
-  return new SshConnection(target, client, socket, login);
+  return new SshConnection(target, client, socket, login, options.isShared ?? false);
 }
 
 /** The promise's value, or a rejection, also with the signal's reason; the socket is destroyed then. */
@@ -124,18 +138,24 @@ class SshConnection implements Connection, Line {
   readonly attempts: readonly Attempt[];
   readonly obstacles: readonly Obstacle[];
   readonly closed: Promise<string>;
-  readonly #target: Target;
+  readonly target: Target;
+  readonly isShared: boolean;
+  received = 0;
   readonly #client: Client;
   readonly #socket: Duplex;
   readonly #listeners = new Set<() => void>();
   #over: string | undefined;
 
-  constructor(target: Target, client: Client, socket: Duplex, login: Login) {
+  constructor(target: Target, client: Client, socket: Duplex, login: Login, isShared: boolean) {
     this.attempts = login.attempts;
     this.obstacles = login.obstacles;
-    this.#target = target;
+    this.target = target;
+    this.isShared = isShared;
     this.#client = client;
     this.#socket = socket;
+    socket.on("data", (chunk: Buffer) => {
+      this.received += chunk.length;
+    });
     client.on("error", (error) => this.#finish(login.refusal ?? reasonOf(error)));
     client.on("end", () => this.#finish("the server closed the connection"));
     this.closed = new Promise((resolve) => {
@@ -144,6 +164,14 @@ class SshConnection implements Connection, Line {
         resolve(this.#over ?? "");
       });
     });
+  }
+
+  get sent(): number {
+    return "bytesWritten" in this.#socket ? Number(this.#socket.bytesWritten) : 0;
+  }
+
+  ping(onAnswer: () => void): boolean {
+    return this.#over !== undefined || ping(this.#client, onAnswer);
   }
 
   get over(): string | undefined {
@@ -195,7 +223,11 @@ class SshConnection implements Connection, Line {
   }
 
   destroy(): void {
-    this.#finish("hung up");
+    this.abandon("hung up");
+  }
+
+  abandon(reason: string): void {
+    this.#finish(reason);
     this.#socket.destroy();
   }
 
@@ -206,7 +238,7 @@ class SshConnection implements Connection, Line {
   }
 
   #refusal(error: Error & { readonly reason?: unknown }): Failure {
-    const { server } = this.#target;
+    const { server } = this.target;
     if (this.#over !== undefined) return this.#lost();
     if (error.reason === undefined) return new Failure("command", server, "the server does not run commands");
     const said = error.message.replace(/^\(SSH\) Channel open failure: /, "");
@@ -217,7 +249,7 @@ class SshConnection implements Connection, Line {
   #unforwarded(to: Endpoint, error: Error & { readonly reason?: unknown }): Failure {
     if (this.#over !== undefined) return this.#lost();
     const said = error.message.replace(/^\(SSH\) Channel open failure: /, "");
-    const { server } = this.#target;
+    const { server } = this.target;
     const what =
       error.reason === PROHIBITED
         ? "the server does not allow forwarding"
@@ -226,6 +258,6 @@ class SshConnection implements Connection, Line {
   }
 
   #lost(): Failure {
-    return new Failure("network", this.#target.server, `connection lost: ${this.#over}`);
+    return new Failure("network", this.target.server, `connection lost: ${this.#over}`);
   }
 }

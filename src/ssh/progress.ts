@@ -9,7 +9,8 @@ export type Watcher = (step: Step, outcome: string) => void;
  * server has sent a single byte; the watcher sees each step that is done.
  */
 export class Progress {
-  doing = "starting";
+  #doing = "starting";
+  #leader: Progress | undefined;
   step: Step = "config";
   heard = false;
   /** performance.now() when the server was turned to, its address known. */
@@ -20,11 +21,21 @@ export class Progress {
     this.#watch = watch;
   }
 
+  get doing(): string {
+    return this.#leader?.doing ?? this.#doing;
+  }
+
+  /** Does what another one does, until it enters a step of its own. */
+  follow(leader: Progress): void {
+    this.#leader = leader;
+  }
+
   /** Enters a step; `doing` in the form "logging in to imap.example.org". */
   begin(step: Step, doing: string): void {
     if (step === "connect") this.connectBegan = performance.now();
     this.step = step;
-    this.doing = doing;
+    this.#doing = doing;
+    this.#leader = undefined;
   }
 
   /** A step came to its end; `outcome` in the form "192.0.2.7, 192.0.2.8". */

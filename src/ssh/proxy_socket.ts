@@ -9,6 +9,7 @@ import { Complaints, ProxyFailure } from "./proxy_failure.ts";
 export interface ProxyOptions {
   readonly signal: AbortSignal;
   readonly progress: Progress;
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** Takes what the command says on stderr. */
   readonly note: Note;
 }
@@ -17,11 +18,14 @@ export interface ProxyOptions {
  * Starts a ProxyCommand; what it reads and writes is the connection. It is in a session of its own, so that
  * it finds no terminal to ask on and can be ended with all that it starts. Throws the signal's reason.
  */
-export async function startProxy(command: string, { signal, progress, note }: ProxyOptions): Promise<Duplex> {
+export async function startProxy(
+  command: string,
+  { signal, progress, note, env }: ProxyOptions,
+): Promise<Duplex> {
   signal.throwIfAborted();
   progress.begin("connect", "starting the ProxyCommand");
   const line = `SSH_ASKPASS_REQUIRE=never; export SSH_ASKPASS_REQUIRE; exec ${command}`;
-  const child = spawn("/bin/sh", ["-c", line], { stdio: ["pipe", "pipe", "pipe"], detached: true });
+  const child = spawn("/bin/sh", ["-c", line], { stdio: ["pipe", "pipe", "pipe"], detached: true, env });
   progress.done("connect", `through ${command}`);
   return new ProxySocket(child, note);
 }

@@ -18,7 +18,7 @@ export interface RemoteCommand {
   readonly stdout: Readable;
   readonly stderr: Readable;
   readonly ended: Promise<Exit>;
-  /** Closes the channel. A server that does not answer within 500 ms loses the whole connection. */
+  /** Closes the channel. A server that does not answer within 500 ms loses the whole connection, unless it is shared. */
   hangUp(): void;
 }
 
@@ -68,7 +68,7 @@ export class ChannelCommand implements RemoteCommand {
     this.#channel.resume();
     this.#channel.stderr.resume();
     const timer = setTimeout(() => {
-      this.#line.destroy();
+      if (!this.#line.isShared) this.#line.destroy();
       this.#drop();
     }, ANSWER);
     void this.ended.then(() => clearTimeout(timer));

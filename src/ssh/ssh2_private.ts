@@ -135,3 +135,19 @@ function isKnown(protocol: unknown): protocol is Protocol {
 function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }
+
+/**
+ * Asks the server for a sign of life: a global request that it must answer, were it only to refuse it (RFC 4254
+ * section 4; keepalive@openssh.com). `onAnswer` is called with the answer, if one comes. False, and nothing is asked,
+ * when this ssh2 is not the one that is known.
+ */
+export function ping(client: Client, onAnswer: () => void): boolean {
+  const answers: unknown = Reflect.get(client, "_callbacks");
+  const protocol: unknown = Reflect.get(client, "_protocol");
+  const ask: unknown = isObject(protocol) ? Reflect.get(protocol, "ping") : undefined;
+  if (!Array.isArray(answers) || typeof ask !== "function") return false;
+  // Answers come in the order of the requests.
+  answers.push(onAnswer);
+  Reflect.apply(ask, protocol, []);
+  return true;
+}

@@ -2,6 +2,7 @@ import type { Decision, Settled } from "../table/decision.ts";
 import type { AgentVariable } from "./agent.ts";
 import { Config, together } from "./config.ts";
 import { knownHostsCommand } from "./known_hosts_command.ts";
+import { USUAL_ALIVE, type Watching } from "./liveness.ts";
 import { type Method, methodsOf } from "./methods.ts";
 import {
   agentOrigin,
@@ -68,6 +69,8 @@ export interface Target extends KnownHostsFiles {
   readonly caSignatures: Settled<readonly string[] | undefined>;
   /** Bits of the smallest RSA key to trust or to use. */
   readonly smallestRsa: Settled<number>;
+  /** How it is noticed that the server is gone: ServerAliveInterval and ServerAliveCountMax. */
+  readonly watching: Settled<Watching>;
   /** The command whose stdin and stdout are the connection, tokens expanded; undefined for TCP. */
   readonly proxyCommand: Settled<string | undefined>;
 }
@@ -129,6 +132,7 @@ export function settle(
     passwordPrompts: config.number("numberofpasswordprompts", PROMPTS, 1),
     compression: decision.compression ?? config.flag("compression"),
     allowed: allowedBy(config),
+    watching: watchingOf(config),
     caSignatures: {
       ...config.one("casignaturealgorithms", undefined),
       value: config.list("casignaturealgorithms"),
@@ -172,6 +176,13 @@ function allowedBy(config: Config): Settled<Allowed> {
     userKey: config.list("pubkeyacceptedalgorithms") ?? config.list("pubkeyacceptedkeytypes"),
   };
   return { value, from };
+}
+
+/** ssh(1) does not ask at all unless it is told to; who waits for mail wants to know. */
+function watchingOf(config: Config): Settled<Watching> {
+  const { value, from } = config.number("serveraliveinterval", USUAL_ALIVE.interval, 1);
+  const most = config.number("serveralivecountmax", USUAL_ALIVE.most, 1).value;
+  return { value: { interval: value * 1000, most }, from };
 }
 
 function expandDetour(detour: Settled<Detour | undefined>, meanings: Meanings): Settled<string | undefined> {

@@ -1,0 +1,81 @@
+import type { ConnectionStatus, ForwardStatus, Status } from "../master/protocol.ts";
+import { requestStatus } from "../master/request.ts";
+import { print } from "../report/speak.ts";
+import type { World } from "../world.ts";
+
+/** `--status`: what the process in the background holds; with `json` for programs. The exit status is 1 when there is none. */
+export async function status(world: World, json: boolean): Promise<number> {
+  const found = await requestStatus(world);
+  if (json) print(world, [JSON.stringify(found ?? null)]);
+  else
+    print(world, found === undefined ? ["nothing is held: no process runs in the background"] : lines(found));
+  return found === undefined ? 1 : 0;
+}
+
+function lines({ pid, since, socket, connections, forwards }: Status): readonly string[] {
+  const servers = table(SERVER_COLUMNS, connections.map(serverRow));
+  const ports = table(FORWARD_COLUMNS, forwards.map(forwardRow));
+  return [
+    `process ${pid}, since ${when(since)}, at ${socket}`,
+    ...(connections.length > 0 ? ["", ...servers] : []),
+    ...(forwards.length > 0 ? ["", ...ports] : []),
+  ];
+}
+
+const SERVER_COLUMNS = [
+  "SERVER",
+  "USER",
+  "TO",
+  "MAILBOXES",
+  "SPARE",
+  "RECEIVED",
+  "SENT",
+  "ROUND TRIP",
+  "SINCE",
+  "UNTIL",
+];
+
+function serverRow(it: ConnectionStatus): readonly string[] {
+  return [
+    it.server,
+    it.user,
+    it.destination,
+    String(it.sessions),
+    String(it.spare),
+    size(it.bytesReceived),
+    size(it.bytesSent),
+    it.roundTrip === undefined ? "-" : `${it.roundTrip.toFixed(1)} ms`,
+    when(it.since),
+    it.until === undefined ? "in use" : it.until === "forever" ? it.until : when(it.until),
+  ];
+}
+
+const FORWARD_COLUMNS = ["FORWARD", "SERVER", "LISTEN", "TO", "OPEN", "STATE"];
+
+function forwardRow(it: ForwardStatus): readonly string[] {
+  return [it.name, it.server, String(it.listen), it.to, String(it.open), it.state];
+}
+
+/** Rows below their heads, each column as wide as its widest. */
+function table(heads: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
+  const all = [heads, ...rows];
+  const widths = heads.map((_head, index) => Math.max(...all.map((row) => (row[index] ?? "").length)));
+  return all.map((row) =>
+    row
+      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+/** Local time, as for a person; seconds are enough. */
+function when(time: number): string {
+  return new Date(time).toLocaleString("sv-SE");
+}
+
+function size(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  const index = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(bytes, 1)) / 3)));
+  const value = bytes / 1000 ** index;
+  return `${index === 0 ? value : value.toFixed(1)} ${units[index]}`;
+}

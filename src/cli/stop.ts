@@ -1,0 +1,23 @@
+import { Failure } from "../failure.ts";
+import { requestStop } from "../master/request.ts";
+import { print } from "../report/speak.ts";
+import type { World } from "../world.ts";
+
+/**
+ * `--stop`: ends what the process in the background holds, for one SERVER or all. Open mailboxes finish, unless `now`.
+ * The exit status is 1 when there was nothing to end.
+ */
+export async function stop(world: World, server: string | undefined, now: boolean): Promise<number> {
+  const stopped = await requestStop(world, server, now);
+  if (stopped === undefined || stopped.servers.length === 0) {
+    const what = server === undefined ? "no process runs in the background" : "no connection is held";
+    throw new Failure("unknown", server ?? "preauth", what);
+  }
+  const { servers, sessions } = stopped;
+  const ends = sessions === 0 || now ? "ended" : `ends when its open mailboxes have (${sessions} in all)`;
+  print(
+    world,
+    servers.map((name) => `${name}: ${ends}`),
+  );
+  return 0;
+}

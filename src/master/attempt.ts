@@ -1,0 +1,47 @@
+import { Progress } from "../ssh/progress.ts";
+
+/**
+ * Something that several callers wait for and that is done once: a login. It goes on as long as one of them still
+ * waits; what it comes to is for all of them.
+ */
+export class Attempt<T> {
+  /** How far it has come, for the message of a caller whose time is over. */
+  readonly progress = new Progress();
+  readonly #given = new AbortController();
+  readonly #outcome: Promise<T>;
+  #waiting = 0;
+
+  /** `work` must heed the signal. */
+  constructor(work: (signal: AbortSignal, progress: Progress) => Promise<T>) {
+    this.#outcome = work(this.#given.signal, this.progress);
+    // Nobody may be left who hears of its failure.
+    this.#outcome.catch(() => {});
+  }
+
+  /** Whether nobody waits any more, so that it is being given up. */
+  get isGivenUp(): boolean {
+    return this.#given.signal.aborted;
+  }
+
+  /** Waits for the outcome; rejects with the signal's reason when that is aborted before. */
+  async wait(signal: AbortSignal): Promise<T> {
+    this.#waiting++;
+    let abort = (): void => {};
+    try {
+      return await Promise.race([
+        this.#outcome,
+        new Promise<never>((_resolve, reject) => {
+          abort = () => reject(signal.reason);
+          if (signal.aborted) abort();
+          signal.addEventListener("abort", abort);
+        }),
+      ]);
+    } catch (error) {
+      if (this.#waiting === 1) this.#given.abort(error);
+      throw error;
+    } finally {
+      this.#waiting--;
+      signal.removeEventListener("abort", abort);
+    }
+  }
+}

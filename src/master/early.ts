@@ -1,0 +1,36 @@
+import type { Decision } from "../table/decision.ts";
+import { AT_ONCE, type World } from "../world.ts";
+import { type Asked, putTo } from "./control.ts";
+import { newest } from "./names.ts";
+import { controlPlace } from "./place.ts";
+import type { Request } from "./protocol.ts";
+
+/** Milliseconds in which a master that has a spare mailbox has given its greeting. */
+const SPARE_MS = 3;
+
+/**
+ * Asks a master that listens for a session, at once: whatever this process loads besides is loaded meanwhile. A
+ * greeting that is there by then goes to the client before that. Undefined where no master listens, or something is odd
+ * about it, which is for the second attempt to find out.
+ */
+export async function askEarly(world: World, decision: Decision): Promise<Asked | undefined> {
+  try {
+    const found = newest(controlPlace(world));
+    const wire = found === undefined ? undefined : await world.connect(found.path);
+    if (wire === undefined) return undefined;
+    const asked = putTo(wire, sessionRequest(world, decision));
+    const { control } = asked;
+    await Promise.race([control.spoken, new Promise((resolve) => setTimeout(resolve, SPARE_MS))]);
+    if (decision.method === "imap")
+      control.passEarly((bytes) => bytes.length <= AT_ONCE && world.write(1, bytes));
+    return asked;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The request for a session of this call. */
+export function sessionRequest(world: World, decision: Decision): Request {
+  const { env, home } = world;
+  return { type: "session", decision, env, home, elapsed: world.elapsed() };
+}

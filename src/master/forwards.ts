@@ -1,0 +1,109 @@
+import type { Duplex } from "node:stream";
+import type { Origin } from "../forwards/carrier.ts";
+import type { Held } from "../forwards/hold.ts";
+import { endpointText } from "../forwards/plan.ts";
+import { standingText } from "../forwards/state.ts";
+import type { Note } from "../report/note.ts";
+import { holdOver } from "../session/holding.ts";
+import { proven } from "../session/keeper.ts";
+import type { Target } from "../ssh/target.ts";
+import type { Decision } from "../table/decision.ts";
+import type { Endpoint, Forward } from "../table/table.ts";
+import type { World } from "../world.ts";
+import type { ForwardStatus } from "./protocol.ts";
+import type { SharedConnection } from "./shared_connection.ts";
+
+/** How often a port that another process or connection holds is asked for again (milliseconds). */
+const RETRY_MS = 1_000;
+
+/** How long a connection to a forward may wait for a connection to the server (milliseconds). */
+const CARRY_MS = 15_000;
+
+/** The forwards that the calls of one share have brought up. They stay until it ends, whoever has wanted them. */
+export class Forwards {
+  readonly #note: Note;
+  readonly #connection: (signal: AbortSignal) => Promise<SharedConnection>;
+  readonly #onUse: () => void;
+  readonly #over = new AbortController();
+  /** By the place where each listens. */
+  readonly #holding = new Map<number | string, Promise<Held>>();
+  readonly #held: Held[] = [];
+
+  constructor(note: Note, connection: (signal: AbortSignal) => Promise<SharedConnection>, onUse: () => void) {
+    this.#note = note;
+    this.#connection = connection;
+    this.#onUse = onUse;
+  }
+
+  /** Connections that use them. */
+  get open(): number {
+    return this.#held.reduce((sum, { open }) => sum + open, 0);
+  }
+
+  /** Calls `listener` once no connection uses them, if any does. */
+  onceIdle(listener: () => void): void {
+    if (this.open > 0) void Promise.all(this.#held.map((held) => held.idle())).then(listener);
+  }
+
+  /** Brings up those of a decision that are not up, beside what else is done. Never throws. */
+  bringUp(decision: Decision, world: World, target: Target): void {
+    const missing = decision.forwards.filter(({ listen }) => !this.#holding.has(listen));
+    for (const forward of missing) {
+      const { server } = decision;
+      const holding = holdOver(
+        { target, carry: (to, origin) => this.#carry(to, origin) },
+        world,
+        { ...decision, forwards: [forward] },
+        { note: (line) => this.#note(`${server}: ${line}`), signal: this.#over.signal, retry: RETRY_MS },
+      );
+      this.#holding.set(forward.listen, holding);
+      holding.then(
+        (held) => void this.#held.push(held),
+        () => {},
+      );
+    }
+  }
+
+  /** Brings them up, and gives a line for each that answers through. Throws a Failure for the first that does not. */
+  async prove(
+    decision: Decision,
+    world: World,
+    target: Target,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    this.bringUp(decision, world, target);
+    const held = await Promise.all(
+      decision.forwards.map(async (forward) => {
+        const { standings } = (await this.#holding.get(forward.listen)) ?? { standings: [] };
+        return standings.map(({ state }) => ({ forward, state }));
+      }),
+    );
+    return proven({ standings: held.flat() }, decision, (to, origin) => this.#carry(to, origin), signal);
+  }
+
+  status(server: string): readonly ForwardStatus[] {
+    return this.#held.flatMap((held) =>
+      held.standings.map((standing) => ({
+        ...shown(standing.forward),
+        server,
+        state: standingText(standing),
+        open: held.open,
+      })),
+    );
+  }
+
+  close(): void {
+    this.#over.abort(new Error("closed"));
+    for (const held of this.#held) held.close();
+  }
+
+  async #carry(to: Endpoint, origin: Origin): Promise<Duplex> {
+    this.#onUse();
+    const { connection } = await this.#connection(AbortSignal.timeout(CARRY_MS));
+    return connection.forward(to, origin);
+  }
+}
+
+function shown({ name, listen, to }: Forward): Pick<ForwardStatus, "name" | "listen" | "to"> {
+  return { name, listen, to: endpointText(to) };
+}

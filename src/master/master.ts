@@ -1,0 +1,224 @@
+import { createServer, type Socket } from "node:net";
+import { Failure } from "../failure.ts";
+import { openLog } from "../report/log.ts";
+import type { Note } from "../report/note.ts";
+import type { OpeningOptions } from "../session/opening.ts";
+import { Progress } from "../ssh/progress.ts";
+import { stateDirectory } from "../state/directory.ts";
+import type { World } from "../world.ts";
+import { type Claim, claim, type Generation, release } from "./generations.ts";
+import { Peer } from "./peer.ts";
+import { controlPlace } from "./place.ts";
+import type { Reply, Request, Status, Wanted } from "./protocol.ts";
+import type { Share } from "./share.ts";
+
+/** Milliseconds that a master waits for its first caller, who was there when it was started. */
+const FIRST_CALL_MS = 3_000;
+
+/**
+ * The process in the background that holds connections and forwards for all calls of a user. Ends with status 0 when
+ * nobody has used it for as long as the table says, or when there is a master already.
+ */
+export async function runMaster(world: World): Promise<number> {
+  const note = openLog(stateDirectory(world.env, world.home), world.pid);
+  const server = createServer({ pauseOnConnect: true });
+  const waiting: Socket[] = [];
+  let accept = (socket: Socket): void => void waiting.push(socket);
+  server.on("connection", (socket) => accept(socket));
+  let claimed: Claim;
+  try {
+    claimed = await claim(controlPlace(world), server, String(world.pid));
+  } catch (error) {
+    note(`master: cannot listen: ${error instanceof Error ? error.message : String(error)}`);
+    return 69;
+  }
+  if (claimed.kind === "taken") {
+    world.background.report("taken");
+    return 0;
+  }
+  const { generation } = claimed;
+  const master = new Master(world, note, generation);
+  accept = (socket) => master.accept(socket);
+  for (const socket of waiting) accept(socket);
+  world.onSignal((_signal, status) => master.end(status));
+  world.onBug((error) => {
+    note(`master: internal error: ${error instanceof Error ? error.stack : String(error)}`);
+    master.end(70);
+  });
+  note(`master: listening at ${generation.path}`);
+  world.background.report("listening");
+  const status = await master.over;
+  server.close();
+  note(`master: ended with status ${status}`);
+  return status;
+}
+
+/** The requests of callers, and what serves them. */
+class Master {
+  readonly #world: World;
+  readonly #note: Note;
+  /** Resolves with the exit status. */
+  readonly over: Promise<number>;
+  readonly #generation: Generation;
+  #resolve: (status: number) => void = () => {};
+  /** Those that new calls join, by shareKey(). */
+  readonly #open = new Map<string, Share>();
+  /** All, those included that are only to end. */
+  readonly #shares = new Set<Share>();
+  readonly #since = Date.now();
+  #peers = 0;
+  #isEnding = false;
+  /** Whether somebody has asked for something, or had the time to. */
+  #wasAsked = false;
+
+  constructor(world: World, note: Note, generation: Generation) {
+    this.#world = world;
+    this.#note = note;
+    this.#generation = generation;
+    this.over = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    setTimeout(() => this.#asked(), FIRST_CALL_MS);
+  }
+
+  accept(socket: Socket): void {
+    this.#peers++;
+    socket.once("close", () => {
+      this.#peers--;
+      this.#look();
+    });
+    const peer = new Peer(socket, (request) => {
+      // Without a word: who has found it just before its end looks for another one then.
+      if (this.#isEnding) return void socket.destroy();
+      this.#wasAsked = true;
+      void this.#serve(peer, request);
+    });
+    socket.resume();
+  }
+
+  /** Ends everything at once; asked a second time, without leave of anybody. */
+  end(status: number): void {
+    if (this.#isEnding) {
+      this.#resolve(status);
+      return;
+    }
+    this.#isEnding = true;
+    // First: nobody may find it who would not be answered.
+    release(this.#generation);
+    for (const share of this.#shares) share.stop(true);
+    void Promise.all([...this.#shares].map(({ left }) => left)).then(() => this.#resolve(status));
+  }
+
+  async #serve(peer: Peer, request: Request): Promise<void> {
+    try {
+      await this.#handle(peer, request);
+    } catch (error) {
+      if (!(error instanceof Failure)) {
+        this.#note(`master: internal error: ${error instanceof Error ? error.stack : String(error)}`);
+      }
+      peer.fail(error);
+    }
+  }
+
+  async #handle(peer: Peer, request: Request): Promise<void> {
+    switch (request.type) {
+      case "session":
+        return this.#session(peer, request);
+      case "forward": {
+        peer.reply({ type: "here" });
+        const share = await this.#share(request);
+        const lines = await share.forward(request.decision, this.#options(peer, request), request.time);
+        peer.reply({ type: "done", lines });
+        return peer.close();
+      }
+      case "login": {
+        peer.reply({ type: "here" });
+        const share = await this.#share(request);
+        const { remotePerson } = await import("./remote_person.ts");
+        const isNew = await share.login(request.decision, {
+          ...this.#options(peer, request),
+          ...{ heedsMemory: false, person: remotePerson(peer), interactive: true },
+          progress: new Progress((step, outcome) => peer.reply({ type: "step", step, outcome })),
+        });
+        peer.reply({ type: "done", lines: isNew ? [] : [`${request.decision.server}: logged in already`] });
+        return peer.close();
+      }
+      case "status":
+        peer.reply({ type: "status", status: this.#status() });
+        return peer.close();
+      case "stop":
+        peer.reply(this.#stop(request.server, request.now));
+        return peer.close();
+      default:
+        throw new Failure("usage", "master", "unknown request");
+    }
+  }
+
+  async #session(peer: Peer, request: Request & { readonly type: "session" }): Promise<void> {
+    peer.reply({ type: "here" });
+    const share = await this.#share(request);
+    const started = await share.session(request.decision, this.#options(peer, request));
+    const { carrySession } = await import("./session.ts");
+    await carrySession(started, peer);
+  }
+
+  /** The share of a request; made where there is none. What it needs is loaded now, and not before `here` was said. */
+  async #share({ decision, ...wanted }: Wanted): Promise<Share> {
+    const [{ Share }, { shareKey }] = await Promise.all([import("./share.ts"), import("./share_key.ts")]);
+    const key = shareKey(decision);
+    const found = this.#open.get(key);
+    if (found !== undefined) return found;
+    const options = this.#options(undefined, { decision, ...wanted });
+    const share = new Share(decision, options, this.#note, () => this.#retire(key, share));
+    this.#open.set(key, share);
+    this.#shares.add(share);
+    void share.left.then(() => {
+      this.#shares.delete(share);
+      this.#look();
+    });
+    return share;
+  }
+
+  /** No new call joins it. */
+  #retire(key: string, share: Share): void {
+    if (this.#open.get(key) === share) this.#open.delete(key);
+  }
+
+  /** What a caller brings along, as though it opened its session itself. */
+  #options(peer: Peer | undefined, { env, home, elapsed }: Wanted): OpeningOptions {
+    const began = performance.now() - elapsed;
+    const world = { ...this.#world, env, home, elapsed: () => performance.now() - began };
+    const onRemark = (line: string): void => peer?.reply({ type: "remark", line });
+    const broken = peer?.gone ?? new AbortController().signal;
+    return { world, note: this.#note, progress: new Progress(), broken, heedsMemory: true, onRemark };
+  }
+
+  #status(): Status {
+    const shares = [...this.#shares].map((share) => share.status());
+    return {
+      pid: this.#world.pid,
+      since: this.#since,
+      socket: this.#generation.path,
+      connections: shares.flatMap(({ connections }) => connections),
+      forwards: shares.flatMap(({ forwards }) => forwards),
+    };
+  }
+
+  #stop(server: string | undefined, now: boolean): Reply {
+    const shares = [...this.#shares].filter((share) => server === undefined || share.isFor(server));
+    const sessions = shares.reduce((sum, share) => sum + share.sessions, 0);
+    const servers = shares.map((share) => share.server);
+    for (const share of shares) share.stop(now);
+    return { type: "stopped", servers, sessions };
+  }
+
+  #asked(): void {
+    this.#wasAsked = true;
+    this.#look();
+  }
+
+  /** Is there anybody left? */
+  #look(): void {
+    if (!this.#isEnding && this.#wasAsked && this.#shares.size === 0 && this.#peers === 0) this.end(0);
+  }
+}

@@ -1,0 +1,68 @@
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { stateDirectory } from "../state/directory.ts";
+import { VERSION } from "./protocol.ts";
+
+/** Where the control sockets of one user on one machine are: `DIRECTORY/PREFIX.GENERATION`. */
+export interface Place {
+  readonly directory: string;
+  readonly prefix: string;
+}
+
+/** What decides about the place. */
+export interface Whose {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly home: string;
+  readonly uid: number;
+}
+
+/** sun_path of unix(7), less the NUL. Node cuts longer ones without a word, and would use another file. */
+const LONGEST_PATH = 107;
+
+/** The part of a name behind the prefix: a dot, and the generation (15 digits) or "new-" and a process's number. */
+const LONGEST_SUFFIX = 16;
+
+/** Of a machine's name; Linux has up to 64 bytes, and a cloud gives long ones. */
+const LONGEST_HOST = 24;
+
+/**
+ * Where this user's master listens: below $XDG_RUNTIME_DIR, else /run/user/UID (cron has no such variable), else below
+ * the state directory, which a home may share between machines: the machine's name is part of the socket's then.
+ * Makes the directory (0700). Throws an Error with a reason when nobody else can be kept out of it, or when its path is
+ * too long.
+ */
+export function controlPlace({ env, home, uid }: Whose): Place {
+  const runtime = [env.XDG_RUNTIME_DIR, `/run/user/${uid}`].find((it) => isPrivate(it, uid));
+  const name = `master-${VERSION}`;
+  const place =
+    runtime === undefined
+      ? {
+          directory: path.join(stateDirectory(env, home), "run"),
+          prefix: `${hostPart(os.hostname())}-${name}`,
+        }
+      : { directory: path.join(runtime, "preauth"), prefix: name };
+  const longest = Buffer.byteLength(path.join(place.directory, place.prefix)) + LONGEST_SUFFIX;
+  if (longest > LONGEST_PATH) throw new Error(`${place.directory}: the path is too long for a socket`);
+  fs.mkdirSync(place.directory, { recursive: true, mode: 0o700 });
+  if (!isPrivate(place.directory, uid)) {
+    throw new Error(`${place.directory}: must be a directory of uid ${uid} with mode 0700`);
+  }
+  return place;
+}
+
+/** A machine's name as part of a file's: a long or odd one keeps its beginning, and a number tells it from others. */
+export function hostPart(host: string): string {
+  if (/^[\w.-]+$/.test(host) && host.length <= LONGEST_HOST) return host;
+  // FNV-1a, 32 bits: node:crypto would cost each call milliseconds.
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(host)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return `${host.replace(/[^\w.-]/g, "_").slice(0, LONGEST_HOST - 9)}-${hash.toString(16).padStart(8, "0")}`;
+}
+
+/** Whether a directory is the user's own, and nobody else can enter it. */
+function isPrivate(directory: string | undefined, uid: number): directory is string {
+  if (directory === undefined || !path.isAbsolute(directory)) return false;
+  const found = fs.lstatSync(directory, { throwIfNoEntry: false });
+  return found?.isDirectory() === true && found.uid === uid && (found.mode & 0o077) === 0;
+}

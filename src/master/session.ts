@@ -1,0 +1,39 @@
+import type { Started } from "../session/opening.ts";
+import type { Peer } from "./peer.ts";
+
+/**
+ * Carries a session's bytes between its command and the caller, at the master's end. Each side is read only as fast as
+ * the other takes it, so that a caller that stalls holds up nobody else: its channel has a window of its own (RFC 4254
+ * section 5.2). Resolves when it is over.
+ */
+export async function carrySession({ remote, remarks, first }: Started, peer: Peer): Promise<void> {
+  const { stdin, stdout, ended } = remote;
+  const hangUp = (): void => remote.hangUp();
+  peer.gone.addEventListener("abort", hangUp);
+  if (peer.gone.aborted) hangUp();
+  peer.reply({ type: "opened" });
+  const pass = (chunk: Buffer): void => {
+    if (chunk.length === 0 || peer.gone.aborted || peer.send(chunk)) return;
+    stdout.pause();
+    peer.drained(() => stdout.resume());
+  };
+  for (const chunk of first) pass(chunk);
+  stdout.on("data", pass);
+  stdout.once("end", () => peer.sendEnd());
+  // The server may close its end first: what the caller still says has nowhere to go.
+  stdin.on("error", () => {});
+  peer.listen({
+    data: (bytes) => {
+      if (stdin.write(bytes)) return;
+      peer.pause();
+      stdin.once("drain", () => peer.resume());
+    },
+    end: () => stdin.end(),
+    answer: () => {},
+  });
+  stdout.resume();
+  const exit = await ended;
+  peer.gone.removeEventListener("abort", hangUp);
+  peer.reply({ type: "exit", exit, lastRemark: remarks.last });
+  peer.close();
+}

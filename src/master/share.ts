@@ -1,0 +1,253 @@
+import type { Note } from "../report/note.ts";
+import { inTime } from "../session/deadline.ts";
+import {
+  type Connected,
+  commandLine,
+  type OpeningOptions,
+  openConnection,
+  takeLeave,
+} from "../session/opening.ts";
+import type { Progress } from "../ssh/progress.ts";
+import type { Decision } from "../table/decision.ts";
+import type { Persist } from "../table/table.ts";
+import { Attempt } from "./attempt.ts";
+import { Forwards } from "./forwards.ts";
+import type { ConnectionStatus, ForwardStatus } from "./protocol.ts";
+import { isStarted, SharedConnection } from "./shared_connection.ts";
+import { type Placed, SpareKeeper } from "./spare.ts";
+import { Stay } from "./stay.ts";
+
+/** What a caller brings along for a session or a connection. */
+export type CallerOptions = Omit<OpeningOptions, "isShared">;
+
+/** Sessions that are tried before a caller is told that there is none: each is lost or refused by another connection. */
+const MOST_TRIES = 20;
+
+/** Everything that the callers of one shareKey() share: connections, forwards, the spare mailbox, and until when. */
+export class Share {
+  readonly #note: Note;
+  readonly #onRetired: () => void;
+  readonly #connections = new Set<SharedConnection>();
+  readonly #forwards: Forwards;
+  readonly #spares: SpareKeeper;
+  #attempt: Attempt<SharedConnection> | undefined;
+  /** The latest caller's, for connections that are made when nobody calls. */
+  #latest: { readonly decision: Decision; readonly options: CallerOptions };
+  /** SERVER of every call it has served. */
+  readonly #names = new Set<string>();
+  /** Callers that are being served. */
+  #served = 0;
+  readonly #stay: Stay;
+  #hasConnected = false;
+  #isOver = false;
+
+  /** Resolves when it is over and its connections have been closed. */
+  readonly left: Promise<void>;
+  #leave: () => void = () => {};
+
+  /** `onRetired` is called when no further call may join it. */
+  constructor(decision: Decision, options: CallerOptions, note: Note, onRetired: () => void) {
+    this.#latest = { decision, options };
+    this.#note = note;
+    this.#onRetired = onRetired;
+    this.left = new Promise((resolve) => {
+      this.#leave = resolve;
+    });
+    this.#forwards = new Forwards(
+      note,
+      (signal) => this.#forOwnUse(signal),
+      () => {
+        this.#stay.use();
+        this.#changed();
+      },
+    );
+    this.#stay = new Stay(
+      () => this.#isIdle,
+      () => this.#close(),
+    );
+    this.#spares = new SpareKeeper(
+      note,
+      (decision, options, signal) => this.#start(decision, options, signal),
+      () => this.#changed(),
+    );
+  }
+
+  get server(): string {
+    return this.#latest.decision.server;
+  }
+
+  /** Whether a call for this SERVER would have joined it. */
+  isFor(server: string): boolean {
+    return this.#names.has(server.toLowerCase());
+  }
+
+  /** Sessions that callers have. */
+  get sessions(): number {
+    return [...this.#connections].reduce((sum, { sessions }) => sum + sessions, 0) - this.#spares.count;
+  }
+
+  /** Opens a session within the decision's deadline. Throws a Failure. */
+  session(decision: Decision, options: CallerOptions): Promise<Placed> {
+    return this.#serve(decision, options, async () => {
+      const spare = this.#spares.take(decision, options, (signal) => this.#start(decision, options, signal));
+      if (spare === undefined) options.progress.begin("command", "looking for a command");
+      return spare ?? (await inTime(decision, options, (signal) => this.#start(decision, options, signal)));
+    });
+  }
+
+  /**
+   * Sees to it that there is a connection, with a person who can be asked: nobody else waits for them to type. False
+   * when there was one already. Throws a Failure.
+   */
+  login(decision: Decision, options: CallerOptions): Promise<boolean> {
+    return this.#serve(decision, options, async () => {
+      if ([...this.#connections].some(({ isUsable }) => isUsable)) return false;
+      await this.#login(decision, options);
+      return true;
+    });
+  }
+
+  /** Brings up forwards, as `proven` does, and keeps them for `time`. Throws a Failure. */
+  async forward(decision: Decision, options: CallerOptions, time: Persist): Promise<readonly string[]> {
+    this.#enter(decision, options);
+    this.#served++;
+    this.#stay.use();
+    try {
+      const { target } = await inTime(decision, options, (signal) =>
+        this.#connection(decision, options, signal),
+      );
+      const lines = await this.#forwards.prove(decision, options.world, target, options.broken);
+      this.#stay.extend(time);
+      return lines;
+    } finally {
+      this.#served--;
+      this.#changed();
+    }
+  }
+
+  /** Ends when the sessions have ended, without waiting for its time; or `now`. */
+  stop(now: boolean): void {
+    this.#onRetired();
+    this.#stay.cut();
+    if (now) this.#close();
+    else this.#changed();
+  }
+
+  status(): {
+    readonly connections: readonly ConnectionStatus[];
+    readonly forwards: readonly ForwardStatus[];
+  } {
+    const { until } = this.#stay;
+    const connections = [...this.#connections].map((connection) =>
+      connection.status(this.server, this.#spares.countOn(connection), until),
+    );
+    return { connections, forwards: this.#forwards.status(this.server) };
+  }
+
+  get #isIdle(): boolean {
+    return this.#served === 0 && this.sessions === 0 && this.#forwards.open === 0;
+  }
+
+  async #serve<T>(decision: Decision, options: CallerOptions, work: () => Promise<T>): Promise<T> {
+    this.#enter(decision, options);
+    this.#stay.persist = decision.persist.value;
+    this.#served++;
+    this.#stay.use();
+    try {
+      const done = await work();
+      const target = [...this.#connections].find(({ isOver }) => !isOver)?.target;
+      if (target !== undefined) this.#forwards.bringUp(decision, options.world, target);
+      this.#spares.want(decision, options);
+      return done;
+    } finally {
+      this.#served--;
+      this.#changed();
+    }
+  }
+
+  #enter(decision: Decision, options: CallerOptions): void {
+    this.#latest = { decision, options };
+    this.#names.add(decision.server.toLowerCase());
+  }
+
+  /** A session on a connection that takes it; on a new one where none does. */
+  async #start(decision: Decision, options: CallerOptions, signal: AbortSignal): Promise<Placed> {
+    const line = commandLine(decision);
+    for (let tries = 1; ; tries++) {
+      const connection = await this.#connection(decision, options, signal);
+      const outcome = await connection.open(decision, line, options, signal);
+      if (isStarted(outcome)) return { ...outcome, on: connection };
+      this.#note(`${decision.server}: a connection is ${outcome.kind}: on to another one`);
+      if (tries === MOST_TRIES) signal.throwIfAborted();
+    }
+  }
+
+  /** A connection that may take another session; made, once for all who wait, where there is none. */
+  async #connection(
+    decision: Decision,
+    options: CallerOptions,
+    signal: AbortSignal,
+  ): Promise<SharedConnection> {
+    const usable = [...this.#connections].find(({ isUsable }) => isUsable);
+    if (usable !== undefined) return usable;
+    if (this.#attempt === undefined || this.#attempt.isGivenUp)
+      this.#attempt = this.#begin(decision, options);
+    options.progress.follow(this.#attempt.progress);
+    return this.#attempt.wait(signal);
+  }
+
+  #begin(decision: Decision, options: CallerOptions): Attempt<SharedConnection> {
+    const attempt = new Attempt(async (broken, progress) => {
+      try {
+        return await this.#login(decision, { ...options, broken, progress });
+      } finally {
+        // Before anybody who waits goes on: it may need yet another connection.
+        if (this.#attempt === attempt) this.#attempt = undefined;
+      }
+    });
+    return attempt;
+  }
+
+  async #login(decision: Decision, options: CallerOptions): Promise<SharedConnection> {
+    const connected: Connected = await openConnection(decision, { ...options, isShared: true });
+    this.#hasConnected = true;
+    const { server } = decision;
+    const shared = new SharedConnection(connected, () => {
+      if (shared.isOver && this.#connections.delete(shared))
+        this.#note(`${server}: the connection has ended`);
+      this.#changed();
+    });
+    if (this.#isOver) shared.connection.end();
+    else this.#connections.add(shared);
+    return shared;
+  }
+
+  /** A connection for the forwards, which outlive the call that wanted them. */
+  #forOwnUse(signal: AbortSignal): Promise<SharedConnection> {
+    const { decision, options } = this.#latest;
+    const began = performance.now();
+    const world = { ...options.world, elapsed: () => performance.now() - began };
+    const progress: Progress = options.progress;
+    return this.#connection(decision, { ...options, world, progress }, signal);
+  }
+
+  /** Something has begun or ended. */
+  #changed(): void {
+    if (this.#isOver) return;
+    if (!this.#hasConnected && this.#isIdle) this.#close();
+    else this.#stay.look();
+    this.#forwards.onceIdle(() => this.#changed());
+  }
+
+  #close(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#onRetired();
+    this.#stay.stop();
+    this.#forwards.close();
+    this.#spares.close();
+    const leaving = [...this.#connections].map(({ connection }) => takeLeave(connection));
+    this.#connections.clear();
+    void Promise.all(leaving).then(this.#leave);
+  }
+}

@@ -1,0 +1,19 @@
+import type { Decision, Settled } from "../table/decision.ts";
+
+/**
+ * What makes two calls the same connection: two decisions with the same key lead to the same server as the same user,
+ * by the same keys and with the same trust. Not the METHOD, nor the name that was matched, nor the agent: whoever
+ * logged in with it stays logged in, as with ssh(1)'s ControlMaster.
+ */
+export function shareKey(decision: Decision): string {
+  const { destination, user, port, identity, sshConfig, knownHosts, compression } = decision;
+  return JSON.stringify([
+    destination.value.toLowerCase(),
+    ...[user, port, identity, sshConfig, knownHosts, compression].map(settledValue),
+  ]);
+}
+
+/** Null where ssh_config decides. */
+function settledValue(settled: Settled<unknown> | undefined): unknown {
+  return settled === undefined ? null : settled.value;
+}

@@ -1,0 +1,163 @@
+import { Failure } from "../failure.ts";
+import { type Connected, type OpeningOptions, type Started, startSession } from "../session/opening.ts";
+import { type Connection, type RemoteCommand, SessionRefusal } from "../ssh/connection.ts";
+import { Liveness } from "../ssh/liveness.ts";
+import type { Target } from "../ssh/target.ts";
+import type { Decision } from "../table/decision.ts";
+import type { ConnectionStatus } from "./protocol.ts";
+
+/** Milliseconds without a byte after which a new session is tried over another connection. */
+const SILENCE = 2_000;
+
+/** Why a connection could not take a session, where another one might. */
+export type Unavailable =
+  /** MaxSessions of sshd_config(5). */
+  | { readonly kind: "full" }
+  /** It does not answer; whether it is dead remains to be seen. */
+  | { readonly kind: "silent" }
+  | { readonly kind: "lost" };
+
+/** One SSH connection that carries the sessions of several callers. */
+export class SharedConnection {
+  readonly since = Date.now();
+  readonly target: Target;
+  readonly connection: Connection;
+  readonly liveness: Liveness;
+  readonly #onChange: () => void;
+  /** Sessions that are open. */
+  #sessions = 0;
+  /** Sessions that are being opened. */
+  #opening = 0;
+  #hasStarted = false;
+  /** Commands that the server has not answered yet, and who waits for it to answer all of them. */
+  #asked = 0;
+  readonly #waiting: (() => void)[] = [];
+  #isFull = false;
+  #isOver = false;
+
+  /** `onChange` is called when a session or the connection has ended. */
+  constructor({ connection, target }: Connected, onChange: () => void) {
+    this.target = target;
+    this.connection = connection;
+    this.#onChange = onChange;
+    this.liveness = new Liveness(connection, target.watching.value, (seconds) =>
+      connection.abandon(`not a byte from the server for ${seconds} s`),
+    );
+    void connection.closed.then(() => {
+      this.#isOver = true;
+      this.liveness.stop();
+      onChange();
+    });
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Whether a session may be tried on it. */
+  get isUsable(): boolean {
+    return !this.#isOver && !this.#isFull && !this.liveness.isSilent;
+  }
+
+  /** Sessions that are open or being opened. */
+  get sessions(): number {
+    return this.#sessions + this.#opening;
+  }
+
+  /**
+   * Starts a session. What it gives instead of one is no failure of the server's command: another connection may do.
+   * Throws a Failure, or the signal's reason.
+   */
+  async open(
+    decision: Decision,
+    line: string,
+    options: Pick<OpeningOptions, "progress" | "onRemark">,
+    signal: AbortSignal,
+  ): Promise<Started | Unavailable> {
+    const attempt = new AbortController();
+    const stop = (): void => attempt.abort(signal.reason);
+    signal.addEventListener("abort", stop);
+    if (signal.aborted) stop();
+    this.#opening++;
+    try {
+      void this.#watch(attempt);
+      return await startSession(decision, line, this, options, attempt.signal);
+    } catch (error) {
+      // Of several that are asked for at once the refusals come first, before any command has been started.
+      if (error instanceof SessionRefusal) await this.#allAnswered();
+      return this.#unavailable(error);
+    } finally {
+      this.#opening--;
+      signal.removeEventListener("abort", stop);
+      attempt.abort(DONE);
+    }
+  }
+
+  /** As connection.exec(), and counted. */
+  async exec(line: string, options: { readonly signal: AbortSignal }): Promise<RemoteCommand> {
+    this.#asked++;
+    try {
+      const remote = await this.connection.exec(line, options);
+      // Before those are woken who wait to know it.
+      this.#hasStarted = true;
+      this.#sessions++;
+      void remote.ended.then(() => {
+        this.#sessions--;
+        this.#isFull = false;
+        this.#onChange();
+      });
+      return remote;
+    } finally {
+      this.#answered();
+    }
+  }
+
+  status(server: string, spare: number, until: number | "forever" | undefined): ConnectionStatus {
+    const { host, port, user } = this.target;
+    return {
+      server,
+      destination: `${host.value}:${port.value}`,
+      user: user.value,
+      sessions: this.#sessions - spare,
+      spare,
+      bytesReceived: this.connection.received,
+      bytesSent: this.connection.sent,
+      roundTrip: this.liveness.roundTrip,
+      since: this.since,
+      until,
+    };
+  }
+
+  #answered(): void {
+    this.#asked--;
+    if (this.#asked === 0) for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  #allAnswered(): Promise<void> {
+    if (this.#asked === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  async #watch(attempt: AbortController): Promise<void> {
+    if (await this.liveness.silentFor(SILENCE, attempt.signal)) attempt.abort(SILENT);
+  }
+
+  #unavailable(error: unknown): Unavailable {
+    if (error === SILENT) return { kind: "silent" };
+    // A server that has never opened one would not on another connection either.
+    if (error instanceof SessionRefusal && this.#hasStarted) {
+      this.#isFull = true;
+      return { kind: "full" };
+    }
+    if (this.#isOver && error instanceof Failure && error.trouble !== "gone") return { kind: "lost" };
+    throw error;
+  }
+}
+
+const DONE = new Error("done");
+const SILENT = new Error("silent");
+
+/** Whether a session came of it. */
+export function isStarted(outcome: Started | Unavailable): outcome is Started {
+  return "remote" in outcome;
+}

@@ -1,0 +1,24 @@
+import { Progress } from "../ssh/progress.ts";
+import type { Decision } from "../table/decision.ts";
+import type { Caller } from "./caller.ts";
+import { Forwarding } from "./forwarding.ts";
+import { openSession, takeLeave } from "./opening.ts";
+import type { Session } from "./session.ts";
+
+/** Opens a session on a connection of its own, with the forwards beside it. Throws a Failure. */
+export async function openDirect(caller: Caller, decision: Decision): Promise<Session> {
+  const { world, note, broken } = caller;
+  const progress = new Progress();
+  caller.doing = () => progress.doing;
+  const onRemark = (line: string): void => caller.remark(line);
+  const opened = await openSession(decision, { world, note, progress, broken, heedsMemory: true, onRemark });
+  const forwarding = new Forwarding(caller, decision, opened);
+  const { remote, remarks, first, connection } = opened;
+  return {
+    remote,
+    first,
+    lastRemark: () => remarks.last,
+    finish: () => forwarding.finish(),
+    leave: () => takeLeave(connection),
+  };
+}

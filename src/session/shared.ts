@@ -1,0 +1,64 @@
+import { Failure } from "../failure.ts";
+import { type Asked, ask } from "../master/control.ts";
+import { sessionRequest } from "../master/early.ts";
+import { MasterGone, SharedCommand } from "../master/shared_command.ts";
+import { Progress } from "../ssh/progress.ts";
+import type { Decision } from "../table/decision.ts";
+import type { Caller } from "./caller.ts";
+import { inTime } from "./deadline.ts";
+import type { Session } from "./session.ts";
+
+/** Milliseconds beyond the deadline that the master has to say what took so long. */
+const GRACE = 300;
+
+/**
+ * Opens a session over a connection of the master. Undefined where there is no master to be had, or it has failed
+ * itself: then the session is to be opened without. Throws a Failure when the server cannot be had.
+ */
+export async function openShared(
+  caller: Caller,
+  decision: Decision,
+  asked?: Asked,
+): Promise<Session | undefined> {
+  const { world, note, broken, server } = caller;
+  const progress = new Progress();
+  progress.begin("connect", "waiting for the process that holds the connections");
+  caller.doing = () => progress.doing;
+  try {
+    const remote = await inTime(decision, { world, progress, broken, grace: GRACE }, async (signal) => {
+      const request = sessionRequest(world, decision);
+      const control = await orAborted(ask(world, request, { mayStart: true, note, asked }), signal);
+      if (control === undefined) return undefined;
+      progress.begin("connect", `waiting for the connection to ${server}`);
+      return SharedCommand.open(control, server, { signal, onRemark: (line) => caller.remark(line) });
+    });
+    if (remote === undefined) return undefined;
+    const nothing = async (): Promise<void> => {};
+    return { remote, first: [], lastRemark: () => remote.lastRemark, finish: nothing, leave: nothing };
+  } catch (error) {
+    if (!(error instanceof MasterGone) && !(error instanceof Failure && error.trouble === "bug")) throw error;
+    note(`master: ${error.what}: going on without`);
+    return undefined;
+  }
+}
+
+/** The promise's value, or a rejection with the signal's reason; what comes of it then is given up. */
+async function orAborted<T extends { close(): void } | undefined>(
+  promise: Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  let abort = (): void => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort);
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } catch (error) {
+    void promise.then((late) => late?.close());
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}

@@ -1,0 +1,140 @@
+import type { Connection } from "./connection.ts";
+
+/** How a connection is watched. */
+export interface Watching {
+  /** Milliseconds of silence before the server is asked for a sign of life. */
+  readonly interval: number;
+  /** So many intervals without a byte, and the connection counts as dead. */
+  readonly most: number;
+}
+
+/** ssh_config's ServerAliveInterval (seconds) and ServerAliveCountMax, where they are not set: dead within 45 s. */
+export const USUAL_ALIVE = { interval: 15, most: 3 } as const;
+
+/** A ping that has not been answered for so long (milliseconds) makes a connection doubtful. */
+const DOUBT = 2_000;
+
+/** Looks in each interval: what comes just after one of them is counted from the next. */
+const LOOKS = 3;
+
+/** What the clock may lose or gain between two looks of a living process. */
+const SLACK = 5_000;
+
+/** What is watched of a connection. */
+export type Watched = Pick<Connection, "received" | "ping">;
+
+/**
+ * Watches over one connection. It lives as long as bytes come, whichever: a slow download that leaves no room for the
+ * answer to a ping is not dead. The wall clock, which goes on while a machine sleeps, says how old the last sign is.
+ */
+export class Liveness {
+  /** Milliseconds that the last answer took; undefined before the first. */
+  roundTrip: number | undefined;
+  readonly #connection: Watched;
+  readonly #watching: Watching;
+  readonly #onDead: (seconds: number) => void;
+  readonly #timer: NodeJS.Timeout;
+  #received = 0;
+  #receivedAtTick = 0;
+  #looked = Date.now();
+  #heard = Date.now();
+  /** Looks, one after another, that found nothing new. */
+  #silent = 0;
+  /** What had come when it was last found silent. */
+  #silentAt: number | undefined;
+  #canAsk = true;
+  /** performance.now() of the ping that is not answered yet. */
+  #asked: number | undefined;
+
+  constructor(connection: Watched, watching: Watching, onDead: (seconds: number) => void) {
+    this.#connection = connection;
+    this.#watching = watching;
+    this.#onDead = onDead;
+    this.#timer = setInterval(() => this.#tick(), watching.interval / LOOKS);
+    this.ask();
+  }
+
+  /** Whether the connection can be relied upon without asking: heard of lately, and no question open for long. */
+  get isFresh(): boolean {
+    this.#look();
+    const age = Date.now() - this.#heard;
+    const open = this.#asked === undefined ? 0 : performance.now() - this.#asked;
+    return age >= 0 && age < this.#watching.interval + SLACK && open < DOUBT;
+  }
+
+  /** Whether silentFor() has found it silent, and nothing has come since. */
+  get isSilent(): boolean {
+    return this.#silentAt === this.#connection.received;
+  }
+
+  /** Asks for a sign of life, unless a question is open. */
+  ask(): void {
+    if (this.#asked !== undefined) return;
+    const asked = performance.now();
+    this.#asked = asked;
+    const isAsked = this.#connection.ping(() => {
+      this.roundTrip = performance.now() - asked;
+      this.#asked = undefined;
+      this.#heard = Date.now();
+    });
+    // Who cannot be asked may be silent: TCP's keepalive is left.
+    if (!isAsked) this.stop();
+    this.#canAsk = isAsked;
+  }
+
+  /** Resolves with true when not a byte has come for `ms` from now; with false at the first, or when it is over. */
+  silentFor(ms: number, over: AbortSignal): Promise<boolean> {
+    const before = this.#connection.received;
+    return new Promise((resolve) => {
+      const done = (isSilent: boolean): void => {
+        clearTimeout(asking);
+        clearTimeout(timer);
+        over.removeEventListener("abort", stop);
+        resolve(isSilent);
+      };
+      const stop = (): void => done(false);
+      const judge = (): void => {
+        const isSilent = this.#canAsk && this.#connection.received === before;
+        if (isSilent) this.#silentAt = before;
+        done(isSilent);
+      };
+      // Who answers in time is not asked.
+      const asking = setTimeout(() => this.ask(), ms / 4);
+      const timer = setTimeout(judge, ms);
+      over.addEventListener("abort", stop);
+      if (over.aborted) stop();
+    });
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Takes note of bytes that have come since the last look. */
+  #look(): void {
+    const before = this.#looked;
+    this.#looked = Date.now();
+    if (this.#connection.received === this.#received) return;
+    this.#received = this.#connection.received;
+    // They may have come just after the last look, and the machine may have slept since.
+    this.#heard = before;
+  }
+
+  #tick(): void {
+    this.#look();
+    if (this.#received !== this.#receivedAtTick) {
+      this.#receivedAtTick = this.#received;
+      this.#silent = 0;
+      return;
+    }
+    this.#silent++;
+    // Counted in looks: after a sleep the first one asks, though the clock has gone on for hours. The silence may have
+    // begun one before the first that noticed it.
+    if (this.#silent >= this.#watching.most * LOOKS - 1) {
+      this.stop();
+      this.#onDead((this.#watching.interval * this.#watching.most) / 1000);
+    } else if (this.#silent % LOOKS === 1) {
+      this.ask();
+    }
+  }
+}
