@@ -1,10 +1,11 @@
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
+import { processesMarked, signal, wordsOf } from "./processes.ts";
 import type { Sshd } from "./sshd.ts";
 import { makeTemporary, removeTemporary } from "./temporary.ts";
 
-/** A temporary home of the person who runs the mail client. */
+/** A temporary home of the person who runs the mail client; its end is that of a master, too. */
 export interface Home extends Disposable {
   readonly path: string;
   /** All that the program is to see of the environment: HOME, XDG_*, PATH, USER, LOGNAME, LANG. */
@@ -63,7 +64,12 @@ export function makeHome(): Home {
       return join(path, name);
     },
     log: () => readIfThere(logFile),
-    [Symbol.dispose]: () => removeTemporary(path),
+    [Symbol.dispose]: () => {
+      for (const pid of processesMarked(`HOME=${path}`)) {
+        if (wordsOf(pid).includes("--master")) signal(pid, "SIGKILL");
+      }
+      removeTemporary(path);
+    },
   };
 }
 
@@ -79,8 +85,8 @@ function readIfThere(path: string): string {
 export type HostLines = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 
 /**
- * One [[host]] that leads to an sshd: server, port, user, identity, known_hosts, and nothing of the
- * machine's own ssh_config. `keys` change or add to it, `{ "commands.imap": "exec imapd" }`.
+ * One [[host]] that leads to an sshd: server, port, user, identity, known_hosts, and nothing of the machine's own
+ * ssh_config. `keys` change or add to it, `{ "commands.imap": "exec imapd" }`.
  */
 export function tableFor(
   sshd: Pick<Sshd, "host" | "port" | "user" | "identity" | "knownHosts">,
@@ -94,12 +100,16 @@ export function tableFor(
     identity: sshd.identity,
     known_hosts: sshd.knownHosts,
     ssh_config: "none",
+    share: false,
     ...keys,
   });
 }
 
-/** A [[host]] with these keys, in TOML (whose basic strings and arrays JSON's are). */
+/**
+ * A [[host]] with these keys, in TOML (whose basic strings and arrays JSON's are). Its connections are not shared, unless
+ * `keys` say so: most tests are about one call.
+ */
 export function hostTable(keys: HostLines): string {
-  const lines = Object.entries(keys).filter(([, value]) => value !== undefined);
+  const lines = Object.entries({ share: false, ...keys }).filter(([, value]) => value !== undefined);
   return ["[[host]]", ...lines.map(([key, value]) => `${key} = ${JSON.stringify(value)}`), ""].join("\n");
 }

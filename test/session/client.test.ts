@@ -6,10 +6,8 @@ import { Client } from "../../src/session/client.ts";
 /** The first line of a client that sends these pieces. */
 async function firstLine(pieces: readonly string[]): Promise<string | undefined> {
   const input = new PassThrough();
-  const client = new Client(
-    { input, output: new PassThrough(), endOutput: () => {}, readerIsGone: () => false },
-    () => {},
-  );
+  const stdio = { input, output: new PassThrough(), endOutput: () => {}, readerIsGone: () => false };
+  const client = new Client({ stdio: () => stdio, write: () => true }, () => {});
   const line = client.firstLine(10_000);
   for (const piece of pieces) input.write(piece);
   input.end();

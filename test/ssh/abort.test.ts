@@ -160,7 +160,10 @@ test("a connection that has ended before anybody listened is told as such", asyn
   socket.on("error", () => {});
   socket.destroy(new Error("too late"));
   await new Promise((resolve) => socket.once("close", resolve));
-  const options = { signal: new AbortController().signal, progress: story.progress, note: () => {} };
+  const options = {
+    ...{ signal: new AbortController().signal, progress: story.progress, note: () => {} },
+    env: process.env,
+  };
   const files = { entries: [], revoked: [] };
   const login = new Login(target, socket, new HostKeyCheck(target, files), options, {});
   await assert.rejects(

@@ -9,6 +9,7 @@ import { Tunnel } from "../../src/ssh/tunnel.ts";
 /** A connection that lives, and counts who listens for its end. */
 class CountingLine implements Line {
   readonly over = undefined;
+  readonly isShared = false;
   readonly listeners = new Set<() => void>();
 
   onOver(listener: () => void): () => void {

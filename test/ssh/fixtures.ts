@@ -112,6 +112,7 @@ export function connectTo(
     signal,
     ...(person && { person, interactive: true }),
     progress: story.progress,
+    env: process.env,
     note: (line) => story.notes.push(line),
     banner: (line) => story.banners.push(line),
   });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { after, before, test } from "node:test";
 import ssh2 from "ssh2";
-import { tapLogin } from "../../src/ssh/ssh2_private.ts";
+import { ping, tapLogin } from "../../src/ssh/ssh2_private.ts";
 import { startAgent } from "../peers/agent.ts";
 import { makeKey } from "../peers/keys.ts";
 import { program } from "../peers/programs.ts";
@@ -37,6 +37,15 @@ test("the shape that is relied on is that of the pinned version", () => {
   const taps = { offer: none, onFailure: none, onSignatureAlgorithms: none, onInstruction: none };
   assert.equal(tapLogin(client, taps), true);
   client.destroy();
+});
+
+test("a sign of life can be asked of the pinned version, and of nothing else", async () => {
+  assert.equal(
+    ping(new ssh2.Client(), () => {}),
+    false,
+  );
+  const { connection } = await logIn(sshd, { identityFiles: [sshd.identity] });
+  assert.equal(typeof connection.ping, "function");
 });
 
 test("what is no client of that version is left alone", () => {
