@@ -11,7 +11,7 @@ export async function stop(world: World, server: string | undefined, now: boolea
   const stopped = await requestStop(world, server, now);
   if (stopped === undefined || stopped.servers.length === 0) {
     const what = server === undefined ? "no process runs in the background" : "no connection is held";
-    throw new Failure("unknown", server ?? "preauth", what);
+    throw new Failure("unknown", server ?? "--stop", what);
   }
   const { servers, sessions } = stopped;
   const ends = sessions === 0 || now ? "ended" : `ends when its open mailboxes have (${sessions} in all)`;

@@ -215,7 +215,7 @@ describeForms("--stop", { concurrency: 4 }, (form) => {
   test("without a master says so, with status 1", async () => {
     await using scene = await startScene(form);
     const { stderr, status } = await scene.run("--stop");
-    assert.equal(stderr, "preauth: preauth: no process runs in the background\n");
+    assert.equal(stderr, "preauth: --stop: no process runs in the background\n");
     assert.equal(status, 1);
   });
 });
