@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { describeForms } from "../peers/binaries.ts";
 import { answers, kill, mastersOf, PREAUTH, type Scene, startScene } from "./scene.ts";
 
-const TIMEOUT = { timeout: 280_000 };
+const TIMEOUT = { timeout: 120_000 };
 
 /** Bursts of one test. */
 const ROUNDS = Number(process.env.PREAUTH_BURSTS ?? 2);
