@@ -1,16 +1,15 @@
 import assert from "node:assert/strict";
-import { rmSync } from "node:fs";
 import { connect } from "node:net";
 import { test } from "node:test";
 import type { Status } from "../../src/master/protocol.ts";
-import { refusal, since } from "../calls/scene.ts";
+import { refusal } from "../calls/scene.ts";
 import { describeForms } from "../peers/binaries.ts";
-import { descendantsOf, gone, isAlive, signal } from "../peers/processes.ts";
+import { descendantsOf, isAlive, signal } from "../peers/processes.ts";
 import type { Sshd } from "../peers/sshd.ts";
-import { listen } from "../peers/tcp.ts";
+import { listen, silentServer } from "../peers/tcp.ts";
 import { throughTable } from "../stream/places.ts";
 import { Drain, GREET, GREETING } from "../stream/stream.ts";
-import { answers, kill, logout, mastersOf, PREAUTH, startScene } from "./scene.ts";
+import { answers, logout, mastersOf, PREAUTH, startScene } from "./scene.ts";
 
 /** The contract's time to a greeting, in milliseconds. */
 const DEADLINE = 10_000;
@@ -43,64 +42,6 @@ function throttled(sshd: Sshd, bytesPerTurn: number, turn: number) {
     });
   });
 }
-
-describeForms("a master that", { concurrency: 4 }, (form) => {
-  test("is stopped costs a second: the call goes without, and once it goes on it is used again", async () => {
-    await using scene = await startScene(form);
-    const first = await scene.open();
-    const pid = await scene.master();
-    signal(pid, "SIGSTOP");
-    const second = await scene.start();
-    await second.readUntil(PREAUTH, DEADLINE);
-    assert.ok(since(second) < 5000, `${since(second)} ms`);
-    assert.match(scene.home.log(), /master: no answer within a second: going on without/);
-    assert.equal(scene.sshd.logins(), 2);
-    await answers(second, "a1");
-    signal(pid, "SIGCONT");
-    await answers(first, "a1");
-    await answers(await scene.open(), "a1");
-    assert.equal(scene.sshd.logins(), 2);
-  });
-
-  test("is killed takes its mailboxes along, and the next call starts another", async () => {
-    await using scene = await startScene(form);
-    const calls = [await scene.open({ stdio: "pipes" }), await scene.open()];
-    await kill(await scene.master());
-    for (const call of calls) {
-      const { status, output, stderr } = await call.finished();
-      assert.equal(status, 255);
-      assert.match(output.toString(), /^\* PREAUTH [^\r\n]*\r\n$/);
-      const isHeard = call === calls[0];
-      assert.match(stderr, isHeard ? /^preauth: mail\.test: connection lost: .*\n$/ : /^$/);
-    }
-    await answers(await scene.open(), "a1");
-    await scene.sshd.logged(/Accepted [\s\S]*Accepted /);
-  });
-
-  test("is killed while calls wait for it leaves them to themselves", async () => {
-    await using scene = await startScene(form, { host: { "commands.imap": `sleep 1; ${GREET}; exec cat` } });
-    const call = await scene.start();
-    await scene.sshd.logged(/Starting session/);
-    await kill(mastersOf(scene.home)[0] ?? 0);
-    await call.readUntil(/^\* PREAUTH ready\r\n/, DEADLINE);
-    assert.match(scene.home.log(), /master: .*: going on without/);
-  });
-
-  test("has lost its socket lets a new one take over, and leaves that one's alone", async () => {
-    await using scene = await startScene(form);
-    const first = await scene.open();
-    const { pid, socket } = (await scene.status()) ?? { pid: 0, socket: "" };
-    rmSync(socket);
-    const second = await scene.open();
-    assert.equal((await scene.status())?.socket, socket);
-    signal(pid, "SIGTERM");
-    assert.deepEqual(await first.exited(), LOST);
-    await gone(pid);
-    await answers(second, "a1");
-    await answers(await scene.open(), "a1");
-    assert.equal(scene.sshd.logins(), 2);
-  });
-});
 
 // They wait, most of the time.
 describeForms("a connection that", { concurrency: 12 }, (form) => {
@@ -206,6 +147,25 @@ describeForms("a connection that", { concurrency: 12 }, (form) => {
     assert.match(stderr, /^preauth: mail\.test: connection lost: "the server closed the channel[^\n]*\n$/);
     await answers(await scene.open(), "a1");
     assert.equal(scene.sshd.logins(), 1);
+  });
+
+  test("is not answered is waited for by all who want it, each to its deadline, and not by the next", async () => {
+    await using scene = await startScene(form);
+    await using silent = await silentServer();
+    const keys = { share: true, deadline: "4s", command: "true" };
+    scene.home.writeTable(throughTable(scene.home, scene.sshd, silent, keys));
+    const calls = [await scene.start({ stdio: "pipes" }), await scene.start({ stdio: "pipes" })];
+    for (const call of calls) {
+      const { status, stderr } = await call.finished(6000);
+      assert.match(
+        stderr,
+        /^preauth: mail\.test: waiting for the SSH server of mail\.test took longer than 4 s\n/,
+      );
+      assert.equal(status, 69);
+    }
+    const next = await scene.start({ stdio: "pipes" });
+    assert.match((await next.finished()).stderr, /took longer than 4 s \(less than 30 s ago\)\n/);
+    assert.equal(silent.connections, 1);
   });
 
   test("goes with the network: a reason within the deadline, and mail once that is back", async () => {
