@@ -126,17 +126,19 @@ class Master {
         return this.#session(peer, request);
       case "forward": {
         peer.reply({ type: "here" });
+        const options = this.#options(peer, request);
         const share = await this.#share(request);
-        const lines = await share.forward(request.decision, this.#options(peer, request), request.time);
+        const lines = await share.forward(request.decision, options, request.time);
         peer.reply({ type: "done", lines });
         return peer.close();
       }
       case "login": {
         peer.reply({ type: "here" });
+        const options = this.#options(peer, request);
         const share = await this.#share(request);
         const { remotePerson } = await import("./remote_person.ts");
         const isNew = await share.login(request.decision, {
-          ...this.#options(peer, request),
+          ...options,
           ...{ heedsMemory: false, person: remotePerson(peer), interactive: true },
           progress: new Progress((step, outcome) => peer.reply({ type: "step", step, outcome })),
         });
@@ -156,8 +158,9 @@ class Master {
 
   async #session(peer: Peer, request: Request & { readonly type: "session" }): Promise<void> {
     peer.reply({ type: "here" });
+    const options = this.#options(peer, request);
     const share = await this.#share(request);
-    const started = await share.session(request.decision, this.#options(peer, request));
+    const started = await share.session(request.decision, options);
     const { carrySession } = await import("./session.ts");
     await carrySession(started, peer);
   }
@@ -184,7 +187,7 @@ class Master {
     if (this.#open.get(key) === share) this.#open.delete(key);
   }
 
-  /** What a caller brings along, as though it opened its session itself. */
+  /** What a caller brings along, as though it opened its session itself. Its deadline runs on from now. */
   #options(peer: Peer | undefined, { env, home, elapsed }: Wanted): OpeningOptions {
     const began = performance.now() - elapsed;
     const world = { ...this.#world, env, home, elapsed: () => performance.now() - began };
