@@ -1,7 +1,7 @@
 import { Failure } from "../failure.ts";
 import { type Connected, type OpeningOptions, type Started, startSession } from "../session/opening.ts";
 import { type Connection, type RemoteCommand, SessionRefusal } from "../ssh/connection.ts";
-import { Liveness } from "../ssh/liveness.ts";
+import { type Liveness, watched } from "../ssh/liveness.ts";
 import type { Target } from "../ssh/target.ts";
 import type { Decision } from "../table/decision.ts";
 import type { ConnectionStatus } from "./protocol.ts";
@@ -40,9 +40,7 @@ export class SharedConnection {
     this.target = target;
     this.connection = connection;
     this.#onChange = onChange;
-    this.liveness = new Liveness(connection, target.watching.value, (seconds) =>
-      connection.abandon(`not a byte from the server for ${seconds} s`),
-    );
+    this.liveness = watched(connection, target.watching.value);
     void connection.closed.then(() => {
       this.#isOver = true;
       this.liveness.stop();

@@ -1,3 +1,4 @@
+import { watched } from "../ssh/liveness.ts";
 import { Progress } from "../ssh/progress.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Caller } from "./caller.ts";
@@ -13,12 +14,16 @@ export async function openDirect(caller: Caller, decision: Decision): Promise<Se
   const onRemark = (line: string): void => caller.remark(line);
   const opened = await openSession(decision, { world, note, progress, broken, heedsMemory: true, onRemark });
   const forwarding = new Forwarding(caller, decision, opened);
-  const { remote, remarks, first, connection } = opened;
+  const { remote, remarks, first, connection, target } = opened;
+  const liveness = watched(connection, target.watching.value);
   return {
     remote,
     first,
     lastRemark: () => remarks.last,
     finish: () => forwarding.finish(),
-    leave: () => takeLeave(connection),
+    leave: () => {
+      liveness.stop();
+      return takeLeave(connection);
+    },
   };
 }

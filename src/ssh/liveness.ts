@@ -138,3 +138,10 @@ export class Liveness {
     }
   }
 }
+
+/** Watches over a connection, and abandons it when it is dead. */
+export function watched(connection: Connection, watching: Watching): Liveness {
+  return new Liveness(connection, watching, (seconds) =>
+    connection.abandon(`not a byte from the server for ${seconds} s`),
+  );
+}

@@ -66,6 +66,21 @@ describeForms("a connection that", { concurrency: 12 }, (form) => {
     assert.equal(scene.sshd.logins(), 2);
   });
 
+  test("is one call's own and is frozen ends that call as lost", async () => {
+    await using scene = await startScene(form);
+    scene.home.writeTable(
+      throughTable(scene.home, scene.sshd, scene.sshd, {
+        "commands.imap": `${GREET}; exec cat`,
+        ssh_config: scene.home.write("ssh_config", ALIVE),
+      }),
+    );
+    const call = await scene.open();
+    freezeConnections(scene.sshd);
+    assert.deepEqual(await call.exited(DEADLINE), LOST);
+    assert.match(scene.home.log(), /connection lost: "?not a byte from the server for 2 s/);
+    assert.equal(await scene.status(), null);
+  });
+
   test("is frozen when nobody uses it: the next call has another one within its deadline", async () => {
     await using scene = await startScene(form);
     assert.equal(await logout(await scene.open()), 0);
