@@ -1,18 +1,20 @@
-import { askEarly } from "../master/early.ts";
+import type { Asked } from "../master/control.ts";
 import type { Decision } from "../table/decision.ts";
 import type { World } from "../world.ts";
 import type { MailCall, VerbCall } from "./call.ts";
 
 // Everything that the refusal of an unknown server does not need. In the executable this is a bundle of its own:
 // reading it in would cost a refusal a fifth of its time. Each bundle has its own copy of the classes they share,
-// so that no instance may pass from one to the other; decisions and calls are plain data. What is import()ed here is
+// so that `instanceof` would not know one of the other's; decisions and calls are plain data. What is import()ed here is
 // evaluated only when it is asked for: a call that shares a connection needs neither the verbs nor SSH.
 
-/** A mail call for a server of the table. */
-export async function serve(world: World, call: MailCall, decision: Decision): Promise<number> {
-  // What the rest needs is loaded while the master does its part.
-  const asked =
-    decision.share.value && call.recipients.length === 0 ? await askEarly(world, decision) : undefined;
+/** A mail call for a server of the table; `asked`: the master, where it has been asked already. */
+export async function serve(
+  world: World,
+  call: MailCall,
+  decision: Decision,
+  asked: Asked | undefined,
+): Promise<number> {
   const { Caller, runMail } = await import("./mail.ts");
   return runMail(new Caller(world, call), decision, asked);
 }

@@ -1,6 +1,8 @@
 import { Failure } from "../failure.ts";
+import type { Asked } from "../master/control.ts";
 import { tellCaller } from "../report/speak.ts";
 import { decide } from "../table/decide.ts";
+import type { Decision } from "../table/decision.ts";
 import { TableFailure } from "../table/failure.ts";
 import { readTable, tablePath } from "../table/read.ts";
 import type { World } from "../world.ts";
@@ -28,7 +30,10 @@ async function mail(world: World, call: MailCall): Promise<number> {
   const file = tablePath(world.env, world.home);
   try {
     const decision = await decide(await readTable(file, world.uid), call);
-    if (decision !== undefined) return await (await import("./beyond.js")).serve(world, call, decision);
+    if (decision !== undefined) {
+      const asked = await ask(world, call, decision);
+      return await (await import("./beyond.js")).serve(world, call, decision, asked);
+    }
   } catch (error) {
     if (!(error instanceof TableFailure)) throw error;
     return (await import("./beyond.js")).serveWithoutTable(world, call);
@@ -36,4 +41,11 @@ async function mail(world: World, call: MailCall): Promise<number> {
   const unknown = new Failure("unknown", call.server, `not in the table ${file}`);
   tellCaller(world, unknown);
   return unknown.status;
+}
+
+/** Asks the master, where one may serve the call, before anything else is loaded: that is done while it does its part. */
+async function ask(world: World, call: MailCall, decision: Decision): Promise<Asked | undefined> {
+  // Recipients are looked at before anything is begun.
+  if (!decision.share.value || call.recipients.length > 0) return undefined;
+  return (await import("../master/early.ts")).askEarly(world, decision);
 }

@@ -19,14 +19,16 @@ export async function askEarly(world: World, decision: Decision): Promise<Asked 
     const wire = found === undefined ? undefined : await world.connect(found.path);
     if (wire === undefined) return undefined;
     const asked = putTo(wire, sessionRequest(world, decision));
-    const { control } = asked;
-    await Promise.race([control.spoken, new Promise((resolve) => setTimeout(resolve, SPARE_MS))]);
-    if (decision.method === "imap")
-      control.passEarly((bytes) => bytes.length <= AT_ONCE && world.write(1, bytes));
+    if (decision.spare.value === 1 && decision.method === "imap") await passGreeting(asked, world);
     return asked;
   } catch {
     return undefined;
   }
+}
+
+async function passGreeting({ control }: Asked, world: World): Promise<void> {
+  await Promise.race([control.spoken, new Promise((resolve) => setTimeout(resolve, SPARE_MS))]);
+  control.passEarly((bytes) => bytes.length <= AT_ONCE && world.write(1, bytes));
 }
 
 /** The request for a session of this call. */
