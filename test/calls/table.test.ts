@@ -30,7 +30,7 @@ const CASES: readonly Case[] = [
   {
     title: "an unknown key",
     make: (home) => home.writeTable(`${GOOD}[[host]]\nmatch = "x"\n  comand = "imapd"\n`),
-    reason: () => ':6:3: "comand" is not a key of [[host]]; did you mean "command"?',
+    reason: () => ':7:3: "comand" is not a key of [[host]]; did you mean "command"?',
   },
   {
     title: "a wrong type",
