@@ -1,11 +1,13 @@
 import fs from "node:fs";
 import os from "node:os";
+import type { Readable } from "node:stream";
 import { main } from "../src/cli/main.ts";
 import { accountInFile } from "../src/ssh/passwd.ts";
 import type { StandardError, Stdio, World } from "../src/world.ts";
 import { background } from "./background.ts";
 import { isTerminal, write } from "./descriptors.ts";
 import { endOutput } from "./end_output.ts";
+import { standardInput } from "./input.ts";
 import { readerIsGone } from "./reader.ts";
 import { connectWire } from "./sockets.ts";
 import { terminal } from "./terminal.ts";
@@ -84,6 +86,9 @@ function standardError(): StandardError {
   }
 }
 
+let input: Readable | undefined;
+
 function stdio(): Stdio {
-  return { input: process.stdin, output: process.stdout, endOutput, readerIsGone };
+  input ??= standardInput();
+  return { input, output: process.stdout, endOutput, readerIsGone };
 }
