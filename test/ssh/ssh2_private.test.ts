@@ -39,6 +39,28 @@ test("the shape that is relied on is that of the pinned version", () => {
   client.destroy();
 });
 
+test("OpenSSH 7.4 takes RSA with SHA-2, though it does not say so; others are believed", () => {
+  for (const [version, expected] of [
+    ["OpenSSH_7.4", ["ssh-rsa", "rsa-sha2-512", "rsa-sha2-256"]],
+    ["OpenSSH_7.2", ["ssh-rsa"]],
+  ] as const) {
+    const client = new ssh2.Client();
+    client.on("error", () => {});
+    client.connect({ sock: new PassThrough(), username: "jane" });
+    let seen: readonly string[] = [];
+    const none = () => undefined;
+    const onSignatureAlgorithms = (names: readonly string[]) => {
+      seen = names;
+    };
+    tapLogin(client, { offer: none, onFailure: none, onSignatureAlgorithms, onInstruction: none });
+    const protocol = Reflect.get(client, "_protocol");
+    Reflect.set(protocol, "_remoteIdentRaw", Buffer.from(`SSH-2.0-${version}`));
+    protocol._handlers.EXT_INFO(protocol, [{ name: "server-sig-algs", algs: ["ssh-rsa"] }]);
+    client.destroy();
+    assert.deepEqual(seen, expected);
+  }
+});
+
 test("what is no client of that version is left alone", () => {
   const client = new ssh2.Client();
   const none = () => undefined;
