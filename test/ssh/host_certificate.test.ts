@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
 import { judgeOffered } from "../../src/ssh/certificate_verdict.ts";
-import { type HostCertificate, parseCertificate } from "../../src/ssh/host_certificate.ts";
+import { type HostCertificate, readHostCertificate } from "../../src/ssh/host_certificate.ts";
 import { wire } from "../../src/ssh/key_blob.ts";
 import { parseKnownHosts } from "../../src/ssh/known_hosts.ts";
 import { type Key, type KeyType, makeKey } from "../peers/keys.ts";
@@ -37,7 +37,7 @@ function blobOf(line: string): Buffer {
 }
 
 function parsed(blob: Buffer): HostCertificate {
-  const certificate = parseCertificate(blob);
+  const certificate = readHostCertificate(blob);
   assert.ok(certificate, "is none");
   return certificate;
 }
@@ -85,7 +85,7 @@ describe("parsing", () => {
       );
       assert.deepEqual(certificate.key, blobOf(key.line));
       assert.deepEqual(certificate.authority, blobOf(signer.line));
-      assert.equal(certificate.isForHost, true);
+      assert.equal(certificate.kind, "host");
       assert.deepEqual(certificate.principals, ["mail.test", "*.example.org"]);
       assert.deepEqual(certificate.criticalOptions, []);
       assert.equal(certificate.validBefore - certificate.validAfter, BigInt(730 * 24 * 3600));
@@ -97,18 +97,18 @@ describe("parsing", () => {
     for (let index = 0; index < blob.length; index++) {
       const changed = Buffer.from(blob);
       changed.writeUInt8(changed.readUInt8(index) ^ 1, index);
-      assert.equal(parseCertificate(changed), undefined, `byte ${index}`);
-      assert.equal(parseCertificate(blob.subarray(0, index)), undefined, `${index} bytes`);
+      assert.equal(readHostCertificate(changed), undefined, `byte ${index}`);
+      assert.equal(readHostCertificate(blob.subarray(0, index)), undefined, `${index} bytes`);
     }
-    assert.equal(parseCertificate(Buffer.concat([blob, Buffer.from([0])])), undefined);
+    assert.equal(readHostCertificate(Buffer.concat([blob, Buffer.from([0])])), undefined);
   });
 
   test("garbage is no certificate, and never an error", () => {
     const name = wire("ssh-ed25519-cert-v01@openssh.com");
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
-        assert.equal(parseCertificate(Buffer.from(bytes)), undefined);
-        assert.equal(parseCertificate(Buffer.concat([name, bytes])), undefined);
+        assert.equal(readHostCertificate(Buffer.from(bytes)), undefined);
+        assert.equal(readHostCertificate(Buffer.concat([name, bytes])), undefined);
       }),
     );
   });
@@ -116,7 +116,7 @@ describe("parsing", () => {
   test("a signature with SHA-1 does not count", () => {
     const rsa = makeKey(join(folder, `rsa${++count}`), "rsa");
     assert.equal(parsed(certify(["-t", "rsa-sha2-256", ...valid], host, rsa)).algorithm, "rsa-sha2-256");
-    assert.equal(parseCertificate(certify(["-t", "ssh-rsa", ...valid], host, rsa)), undefined);
+    assert.equal(readHostCertificate(certify(["-t", "ssh-rsa", ...valid], host, rsa)), undefined);
   });
 
   test("an authority that is itself a certificate does not count", () => {
@@ -125,7 +125,7 @@ describe("parsing", () => {
     const nested = certify(valid, authority);
     const at = blob.lastIndexOf(wire(plain));
     const parts = [blob.subarray(0, at), wire(nested), blob.subarray(at + wire(plain).length)];
-    assert.equal(parseCertificate(Buffer.concat(parts)), undefined);
+    assert.equal(readHostCertificate(Buffer.concat(parts)), undefined);
   });
 });
 
