@@ -1,16 +1,19 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { copyFileSync, readFileSync } from "node:fs";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
 import { judgeOffered } from "../../src/ssh/certificate_verdict.ts";
 import { type HostCertificate, readHostCertificate } from "../../src/ssh/host_certificate.ts";
+import { HostKeyCheck } from "../../src/ssh/host_key.ts";
 import { wire } from "../../src/ssh/key_blob.ts";
 import { parseKnownHosts } from "../../src/ssh/known_hosts.ts";
+import { parseRevokedKeys } from "../../src/ssh/revoked_keys.ts";
 import { type Key, type KeyType, makeKey } from "../peers/keys.ts";
 import { program } from "../peers/programs.ts";
 import { makeTemporary, removeTemporary } from "../peers/temporary.ts";
+import { targetFor } from "./fixtures.ts";
 
 const folder = makeTemporary();
 let authority: Key;
@@ -192,6 +195,24 @@ describe("the verdict", () => {
     const other = makeKey(join(folder, `other${++count}`));
     const changed = [`@cert-authority * ${authority.line}`, `[mail.test]:2222 ${other.line}`];
     assert.match(judged(expired, { lines: changed }), /^changed: it has expired/);
+  });
+
+  test("is revoked when a KRL has the certificate, by its serial number or its id", () => {
+    const specification = join(folder, "specification");
+    writeFileSync(specification, "serial: 7\nid: büro\n");
+    const krl = join(folder, "krl");
+    const words = ["-q", "-k", "-f", krl, "-s", `${authority.path}.pub`, specification];
+    execFileSync(program("ssh-keygen"), words, { stdio: "pipe" });
+    const sshd = { host: "mail.test", port: 22, user: "jane", identity: "", knownHosts: "" };
+    const target = targetFor(sshd, { hostKeyName: "mail.test" });
+    const entries = parseKnownHosts(`@cert-authority * ${authority.line}`, "known_hosts");
+    const revoked = [parseRevokedKeys(readFileSync(krl), "revoked")];
+    const ruling = (...options: readonly string[]) =>
+      new HostKeyCheck(target, { entries, revoked }).rule(certify(["-h", "-n", "mail.test", ...options]))
+        .kind;
+    assert.equal(ruling("-z", "6"), "trusted");
+    assert.equal(ruling("-z", "7"), "refused");
+    assert.equal(ruling("-I", "büro"), "refused");
   });
 
   test("is that of a plain key where it is no certificate", () => {
