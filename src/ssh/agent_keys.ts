@@ -1,6 +1,6 @@
 import { Agent, AgentError, type AgentKey, type AgentPlace } from "./agent.ts";
 import type { Candidate, Obstacle, Waiting } from "./candidate.ts";
-import { parseCertificate } from "./certificate.ts";
+import { parseUserCertificate } from "./certificate.ts";
 import { isSecurityKey } from "./key_type.ts";
 
 /** The keys of an agent, for one login. Call close() at the end. */
@@ -56,7 +56,7 @@ export class AgentKeys {
   candidate(key: AgentKey, file: string | undefined): Candidate {
     const { blob, type, comment } = key;
     return {
-      ...{ name: file ?? comment, type, blob, source: "agent", certificate: parseCertificate(blob) },
+      ...{ name: file ?? comment, type, blob, source: "agent", certificate: parseUserCertificate(blob) },
       sign: (data, algorithm) => this.sign(key, data, algorithm),
     };
   }

@@ -64,9 +64,6 @@ const HOST_KEYS: ReadonlyMap<string, string> = new Map([
 /** The same with certificates, which ssh(1) has before plain keys. */
 const CERTIFICATES = [...HOST_KEYS.keys()].map((name) => `${name}-cert-v01@openssh.com`);
 
-/** Signatures of the user's RSA keys, best first. */
-const RSA: readonly string[] = ["rsa-sha2-512", "rsa-sha2-256"];
-
 /** What known_hosts has for a server. */
 export interface KnownKeys {
   /** Types of its plain keys. */
@@ -113,11 +110,6 @@ export function offer(target: Target, known: KnownKeys): Offer {
 export function keyExchangesFor(allowed: readonly string[] | undefined): readonly string[] {
   const left = narrowed(KEX, allowed);
   return !left.includes(MLKEM) && left.length === KEX.length - 1 ? [MLKEM, ...left] : left;
-}
-
-/** The signature algorithms that a user's RSA key may be used with, in the order of PubkeyAcceptedAlgorithms. */
-export function rsaSignatures(target: Target): readonly string[] {
-  return narrowed(RSA, target.allowed.value.userKey);
 }
 
 function ciphersFor(allowed: readonly string[] | undefined): readonly string[] {

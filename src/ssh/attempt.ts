@@ -19,6 +19,6 @@ export function attemptOf({ name, type, blob, source, certificate }: Candidate, 
   return {
     ...{ name, type, source, outcome },
     fingerprint: fingerprint(certificate?.key ?? blob),
-    isExpired: certificate?.expires !== undefined && certificate.expires <= Date.now(),
+    isExpired: certificate !== undefined && Number(certificate.validBefore) * 1000 <= Date.now(),
   };
 }

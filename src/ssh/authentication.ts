@@ -175,18 +175,21 @@ export class Authentication {
   #offer(candidate: Candidate): KeyOffer | undefined {
     const { type, name } = candidate;
     const allowed = this.#target.allowed.value.userKey;
-    const chosen = chooseAlgorithm(type, allowed, this.#serverAlgorithms);
+    const ours = algorithmsFor(type, allowed);
+    // By itself ssh2 does not tell what the server takes; KeyOffer sees to it that nothing is signed with SHA-1.
+    const chosen = this.#isTapped ? chooseAlgorithm(type, allowed, this.#serverAlgorithms) : ours[0];
     if (chosen === undefined) {
-      this.#attempts.push(
-        attemptOf(candidate, { failed: "the server takes no RSA signature that is allowed here" }),
-      );
+      const why =
+        this.#serverAlgorithms === undefined
+          ? "does not say that it takes RSA signatures with SHA-2"
+          : "takes no RSA signature that is allowed here";
+      this.#obstacles.push({
+        what: `${name} was not offered, as the server ${why} (${type})`,
+        hint: "make a key of another kind: ssh-keygen -t ed25519",
+      });
       return undefined;
     }
-    const offer = KeyOffer.of(
-      candidate,
-      this.#isTapped ? [chosen] : algorithmsFor(type, allowed),
-      this.#isTapped,
-    );
+    const offer = KeyOffer.of(candidate, this.#isTapped ? [chosen] : ours, this.#isTapped);
     if (offer === undefined) {
       this.#obstacles.push({
         what: `${name} is a key of a kind that is not supported (${type})`,

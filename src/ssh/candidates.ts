@@ -2,7 +2,7 @@ import type { AgentKey } from "./agent.ts";
 import { AgentKeys } from "./agent_keys.ts";
 import type { Asking } from "./asking.ts";
 import type { Candidate, Obstacle, Sealed, Waiting } from "./candidate.ts";
-import { type Certificate, parseCertificate } from "./certificate.ts";
+import { type Certificate, parseUserCertificate } from "./certificate.ts";
 import { readIdentity, readPublic } from "./identity_file.ts";
 import { fingerprint, typeOf } from "./key_blob.ts";
 import { KeyFile } from "./key_file.ts";
@@ -125,7 +125,7 @@ export class Collection {
   async #certificates(paths: readonly string[], areNamed: boolean): Promise<readonly Certified[]> {
     const blobs = await Promise.all(paths.map(readPublic));
     return paths.flatMap((path, index) => {
-      const certificate = parseCertificate(blobs[index] ?? Buffer.alloc(0));
+      const certificate = parseUserCertificate(blobs[index] ?? Buffer.alloc(0));
       if (certificate !== undefined) return [{ path, certificate }];
       if (areNamed) this.#leaveOut(`${path} holds no user certificate`);
       return [];

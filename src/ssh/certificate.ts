@@ -1,49 +1,93 @@
-import { fieldsOf, typeOf, wire } from "./key_blob.ts";
+import { typeOf, wire } from "./key_blob.ts";
+import { countFields, isPlainKey } from "./key_shape.ts";
 import { isCertificate, plainType } from "./key_type.ts";
+import { Reader, readWith } from "./reader.ts";
 
-/** A user certificate, as far as its owner needs to know it. */
+/** A certificate as PROTOCOL.certkeys of OpenSSH has it. Whether its signature is right is another question. */
 export interface Certificate {
   readonly type: string;
   readonly blob: Buffer;
-  /** The public key it certifies, in the wire format of its own. */
+  /** The public key it certifies, as a plain one. */
   readonly key: Buffer;
-  /** Milliseconds since 1970 from which on no server takes it; undefined for ever. */
-  readonly expires: number | undefined;
+  /** Both are the authority's to give; 0 for no serial number. */
+  readonly serial: bigint;
+  readonly keyId: string;
+  readonly kind: "user" | "host";
+  readonly principals: readonly string[];
+  /** Seconds since 1970: from the first on, and before the second, which is 2^64 - 1 for ever. */
+  readonly validAfter: bigint;
+  readonly validBefore: bigint;
+  /** Names of critical options. */
+  readonly criticalOptions: readonly string[];
+  /** The key of who signed it. */
+  readonly authority: Buffer;
+  /** What is signed, and the signature. */
+  readonly signed: Buffer;
+  readonly signature: Buffer;
 }
 
-/** How many strings of a certificate are its key: PROTOCOL.certkeys. */
-const KEY_FIELDS: Readonly<Record<string, number>> = {
-  "ssh-rsa": 2,
-  "ecdsa-sha2-nistp256": 2,
-  "ecdsa-sha2-nistp384": 2,
-  "ecdsa-sha2-nistp521": 2,
-  "ssh-ed25519": 1,
-  "sk-ssh-ed25519@openssh.com": 2,
-  "sk-ecdsa-sha2-nistp256@openssh.com": 3,
-};
+/** SSH_CERT_TYPE_USER and SSH_CERT_TYPE_HOST; there are no others. */
+const KINDS: Readonly<Record<number, Certificate["kind"]>> = { 1: "user", 2: "host" };
 
-/** SSH_CERT_TYPE_USER. */
-const USER = 1;
-
-/** Reads a public key blob; undefined when it is no certificate for users. Its signature is the server's affair. */
+/** Reads a certificate in its wire format; undefined when it is none, or makes no sense. */
 export function parseCertificate(blob: Buffer): Certificate | undefined {
-  const type = typeOf(blob);
-  const own = plainType(type);
-  const count = KEY_FIELDS[own];
-  if (!isCertificate(type) || count === undefined) return undefined;
-  const head = fieldsOf(blob, 2 + count);
-  if (head === undefined || head.length < 2 + count) return undefined;
-  // Then a serial number (uint64), the kind (uint32), the key's id, the principals, and the two ends of its time.
-  const kind = sizeOf(head) + 8;
-  const names = fieldsOf(blob.subarray(kind + 4), 2);
-  if (names?.length !== 2) return undefined;
-  const before = kind + 4 + sizeOf(names) + 8;
-  if (blob.length < before + 8 || blob.readUInt32BE(kind) !== USER) return undefined;
-  const seconds = blob.readBigUInt64BE(before);
-  const expires = seconds === 0xffff_ffff_ffff_ffffn ? undefined : Number(seconds) * 1000;
-  return { type, blob, key: wire(own, ...head.slice(2)), expires };
+  return isCertificate(typeOf(blob)) ? readWith(blob, (reader) => read(blob, reader)) : undefined;
 }
 
-function sizeOf(fields: readonly Buffer[]): number {
-  return fields.reduce((sum, { length }) => sum + 4 + length, 0);
+/** The same for a certificate of a user; undefined for a host's. */
+export function parseUserCertificate(blob: Buffer): Certificate | undefined {
+  const certificate = parseCertificate(blob);
+  return certificate?.kind === "user" ? certificate : undefined;
+}
+
+/** The key itself, without the certificate it may be in; undefined for a certificate that makes no sense. */
+export function plainKey(blob: Buffer): Buffer | undefined {
+  return isCertificate(typeOf(blob)) ? parseCertificate(blob)?.key : blob;
+}
+
+/** Whether OpenSSH would take `blob` for a public key, or for a certificate, whose signature is not looked at. */
+export function isPublicKey(blob: Buffer): boolean {
+  const key = plainKey(blob);
+  return key !== undefined && isPlainKey(key);
+}
+
+function read(blob: Buffer, reader: Reader): Certificate | undefined {
+  const type = reader.text();
+  const plain = plainType(type);
+  const count = countFields(plain);
+  if (count === undefined) return undefined;
+  reader.string(); // nonce
+  const key = wire(plain, ...Array.from({ length: count }, () => reader.string()));
+  const serial = reader.uint64();
+  const kind = KINDS[reader.uint32()];
+  const keyId = reader.text();
+  const principals = texts(reader.string());
+  const validAfter = reader.uint64();
+  const validBefore = reader.uint64();
+  const criticalOptions = pairs(reader.string());
+  pairs(reader.string()); // extensions
+  reader.string(); // reserved
+  const authority = reader.string();
+  const signed = blob.subarray(0, reader.offset);
+  const signature = reader.string();
+  if (!reader.isOver || kind === undefined) return undefined;
+  return {
+    ...{ type, blob, key, serial, keyId, kind, principals, validAfter, validBefore },
+    ...{ criticalOptions, authority, signed, signature },
+  };
+}
+
+function texts(list: Buffer): readonly string[] {
+  const reader = new Reader(list);
+  return reader.all(() => reader.text());
+}
+
+/** The names of options, each with its data after it. */
+function pairs(list: Buffer): readonly string[] {
+  const reader = new Reader(list);
+  return reader.all(() => {
+    const name = reader.text();
+    reader.string();
+    return name;
+  });
 }

@@ -1,6 +1,7 @@
-import { type HostCertificate, parseCertificate } from "./host_certificate.ts";
+import { type HostCertificate, readHostCertificate } from "./host_certificate.ts";
 import { fingerprint, rsaBits, typeOf } from "./key_blob.ts";
-import { isCertificate } from "./key_shape.ts";
+import { SHORTEST_RSA } from "./key_shape.ts";
+import { isCertificate } from "./key_type.ts";
 import { isNamed, judge, type KnownHost, matches, type Verdict } from "./known_hosts.ts";
 
 /** What the key or certificate of a server is judged by. */
@@ -24,9 +25,6 @@ export interface Judged {
   readonly objection: string | undefined;
 }
 
-/** Bits of the smallest RSA key that OpenSSH verifies anything with (SSH_RSA_MINIMUM_MODULUS_SIZE). */
-const SMALLEST_RSA = 1024;
-
 /**
  * Judges what a server has shown as sshconnect.c does (check_host_key). An authority among the `@cert-authority` lines
  * of the server vouches for a certified key. When none does, or the certificate is not acceptable, its key is judged
@@ -35,10 +33,10 @@ const SMALLEST_RSA = 1024;
  */
 export function judgeOffered(offered: Buffer, circumstances: Circumstances): Judged | undefined {
   const { entries, names } = circumstances;
-  if (!isCertificate(offered)) {
+  if (!isCertificate(typeOf(offered))) {
     return { key: offered, verdict: judge(entries, names, offered), objection: undefined };
   }
-  const certificate = parseCertificate(offered);
+  const certificate = readHostCertificate(offered);
   return certificate === undefined ? undefined : judgeCertificate(certificate, circumstances);
 }
 
@@ -73,11 +71,11 @@ function judgePlain(key: Buffer, { entries, names, keys }: Circumstances): Verdi
 
 /** sshkey.c, sshkey_cert_check_host; a list of principals that is empty means nobody there since OpenSSH 10.3. */
 function flawOf(
-  { isForHost, validAfter, validBefore, principals, criticalOptions, algorithm, authority }: HostCertificate,
+  { kind, validAfter, validBefore, principals, criticalOptions, algorithm, authority }: HostCertificate,
   { names, now, signatures }: Circumstances,
 ): string | undefined {
   const name = names.at(-1) ?? "";
-  if (!isForHost) return "it is a user's";
+  if (kind !== "host") return "it is a user's";
   if (now < validAfter) return `it is not valid before ${day(validAfter)}`;
   if (now >= validBefore) return `it has expired, ${day(validBefore)}`;
   if (!principals.some((principal) => matches(principal, name))) {
@@ -85,7 +83,7 @@ function flawOf(
   }
   if (criticalOptions.length > 0) return `it has the critical option "${criticalOptions[0]}"`;
   if (!(signatures?.includes(algorithm) ?? true)) return `it is signed with ${algorithm}`;
-  if ((rsaBits(authority) ?? SMALLEST_RSA) < SMALLEST_RSA) return "its authority's RSA key is too short";
+  if ((rsaBits(authority) ?? SHORTEST_RSA) < SHORTEST_RSA) return "its authority's RSA key is too short";
   return undefined;
 }
 

@@ -3,7 +3,7 @@ import { Failure } from "../failure.ts";
 import { quoted } from "../shell_word.ts";
 import type { KnownKeys } from "./algorithms.ts";
 import { judgeOffered } from "./certificate_verdict.ts";
-import { parseCertificate } from "./host_certificate.ts";
+import { readHostCertificate } from "./host_certificate.ts";
 import type { HostKeyFiles } from "./host_key_files.ts";
 import { fingerprint, rsaBits, typeOf } from "./key_blob.ts";
 import { isNamed, type KnownHost, knownTypes } from "./known_hosts.ts";
@@ -114,7 +114,7 @@ export class HostKeyCheck {
 
   /** What RevokedHostKeys has against a key, its authority, or the certificate that it came in. */
   #revocation(key: Buffer, offered: Buffer): Ruling | undefined {
-    const certificate = parseCertificate(offered);
+    const certificate = readHostCertificate(offered);
     const keys = certificate === undefined ? [key] : [key, certificate.authority];
     for (const { file, hasKey, hasCertificate } of this.#files.revoked) {
       try {

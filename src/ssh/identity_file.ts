@@ -1,8 +1,9 @@
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
 import ssh2 from "ssh2";
-import { fieldsOf, typeOf, wire } from "./key_blob.ts";
+import { typeOf, wire } from "./key_blob.ts";
 import { plainType } from "./key_type.ts";
 import { parsePublic, positive, publicBlob } from "./public_key.ts";
+import { readWith } from "./reader.ts";
 import { readRegular } from "./regular_file.ts";
 
 /** What there is in an identity file and in the .pub beside it. */
@@ -120,12 +121,13 @@ function parseContainer(text: string): Container | undefined {
   const bytes = Buffer.from(body ?? "", "base64");
   const magic = "openssh-key-v1\0";
   if (!bytes.subarray(0, magic.length).equals(Buffer.from(magic))) return undefined;
-  const head = fieldsOf(bytes.subarray(magic.length), 3);
-  const [cipher, , options] = head ?? [];
-  if (cipher === undefined || options === undefined || head === undefined) return undefined;
-  const past = magic.length + head.reduce((sum, { length }) => sum + 4 + length, 0) + 4;
-  const [blob] = fieldsOf(bytes.subarray(past), 1) ?? [];
-  return blob && { encrypted: String(cipher) !== "none", blob: Buffer.from(blob) };
+  return readWith(bytes.subarray(magic.length), (reader) => {
+    const cipher = reader.text();
+    reader.string(); // how the key was made of the passphrase
+    reader.string(); // the options of that
+    reader.uint32(); // how many keys there are
+    return { encrypted: cipher !== "none", blob: Buffer.from(reader.string()) };
+  });
 }
 
 function unlock(text: string, passphrase: string): KeyObject | undefined {

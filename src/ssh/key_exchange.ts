@@ -20,8 +20,6 @@ declare module "ssh2" {
     readonly keyExchanges?: KeyExchanges;
     /** The plain key in a host certificate; undefined when it is none. */
     readonly certifiedKey?: (certificate: Buffer) => Buffer | undefined;
-    /** Chooses the signature algorithm for an RSA key of the user's; undefined passes the key over. */
-    readonly rsaSignature?: (key: ParsedKey, taken: readonly string[]) => string | undefined;
   }
 }
 

@@ -1,5 +1,5 @@
 import { ECDH } from "node:crypto";
-import { fieldsOf, rsaBits, typeOf, wire } from "./key_blob.ts";
+import { fieldsOf, rsaBits, typeOf } from "./key_blob.ts";
 
 /**
  * What a public key has to be made of to be one. OpenSSH passes over keys that are not (sshkey_from_blob() of
@@ -37,56 +37,21 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   "ssh-dss": [isNumber, isNumber, isNumber, isNumber],
 };
 
-const CERTIFICATE = /-cert-v01(?=@openssh\.com$)/;
-
-/** Whether a certificate, by its type. */
-export function isCertificate(blob: Buffer): boolean {
-  return CERTIFICATE.test(typeOf(blob));
+/** How many fields a key of this type has after its type; undefined for kinds that there are not. */
+export function countFields(type: string): number | undefined {
+  return shapeOf(type)?.length;
 }
 
-/** Whether OpenSSH would take `blob` for a public key, or for a certificate, whose signature is not looked at. */
-export function isPublicKey(blob: Buffer): boolean {
-  const key = plainKey(blob);
-  const type = key === undefined ? "" : typeOf(key);
+/** Whether OpenSSH would take `blob` for a public key; certificates are none. */
+export function isPlainKey(blob: Buffer): boolean {
+  const type = typeOf(blob);
   const shape = shapeOf(type);
-  const fields = key && fieldsOf(key)?.slice(1);
-  if (key === undefined || shape === undefined || fields?.length !== shape.length) return false;
-  if (isCertificate(blob) && !isWholeCertificate(blob, shape.length)) return false;
+  const fields = fieldsOf(blob)?.slice(1);
+  if (shape === undefined || fields?.length !== shape.length) return false;
   return (
     shape.every((test, index) => test(fields[index] ?? Buffer.alloc(0), type)) &&
-    (rsaBits(key) ?? SHORTEST_RSA) >= SHORTEST_RSA
+    (rsaBits(blob) ?? SHORTEST_RSA) >= SHORTEST_RSA
   );
-}
-
-/** The key itself, without the certificate it may be in; undefined for a certificate that is cut short. */
-export function plainKey(blob: Buffer): Buffer | undefined {
-  if (!isCertificate(blob)) return blob;
-  const bare = typeOf(blob).replace(CERTIFICATE, "");
-  // The types of plain security keys bear the domain too, those of other keys do not (PROTOCOL.certkeys).
-  const type = bare.startsWith("sk-") ? bare : bare.replace(/@openssh\.com$/, "");
-  const shape = shapeOf(type);
-  const [, , ...fields] = (shape && fieldsOf(blob, 2 + shape.length)) ?? [];
-  return shape !== undefined && fields.length === shape.length ? wire(type, ...fields) : undefined;
-}
-
-/**
- * Type, nonce and key; then serial number and kind; id and principals; two dates; options, extensions, what is
- * reserved, authority and signature (PROTOCOL.certkeys): bytes to skip, and the strings after them.
- */
-function isWholeCertificate(blob: Buffer, fieldsOfKey: number): boolean {
-  const parts = [
-    [0, 2 + fieldsOfKey],
-    [12, 2],
-    [16, 5],
-  ] as const;
-  let rest = blob;
-  for (const [bytes, strings] of parts) {
-    rest = rest.subarray(bytes);
-    const fields = fieldsOf(rest, strings);
-    if (fields?.length !== strings) return false;
-    rest = rest.subarray(fields.reduce((sum, { length }) => sum + 4 + length, 0));
-  }
-  return rest.length === 0;
 }
 
 function shapeOf(type: string): Shape | undefined {

@@ -52,7 +52,8 @@ export function algorithmsFor(type: string, allowed: readonly string[] | undefin
 
 /**
  * The algorithm to offer a key with. As for ssh(1) (sshconnect2.c, key_sig_algorithm), what the server says it takes
- * (server-sig-algs, RFC 8308 section 3.1) matters for RSA only. Undefined when nothing is left.
+ * (server-sig-algs, RFC 8308 section 3.1) matters for RSA only. One that does not say can be counted on for SHA-1 alone
+ * (RFC 8332 section 3.3), and ssh(1) tries nothing else there. Undefined when nothing is left.
  */
 export function chooseAlgorithm(
   type: string,
@@ -60,6 +61,6 @@ export function chooseAlgorithm(
   server: readonly string[] | undefined,
 ): string | undefined {
   const ours = algorithmsFor(type, allowed);
-  if (server === undefined || plainType(type) !== "ssh-rsa") return ours[0];
-  return ours.find((name) => server.includes(plainType(name)));
+  if (plainType(type) !== "ssh-rsa") return ours[0];
+  return ours.find((name) => server?.includes(plainType(name)));
 }

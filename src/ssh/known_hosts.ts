@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from "node:crypto";
+import { isPublicKey, plainKey } from "./certificate.ts";
 import { typeOf } from "./key_blob.ts";
 import { parseKeyLine } from "./key_line.ts";
-import { isPublicKey, plainKey } from "./key_shape.ts";
 
 /**
  * The file of trusted host keys, as sshd(8) describes it under SSH_KNOWN_HOSTS FILE FORMAT. Where the page

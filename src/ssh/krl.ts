@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { Reader } from "./reader.ts";
 
 /** Key revocation lists, the binary ones of ssh-keygen -k: PROTOCOL.krl of OpenSSH. */
 
@@ -48,17 +49,17 @@ export function isKrl(bytes: Buffer): boolean {
 /** Parses a KRL. Throws a RangeError for one that cannot be followed to its end: it must not count as empty. */
 export function parseKrl(bytes: Buffer): Krl {
   const reader = new Reader(bytes.subarray(MAGIC.length));
-  if (reader.number(4) !== BigInt(VERSION)) throw new RangeError("is a KRL of another version");
+  if (reader.uint32() !== VERSION) throw new RangeError("is a KRL of another version");
   // Its own version, the date, the flags; then what is reserved, and a comment.
-  for (let field = 0; field < 3; field++) reader.number(8);
+  for (let field = 0; field < 3; field++) reader.uint64();
   for (let field = 0; field < 2; field++) reader.string();
   const keys = new Set<string>();
   const certificates: Test[] = [];
-  while (!reader.over) {
-    const type = Number(reader.number(1));
+  while (!reader.isOver) {
+    const type = reader.uint8();
     const section = new Reader(reader.string());
     if (type === CERTIFICATES) certificates.push(...certificateTests(section));
-    else for (const key of section.strings()) keys.add(markOf(type, key));
+    else for (const key of section.all(() => section.string())) keys.add(markOf(type, key));
   }
   return {
     hasKey: (key) =>
@@ -85,7 +86,7 @@ function certificateTests(section: Reader): readonly Test[] {
   const authority = section.string();
   section.string();
   const tests: Test[] = [];
-  while (!section.over) tests.push(certificateTest(Number(section.number(1)), new Reader(section.string())));
+  while (!section.isOver) tests.push(certificateTest(section.uint8(), new Reader(section.string())));
   return tests.map(
     (test) => (mark) => (authority.length === 0 || authority.equals(mark.authority)) && test(mark),
   );
@@ -94,28 +95,28 @@ function certificateTests(section: Reader): readonly Test[] {
 function certificateTest(type: number, section: Reader): Test {
   switch (type) {
     case SERIALS: {
-      const serials = new Set(section.numbers().map(notZero));
+      const serials = new Set(section.all(() => section.uint64()).map(notZero));
       return ({ serial }) => serials.has(serial);
     }
     case SERIAL_RANGE: {
-      const [first = 0n, last = 0n, ...rest] = section.numbers();
+      const [first = 0n, last = 0n, ...rest] = section.all(() => section.uint64());
       if (notZero(first) > last || rest.length > 0)
         throw new RangeError("has a wrong range of serial numbers");
       return ({ serial }) => first <= serial && serial <= last;
     }
     case SERIAL_BITMAP: {
-      const first = section.number(8);
+      const first = section.uint64();
       const bytes = section.string();
       const bits = BigInt(`0x0${bytes.toString("hex")}`);
       const length = BigInt(bits.toString(2).length);
-      const isNumber = bytes.length <= LONGEST_NUMBER && (bytes[0] ?? 0) < 0x80 && section.over;
+      const isNumber = bytes.length <= LONGEST_NUMBER && (bytes[0] ?? 0) < 0x80 && section.isOver;
       const isInRange = first + length - 1n <= LARGEST && (first > 0n || (bits & 1n) === 0n);
       if (!isNumber || !isInRange) throw new RangeError("has a wrong map of serial numbers");
       return ({ serial }) =>
         serial >= first && serial - first < length && ((bits >> (serial - first)) & 1n) === 1n;
     }
     case KEY_IDS: {
-      const ids = new Set(section.strings().map(String));
+      const ids = new Set(section.all(() => section.text()));
       return ({ keyId }) => ids.has(keyId);
     }
     default:
@@ -127,48 +128,4 @@ function certificateTest(type: number, section: Reader): Test {
 function notZero(serial: bigint): bigint {
   if (serial === 0n) throw new RangeError("revokes the serial number 0");
   return serial;
-}
-
-/** Takes one field of RFC 4251 section 5 after the other. */
-class Reader {
-  readonly #bytes: Buffer;
-  #at = 0;
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
-  }
-
-  get over(): boolean {
-    return this.#at === this.#bytes.length;
-  }
-
-  number(length: 1 | 4 | 8): bigint {
-    return BigInt(`0x${this.#take(length).toString("hex")}`);
-  }
-
-  string(): Buffer {
-    return this.#take(Number(this.number(4)));
-  }
-
-  /** All that is left, as uint64. */
-  numbers(): readonly bigint[] {
-    const found: bigint[] = [];
-    while (!this.over) found.push(this.number(8));
-    return found;
-  }
-
-  /** All that is left, as strings. */
-  strings(): readonly Buffer[] {
-    const found: Buffer[] = [];
-    while (!this.over) found.push(this.string());
-    return found;
-  }
-
-  #take(length: number): Buffer {
-    const end = this.#at + length;
-    if (end > this.#bytes.length) throw new RangeError("is cut short");
-    const taken = this.#bytes.subarray(this.#at, end);
-    this.#at = end;
-    return taken;
-  }
 }

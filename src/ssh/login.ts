@@ -9,7 +9,7 @@ import { type ClientError, closed, failureOf, type Stage } from "./breakage.ts";
 import type { Obstacle } from "./candidate.ts";
 import { Collection } from "./candidates.ts";
 import type { ConnectOptions } from "./connection.ts";
-import { parseCertificate } from "./host_certificate.ts";
+import { readHostCertificate } from "./host_certificate.ts";
 import type { HostKeyCheck, Ruling, UnknownKey } from "./host_key.ts";
 import { HostKeyQuestion } from "./host_key_question.ts";
 import type { KeyExchanges } from "./key_exchange.ts";
@@ -130,7 +130,7 @@ export class Login {
       username: user.value,
       algorithms: offer(this.#target, this.#check.known) as Algorithms,
       keyExchanges: this.#exchanges,
-      certifiedKey: (certificate) => parseCertificate(certificate)?.key,
+      certifiedKey: (certificate) => readHostCertificate(certificate)?.key,
       hostVerifier: (key: Buffer, answer: (trusted: boolean) => void) => this.#verify(key, answer),
       authHandler: (methods, _partial, next) => void this.#nextMethod(methods, next),
       readyTimeout: 0,

@@ -82,7 +82,9 @@ function hints(
   ending: string | undefined,
 ): readonly string[] {
   const told = obstacles.map(({ hint }) => hint).filter((hint) => hint !== undefined);
-  if (agent.value === undefined && told.length > 0) told.push("start an agent: SSH_AUTH_SOCK is not set");
+  if (agent.value === undefined && told.some((hint) => hint.includes("ssh-add"))) {
+    told.push("start an agent: SSH_AUTH_SOCK is not set");
+  }
   if (ending !== undefined && attempts.length > 1) told.push(NAME_ONE);
   if (methods.length > 0 && !methods.includes("publickey"))
     return ["ask for public keys to be allowed there"];

@@ -1,6 +1,7 @@
+import { isPublicKey, plainKey } from "./certificate.ts";
 import { rsaBits } from "./key_blob.ts";
 import { parseKeyLine } from "./key_line.ts";
-import { isCertificate, isPublicKey, plainKey, SHORTEST_RSA } from "./key_shape.ts";
+import { SHORTEST_RSA } from "./key_shape.ts";
 import { type CertificateMark, isKrl, type Krl, parseKrl } from "./krl.ts";
 
 /**
@@ -67,6 +68,6 @@ function textKeys(text: string, file: string): RevokedKeys {
 
 /** An RSA key that is too short to be trusted is no mistake in the file. */
 function isShort(key: Buffer): boolean {
-  const bits = isCertificate(key) ? undefined : rsaBits(key);
+  const bits = rsaBits(key);
   return bits !== undefined && bits > 0 && bits < SHORTEST_RSA;
 }

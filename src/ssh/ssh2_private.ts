@@ -41,6 +41,8 @@ interface Protocol {
     };
   };
   readonly _kex: { readonly sessionID: Buffer };
+  /** The server's version line, RFC 4253 section 4.2. */
+  readonly _remoteIdentRaw: Buffer;
   readonly _cipher: { encrypt(packet: Buffer): void };
   /** Set while keys are exchanged; payloads to be sent then wait in _queue. */
   readonly _kexinit: unknown;
@@ -55,7 +57,7 @@ export function tapLogin(client: Client, taps: LoginTaps): boolean {
     taps.onFailure(Array.isArray(methods) ? methods.map(String) : [], partial === true);
   });
   before(protocol, "EXT_INFO", (extensions) => {
-    const names = signatureAlgorithms(extensions);
+    const names = signatureAlgorithms(extensions, String(protocol._remoteIdentRaw));
     if (names !== undefined) taps.onSignatureAlgorithms(names);
   });
   before(protocol, "USERAUTH_INFO_REQUEST", (name, instruction, prompts) => {
@@ -107,10 +109,13 @@ function before({ _handlers }: Protocol, name: string, listener: (...args: unkno
   };
 }
 
-function signatureAlgorithms(extensions: unknown): readonly string[] | undefined {
+function signatureAlgorithms(extensions: unknown, version: string): readonly string[] | undefined {
   if (!Array.isArray(extensions)) return undefined;
   const found: unknown = extensions.find((one) => one?.name === "server-sig-algs")?.algs;
-  return Array.isArray(found) ? found.map(String) : undefined;
+  if (!Array.isArray(found)) return undefined;
+  // This release takes them, and leaves them out of its list (SSH_BUG_SIGTYPE74 of OpenSSH's compat.c).
+  const unsaid = version.startsWith("SSH-2.0-OpenSSH_7.4") ? ["rsa-sha2-512", "rsa-sha2-256"] : [];
+  return [...found.map(String), ...unsaid];
 }
 
 function isKnown(protocol: unknown): protocol is Protocol {

@@ -1,16 +1,19 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { copyFileSync, readFileSync } from "node:fs";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
 import { judgeOffered } from "../../src/ssh/certificate_verdict.ts";
-import { type HostCertificate, parseCertificate } from "../../src/ssh/host_certificate.ts";
+import { type HostCertificate, readHostCertificate } from "../../src/ssh/host_certificate.ts";
+import { HostKeyCheck } from "../../src/ssh/host_key.ts";
 import { wire } from "../../src/ssh/key_blob.ts";
 import { parseKnownHosts } from "../../src/ssh/known_hosts.ts";
+import { parseRevokedKeys } from "../../src/ssh/revoked_keys.ts";
 import { type Key, type KeyType, makeKey } from "../peers/keys.ts";
 import { program } from "../peers/programs.ts";
 import { makeTemporary, removeTemporary } from "../peers/temporary.ts";
+import { targetFor } from "./fixtures.ts";
 
 const folder = makeTemporary();
 let authority: Key;
@@ -37,7 +40,7 @@ function blobOf(line: string): Buffer {
 }
 
 function parsed(blob: Buffer): HostCertificate {
-  const certificate = parseCertificate(blob);
+  const certificate = readHostCertificate(blob);
   assert.ok(certificate, "is none");
   return certificate;
 }
@@ -85,7 +88,7 @@ describe("parsing", () => {
       );
       assert.deepEqual(certificate.key, blobOf(key.line));
       assert.deepEqual(certificate.authority, blobOf(signer.line));
-      assert.equal(certificate.isForHost, true);
+      assert.equal(certificate.kind, "host");
       assert.deepEqual(certificate.principals, ["mail.test", "*.example.org"]);
       assert.deepEqual(certificate.criticalOptions, []);
       assert.equal(certificate.validBefore - certificate.validAfter, BigInt(730 * 24 * 3600));
@@ -97,18 +100,18 @@ describe("parsing", () => {
     for (let index = 0; index < blob.length; index++) {
       const changed = Buffer.from(blob);
       changed.writeUInt8(changed.readUInt8(index) ^ 1, index);
-      assert.equal(parseCertificate(changed), undefined, `byte ${index}`);
-      assert.equal(parseCertificate(blob.subarray(0, index)), undefined, `${index} bytes`);
+      assert.equal(readHostCertificate(changed), undefined, `byte ${index}`);
+      assert.equal(readHostCertificate(blob.subarray(0, index)), undefined, `${index} bytes`);
     }
-    assert.equal(parseCertificate(Buffer.concat([blob, Buffer.from([0])])), undefined);
+    assert.equal(readHostCertificate(Buffer.concat([blob, Buffer.from([0])])), undefined);
   });
 
   test("garbage is no certificate, and never an error", () => {
     const name = wire("ssh-ed25519-cert-v01@openssh.com");
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
-        assert.equal(parseCertificate(Buffer.from(bytes)), undefined);
-        assert.equal(parseCertificate(Buffer.concat([name, bytes])), undefined);
+        assert.equal(readHostCertificate(Buffer.from(bytes)), undefined);
+        assert.equal(readHostCertificate(Buffer.concat([name, bytes])), undefined);
       }),
     );
   });
@@ -116,7 +119,7 @@ describe("parsing", () => {
   test("a signature with SHA-1 does not count", () => {
     const rsa = makeKey(join(folder, `rsa${++count}`), "rsa");
     assert.equal(parsed(certify(["-t", "rsa-sha2-256", ...valid], host, rsa)).algorithm, "rsa-sha2-256");
-    assert.equal(parseCertificate(certify(["-t", "ssh-rsa", ...valid], host, rsa)), undefined);
+    assert.equal(readHostCertificate(certify(["-t", "ssh-rsa", ...valid], host, rsa)), undefined);
   });
 
   test("an authority that is itself a certificate does not count", () => {
@@ -125,7 +128,7 @@ describe("parsing", () => {
     const nested = certify(valid, authority);
     const at = blob.lastIndexOf(wire(plain));
     const parts = [blob.subarray(0, at), wire(nested), blob.subarray(at + wire(plain).length)];
-    assert.equal(parseCertificate(Buffer.concat(parts)), undefined);
+    assert.equal(readHostCertificate(Buffer.concat(parts)), undefined);
   });
 });
 
@@ -192,6 +195,24 @@ describe("the verdict", () => {
     const other = makeKey(join(folder, `other${++count}`));
     const changed = [`@cert-authority * ${authority.line}`, `[mail.test]:2222 ${other.line}`];
     assert.match(judged(expired, { lines: changed }), /^changed: it has expired/);
+  });
+
+  test("is revoked when a KRL has the certificate, by its serial number or its id", () => {
+    const specification = join(folder, "specification");
+    writeFileSync(specification, "serial: 7\nid: büro\n");
+    const krl = join(folder, "krl");
+    const words = ["-q", "-k", "-f", krl, "-s", `${authority.path}.pub`, specification];
+    execFileSync(program("ssh-keygen"), words, { stdio: "pipe" });
+    const sshd = { host: "mail.test", port: 22, user: "jane", identity: "", knownHosts: "" };
+    const target = targetFor(sshd, { hostKeyName: "mail.test" });
+    const entries = parseKnownHosts(`@cert-authority * ${authority.line}`, "known_hosts");
+    const revoked = [parseRevokedKeys(readFileSync(krl), "revoked")];
+    const ruling = (...options: readonly string[]) =>
+      new HostKeyCheck(target, { entries, revoked }).rule(certify(["-h", "-n", "mail.test", ...options]))
+        .kind;
+    assert.equal(ruling("-z", "6"), "trusted");
+    assert.equal(ruling("-z", "7"), "refused");
+    assert.equal(ruling("-I", "büro"), "refused");
   });
 
   test("is that of a plain key where it is no certificate", () => {

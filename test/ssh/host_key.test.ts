@@ -145,7 +145,7 @@ test("a revoked key is refused, with the line that revokes it", async () => {
   assert.match(what, /^host key revoked \(known_hosts\.\d+:2 revokes ssh-ed25519 SHA256:/);
 });
 
-test("an authority's line is named, since certificates are not checked", async () => {
+test("an authority's line is named where the server shows no certificate", async () => {
   const authority = makeKey(join(folder, "authority"));
   const { hints } = await refusalWith(knownHosts(`@cert-authority * ${authority.line}`));
   assert.match(hints.join("\n"), /known_hosts\.\d+:1 trusts an authority/);

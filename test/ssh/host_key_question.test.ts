@@ -7,12 +7,12 @@ import { Failure } from "../../src/failure.ts";
 import type { Connection } from "../../src/ssh/connection.ts";
 import { fingerprint } from "../../src/ssh/key_blob.ts";
 import { hostKeyName, makeKey } from "../peers/keys.ts";
+import { type Scripted, somebody } from "../peers/person.ts";
 import { program } from "../peers/programs.ts";
 import { type Sshd, startSshd } from "../peers/sshd.ts";
 import { makeTemporary, removeTemporary } from "../peers/temporary.ts";
 import { within } from "../peers/waiting.ts";
 import { connectTo, never, newStory, targetFor, type Values } from "./fixtures.ts";
-import { ScriptedPerson } from "./scripted_person.ts";
 
 const folder = makeTemporary();
 let sshd: Sshd;
@@ -38,18 +38,18 @@ const name = () => hostKeyName(sshd.host, sshd.port);
 const line = () => sshd.hostKeys[0]?.line ?? "";
 const print = () => fingerprint(Buffer.from(line().split(" ")[1] ?? "", "base64"));
 
-function attempt(person: ScriptedPerson, path: string, values: Values = {}): Promise<Connection> {
+function attempt(person: Scripted, path: string, values: Values = {}): Promise<Connection> {
   const target = targetFor(sshd, { knownHosts: [path], ...values });
   return connectTo(target, newStory(), never(), person);
 }
 
-async function connected(person: ScriptedPerson, path: string, values: Values = {}): Promise<void> {
+async function connected(person: Scripted, path: string, values: Values = {}): Promise<void> {
   const connection = await attempt(person, path, values);
   connection.end();
   await connection.closed;
 }
 
-async function refused(person: ScriptedPerson, path: string, values: Values = {}): Promise<Failure> {
+async function refused(person: Scripted, path: string, values: Values = {}): Promise<Failure> {
   const failure = await attempt(person, path, values).then(
     (connection) => connection.end(),
     (error) => error,
@@ -61,7 +61,7 @@ async function refused(person: ScriptedPerson, path: string, values: Values = {}
 
 test("an unknown key is shown and asked about, and a yes writes it down for the next time", async () => {
   const path = nowhere();
-  const person = new ScriptedPerson("yes");
+  const person = somebody("yes");
   const story = newStory();
   const target = targetFor(sshd, { knownHosts: [path] });
   const connection = await connectTo(target, story, never(), person);
@@ -75,13 +75,13 @@ test("an unknown key is shown and asked about, and a yes writes it down for the 
   assert.ok(told.includes(name()) && told.includes(`ssh-ed25519 ${print()}`) && told.includes(path), told);
   assert.equal(person.told.at(-1), `The host key of ${name()} is now in ${path}.`);
   assert.equal(story.steps.find(([step]) => step === "hostkey")?.[1], `ssh-ed25519 ${print()} accepted now`);
-  await connected(new ScriptedPerson(), path);
+  await connected(somebody(), path);
 });
 
 test("the fingerprint is a yes, another one is none, and what is no answer is asked again", async () => {
-  await connected(new ScriptedPerson(print()), nowhere());
-  await connected(new ScriptedPerson(" YES\t"), nowhere());
-  const person = new ScriptedPerson("y", print().toLowerCase(), `${print()}x`, "yes please", "no");
+  await connected(somebody(print()), nowhere());
+  await connected(somebody(" YES\t"), nowhere());
+  const person = somebody("y", print().toLowerCase(), `${print()}x`, "yes please", "no");
   const { what } = await refused(person, nowhere());
   assert.equal(what, `host key not accepted (ssh-ed25519 ${print()})`);
   assert.equal(person.asked.length, 5);
@@ -90,19 +90,19 @@ test("the fingerprint is a yes, another one is none, and what is no answer is as
 test("a no, or nothing, writes nothing", async () => {
   for (const answer of ["no", "No", "", "  "]) {
     const path = nowhere();
-    await refused(new ScriptedPerson(answer), path);
+    await refused(somebody(answer), path);
     assert.equal(existsSync(path), false);
   }
 });
 
 test("the end of input is told as it comes", async () => {
   const gone = new Failure("gone", "standard input", "ended");
-  await assert.rejects(attempt(new ScriptedPerson(gone), nowhere()), gone);
+  await assert.rejects(attempt(somebody(gone), nowhere()), gone);
 });
 
 test("HashKnownHosts hides the name", async () => {
   const path = nowhere();
-  await connected(new ScriptedPerson("yes"), path, { hashNames: true });
+  await connected(somebody("yes"), path, { hashNames: true });
   assert.match(readFileSync(path, "utf8"), /^\|1\|\S{28}\|\S{28} ssh-ed25519 \S+\n$/);
   const found = spawnSync(program("ssh-keygen"), ["-F", name(), "-f", path], { encoding: "utf8" });
   assert.match(found.stdout, /found: line 1/);
@@ -111,7 +111,7 @@ test("HashKnownHosts hides the name", async () => {
 test("a line that lacks its newline gets it, and nothing else of the file changes", async () => {
   for (const text of ["# mine", "# mine\r\n", "other.test garbage\n\n"]) {
     const path = fileWith(text);
-    await connected(new ScriptedPerson("yes"), path);
+    await connected(somebody("yes"), path);
     const end = text.endsWith("\n") ? "" : "\n";
     assert.equal(readFileSync(path, "utf8"), `${text}${end}${name()} ${line()}\n`);
   }
@@ -119,7 +119,7 @@ test("a line that lacks its newline gets it, and nothing else of the file change
 
 test("an alias stands for the name, and another name of the same key is shown", async () => {
   const path = fileWith(`old.test ${line()}\n`);
-  const person = new ScriptedPerson("yes");
+  const person = somebody("yes");
   await connected(person, path, { hostKeyName: "work" });
   assert.equal(readFileSync(path, "utf8"), `old.test ${line()}\nwork ${line()}\n`);
   assert.match(person.told.join("\n"), /known_hosts\.\d+:1 has the same key for old\.test/);
@@ -132,20 +132,16 @@ test("a file that cannot be written is told, and the session stands", async () =
     [directory, "EISDIR"],
     [join(directory, "no", "such", "file"), "ENOENT"],
   ] as const) {
-    const person = new ScriptedPerson("yes");
+    const person = somebody("yes");
     await connected(person, path);
     assert.ok(person.told.at(-1)?.startsWith(`${path} cannot be written (${code}): `), person.told.at(-1));
   }
 });
 
 test("nobody is asked where the answer could not be remembered", async () => {
-  assert.match((await refused(new ScriptedPerson(), nowhere(), { newHostKeys: undefined })).what, /unknown/);
+  assert.match((await refused(somebody(), nowhere(), { newHostKeys: undefined })).what, /unknown/);
   for (const hostKeyName of ["*.test", "a b", "!a", "a,b", "@revoked", "|1|", "#a", "[a", "a]", ""]) {
-    assert.match(
-      (await refused(new ScriptedPerson(), nowhere(), { hostKeyName })).what,
-      /unknown/,
-      hostKeyName,
-    );
+    assert.match((await refused(somebody(), nowhere(), { hostKeyName })).what, /unknown/, hostKeyName);
   }
 });
 
@@ -154,20 +150,20 @@ test("a changed or a revoked key is never asked about nor written over", async (
   const texts = [`${name()} ${stranger.line}\n`, `@revoked * ${line()}\n`];
   for (const text of texts) {
     const path = fileWith(text);
-    const { what } = await refused(new ScriptedPerson(), path);
+    const { what } = await refused(somebody(), path);
     assert.match(what, new RegExp(`^host key (changed|revoked) \\(known_hosts\\.${count}:1 `));
     assert.equal(readFileSync(path, "utf8"), text);
   }
   const revoked = fileWith(line());
   assert.match(
-    (await refused(new ScriptedPerson(), nowhere(), { revokedHostKeys: [revoked] })).what,
+    (await refused(somebody(), nowhere(), { revokedHostKeys: [revoked] })).what,
     /^host key revoked/,
   );
 });
 
 test("whoever gives up while a person thinks gets the reason, and the question ends", async () => {
   const controller = new AbortController();
-  const person = new ScriptedPerson("(thinks)");
+  const person = somebody({ is: "never" });
   const story = newStory();
   const target = targetFor(sshd, { knownHosts: [nowhere()] });
   const connecting = connectTo(target, story, controller.signal, person);
@@ -181,7 +177,7 @@ test("whoever gives up while a person thinks gets the reason, and the question e
 test("the question ends when the server has no more patience, and a late yes writes nothing", async () => {
   await using impatient = await startSshd({ config: ["LoginGraceTime 1"] });
   const path = nowhere();
-  const person = new ScriptedPerson("(thinks)");
+  const person = somebody({ is: "never" });
   const target = targetFor(impatient, { knownHosts: [path] });
   const connecting = connectTo(target, newStory(), never(), person);
   await assert.rejects(within(connecting, "the server's end of it"), { trouble: "network" });
@@ -191,7 +187,7 @@ test("the question ends when the server has no more patience, and a late yes wri
 
 test("a person is asked once, however often the keys are renewed", async () => {
   await using rekeying = await startSshd({ config: ["RekeyLimit 64K", "LogLevel DEBUG1"] });
-  const person = new ScriptedPerson("yes");
+  const person = somebody("yes");
   const connection = await connectTo(
     targetFor(rekeying, { knownHosts: [nowhere()] }),
     newStory(),

@@ -25,8 +25,9 @@ test("of those the server takes one is chosen, also for a certificate; never SHA
   assert.equal(chooseAlgorithm(`ssh-rsa${CERT}`, undefined, ["rsa-sha2-256"]), `rsa-sha2-256${CERT}`);
 });
 
-test("a server that does not say what it takes is given SHA-2 too", () => {
-  assert.equal(chooseAlgorithm("ssh-rsa", undefined, undefined), "rsa-sha2-512");
+test("a server that does not say what it takes gets no RSA, nor a certificate of it", () => {
+  assert.equal(chooseAlgorithm("ssh-rsa", undefined, undefined), undefined);
+  assert.equal(chooseAlgorithm(`ssh-rsa${CERT}`, undefined, undefined), undefined);
 });
 
 test("what the server says does not matter for other keys, as for ssh(1)", () => {

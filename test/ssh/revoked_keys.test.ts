@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import fc from "fast-check";
+import { parseCertificate } from "../../src/ssh/certificate.ts";
 import { wire } from "../../src/ssh/key_blob.ts";
 import { parseRevokedKeys } from "../../src/ssh/revoked_keys.ts";
 import { type Key, makeKey } from "../peers/keys.ts";
@@ -121,6 +122,7 @@ test("a KRL has certificates, by serial number or id and the key that has signed
     "serial: 18446744073709551600-18446744073709551615\n",
     "id: mail\n",
     "id: else\n",
+    "id: büro\n",
   ];
   for (const specification of specifications) {
     const path = krl(file(specification));
@@ -132,10 +134,13 @@ test("a KRL has certificates, by serial number or id and the key that has signed
         ["21", "mail"],
         ["64", "x"],
         ["18446744073709551615", "y"],
+        ["0", "büro"],
       ] as const) {
         keygen("-s", signer.path, "-I", keyId, "-z", serial, "-h", `${first.path}.pub`);
-        const mark = { authority: blobOf(`${signer.path}.pub`), serial: BigInt(serial), keyId };
-        const answer = parseRevokedKeys(readFileSync(path), path).hasCertificate(mark) ? "revoked" : "not";
+        const certificate = parseCertificate(blobOf(`${first.path}-cert.pub`));
+        assert.ok(certificate);
+        const revoked = parseRevokedKeys(readFileSync(path), path);
+        const answer = revoked.hasCertificate(certificate) ? "revoked" : "not";
         assert.equal(answer, theirs(path, `${first.path}-cert.pub`), `${specification} ${serial} ${keyId}`);
       }
     }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
@@ -9,6 +10,7 @@ import { describeForms } from "../peers/binaries.ts";
 import { runCall } from "../peers/call.ts";
 import { makeHome, tableFor } from "../peers/home.ts";
 import { type KeyType, makeKey } from "../peers/keys.ts";
+import { program } from "../peers/programs.ts";
 import { makeTemporary, removeTemporary } from "../peers/temporary.ts";
 
 const folder = makeTemporary();
@@ -52,10 +54,12 @@ async function startSilent() {
 }
 
 describeForms("a server that does not say which signatures it takes", (form) => {
-  async function ask(type: KeyType) {
+  async function ask(type: KeyType, isCertified = false) {
     using home = makeHome();
     await using server = await startSilent();
     const { path: identity } = makeKey(join(home.path, "id"), type);
+    const words = ["-q", "-s", server.host.path, "-I", "test", "-n", "jane", `${identity}.pub`];
+    if (isCertified) execFileSync(program("ssh-keygen"), words, { stdio: "ignore" });
     const knownHosts = home.write("known_hosts", `* ${server.host.line}\n`);
     const sshd = { host: "127.0.0.1", port: server.port, user: "jane", identity, knownHosts };
     home.writeTable(tableFor(sshd, { "commands.imap": "true" }));
@@ -64,14 +68,23 @@ describeForms("a server that does not say which signatures it takes", (form) => 
     return { status, stderr, asked: server.asked };
   }
 
+  const reason = "the server does not say that it takes RSA signatures with SHA-2";
+
   test("is not offered an RSA key, for which that means SHA-1 (RFC 8332 section 3.3)", async () => {
     const { status, stderr, asked } = await ask("rsa");
     assert.deepEqual(asked, ["none"]);
-    assert.match(stderr, /the server takes RSA signatures only with SHA-1/);
+    assert.match(stderr, new RegExp(`\\bid was not offered, as ${reason} \\(ssh-rsa\\)`));
+    assert.equal(status, 77);
+  });
+
+  test("is not offered an RSA certificate either", async () => {
+    const { status, stderr, asked } = await ask("rsa", true);
+    assert.deepEqual(asked, ["none"]);
+    assert.match(stderr, new RegExp(`id-cert\\.pub was not offered, as ${reason} \\(ssh-rsa-cert-v01@`));
     assert.equal(status, 77);
   });
 
   test("is offered other keys", async () => {
-    assert.deepEqual((await ask("ed25519")).asked, ["publickey ssh-ed25519", "none"]);
+    assert.deepEqual((await ask("ed25519")).asked, ["publickey ssh-ed25519"]);
   });
 });

@@ -48,6 +48,28 @@ test("a sign of life can be asked of the pinned version, and of nothing else", a
   assert.equal(typeof connection.ping, "function");
 });
 
+test("OpenSSH 7.4 takes RSA with SHA-2, though it does not say so; others are believed", () => {
+  for (const [version, expected] of [
+    ["OpenSSH_7.4", ["ssh-rsa", "rsa-sha2-512", "rsa-sha2-256"]],
+    ["OpenSSH_7.2", ["ssh-rsa"]],
+  ] as const) {
+    const client = new ssh2.Client();
+    client.on("error", () => {});
+    client.connect({ sock: new PassThrough(), username: "jane" });
+    let seen: readonly string[] = [];
+    const none = () => undefined;
+    const onSignatureAlgorithms = (names: readonly string[]) => {
+      seen = names;
+    };
+    tapLogin(client, { offer: none, onFailure: none, onSignatureAlgorithms, onInstruction: none });
+    const protocol = Reflect.get(client, "_protocol");
+    Reflect.set(protocol, "_remoteIdentRaw", Buffer.from(`SSH-2.0-${version}`));
+    protocol._handlers.EXT_INFO(protocol, [{ name: "server-sig-algs", algs: ["ssh-rsa"] }]);
+    client.destroy();
+    assert.deepEqual(seen, expected);
+  }
+});
+
 test("what is no client of that version is left alone", () => {
   const client = new ssh2.Client();
   const none = () => undefined;

@@ -7,12 +7,12 @@ import type { Person } from "../../src/person.ts";
 import { HostKeyCheck, type Ruling } from "../../src/ssh/host_key.ts";
 import { Login } from "../../src/ssh/login.ts";
 import { hostKeyName, makeKey } from "../peers/keys.ts";
+import { somebody } from "../peers/person.ts";
 import { type Sshd, startSshd } from "../peers/sshd.ts";
 import { makeTemporary, removeTemporary } from "../peers/temporary.ts";
 import { within } from "../peers/waiting.ts";
 import { connectTo, never, newStory, targetFor, type Values } from "./fixtures.ts";
 import { startLyingServer } from "./lying_server.ts";
-import { ScriptedPerson } from "./scripted_person.ts";
 
 /*
  * Nothing of a login may leave before the host key has been accepted. sshd at DEBUG3 logs each packet that
@@ -76,7 +76,7 @@ for (const [title, values] of refusals) {
   test(`no packet of a login leaves when the key is ${title}, with and without a person`, async () => {
     const packets = await packetsOf(async () => {
       assert.equal(((await refusedBy(values())) as { trouble?: string }).trouble, "hostkey");
-      await refusedBy(values(), new ScriptedPerson("no"));
+      await refusedBy(values(), somebody("no"));
     });
     assert.equal(packets, 0);
   });
@@ -105,7 +105,7 @@ test("no packet of a login leaves when a person turns away, or cannot be asked",
     ask: async () => "yes",
   };
   const packets = await packetsOf(async () => {
-    const error = await refusedBy({ knownHosts: [file("")] }, new ScriptedPerson(new Error("turned away")));
+    const error = await refusedBy({ knownHosts: [file("")] }, somebody(new Error("turned away")));
     assert.match(String(error), /turned away/);
     assert.match(String(await refusedBy({ knownHosts: [file("")] }, silent)), /no terminal/);
   });
