@@ -155,6 +155,26 @@ describeForms("a forward in the master", { concurrency: 4 }, (form) => {
     assert.equal((await scene.status())?.forwards.length, 1);
   });
 
+  test("that was held back at home comes up with the first call elsewhere, on the same connection", async () => {
+    await using forward = await startForwardScene(form, { table: 'unless.domain = "home.net"\n' });
+    const { scene, port } = forward;
+    const env = { PATH: `${scene.home.path}:${scene.home.env.PATH}` };
+    scene.home.write("hostname", "#!/bin/sh\necho home.net\n", 0o755);
+    await scene.open({ env });
+    await scene.logged(/forward "smtp": held back: at home in "home\.net"/);
+    assert.equal(await isFree(port), true);
+    scene.home.write("hostname", "#!/bin/sh\necho elsewhere.net\n", 0o755);
+    await scene.open({ env });
+    await scene.logged(CARRIES);
+    assert.equal(await greeted(port), BANNER);
+    assert.equal(scene.sshd.logins(), 1);
+    const { forwards } = (await scene.status()) ?? { forwards: [] };
+    assert.deepEqual(
+      forwards.map(({ name }) => name),
+      ["smtp"],
+    );
+  });
+
   test("that cannot be had never keeps a mailbox from opening", async () => {
     await using mine = await speakingServer("mine");
     await using scene = await startScene(form, {
