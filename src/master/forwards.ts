@@ -75,8 +75,8 @@ export class Forwards {
     this.bringUp(decision, world, target);
     const held = await Promise.all(
       decision.forwards.map(async (forward) => {
-        const { standings } = (await this.#holding.get(forward.listen)) ?? { standings: [] };
-        return standings.map(({ state }) => ({ forward, state }));
+        // As it was brought up, which the table may have changed since.
+        return (await this.#holding.get(forward.listen))?.standings ?? [];
       }),
     );
     return proven({ standings: held.flat() }, decision, (to, origin) => this.#carry(to, origin), signal);

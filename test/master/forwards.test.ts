@@ -205,6 +205,26 @@ describeForms("a forward in the master", { concurrency: 4 }, (form) => {
     assert.equal(again.status, 0);
   });
 
+  test("that the table has changed since is told as it is, and --stop waits for what it carries", async () => {
+    await using forward = await startForwardScene(form);
+    const { scene, port, smtp } = forward;
+    await scene.open();
+    await scene.logged(CARRIES);
+    await using other = await speakingServer("221 elsewhere\r\n");
+    const table = readFileSync(scene.home.tableFile, "utf8");
+    scene.home.writeTable(table.replace(`127.0.0.1:${smtp.port}"`, `127.0.0.1:${other.port}"`));
+    const { output } = await scene.run("--forward", "mail.test");
+    assert.match(output.toString(), new RegExp(`to 127\\.0\\.0\\.1:${smtp.port}; .*"220 mail\\.test`));
+    const client = await connected(port);
+    await scene.statusOnce(({ forwards }) => forwards[0]?.open === 1, "a connection of the forward");
+    const stopped = await scene.run("--stop");
+    assert.equal(
+      stopped.output.toString(),
+      "mail.test: ends when its open mailboxes have (1 in all) and the connections of its forwards have (1 in all)\n",
+    );
+    client.destroy();
+  });
+
   test("brought up by --forward ends after its time where nobody uses it", async () => {
     await using forward = await startForwardScene(form, { host: { persist: "forever" } });
     const { scene, port } = forward;
