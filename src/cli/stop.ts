@@ -13,8 +13,12 @@ export async function stop(world: World, server: string | undefined, now: boolea
     const what = server === undefined ? "no process runs in the background" : "no connection is held";
     throw new Failure("unknown", server ?? "--stop", what);
   }
-  const { servers, sessions } = stopped;
-  const ends = sessions === 0 || now ? "ended" : `ends when its open mailboxes have (${sessions} in all)`;
+  const { servers, sessions, carried } = stopped;
+  const open = [
+    ...(sessions > 0 ? [`its open mailboxes have (${sessions} in all)`] : []),
+    ...(carried > 0 ? [`the connections of its forwards have (${carried} in all)`] : []),
+  ];
+  const ends = open.length === 0 || now ? "ended" : `ends when ${open.join(" and ")}`;
   print(
     world,
     servers.map((name) => `${name}: ${ends}`),

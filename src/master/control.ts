@@ -175,7 +175,7 @@ export interface AskOptions {
 /**
  * Puts a request to the user's master. Undefined when there is none that answers within a second, with the reason in the
  * log: sharing is an optimisation, and whatever is odd about it is no reason to be without mail. With `mayStart` a
- * master is started where there is none.
+ * master is started where there is none; without it, an Error says why one cannot be asked.
  */
 export async function ask(
   world: World,
@@ -192,6 +192,7 @@ export async function ask(
     if (control === undefined && mayStart) note("master: cannot be reached: going on without");
     return control;
   } catch (error) {
+    if (!mayStart) throw error;
     note(`master: ${error instanceof Error ? error.message : String(error)}: going on without`);
     return undefined;
   }

@@ -47,6 +47,7 @@ export class Forwards {
 
   /** Brings up those of a decision that are not up, beside what else is done. Never throws. */
   bringUp(decision: Decision, world: World, target: Target): void {
+    this.#forgetWithheld();
     const missing = decision.forwards.filter(({ listen }) => !this.#holding.has(listen));
     for (const forward of missing) {
       const { server } = decision;
@@ -74,8 +75,8 @@ export class Forwards {
     this.bringUp(decision, world, target);
     const held = await Promise.all(
       decision.forwards.map(async (forward) => {
-        const { standings } = (await this.#holding.get(forward.listen)) ?? { standings: [] };
-        return standings.map(({ state }) => ({ forward, state }));
+        // As it was brought up, which the table may have changed since.
+        return (await this.#holding.get(forward.listen))?.standings ?? [];
       }),
     );
     return proven({ standings: held.flat() }, decision, (to, origin) => this.#carry(to, origin), signal);
@@ -95,6 +96,17 @@ export class Forwards {
   close(): void {
     this.#over.abort(new Error("closed"));
     for (const held of this.#held) held.close();
+  }
+
+  /** What `unless` held back is looked at again with each call: a laptop leaves home with its connections. */
+  #forgetWithheld(): void {
+    for (const held of [...this.#held]) {
+      const [standing] = held.standings;
+      if (standing?.state.kind !== "withheld") continue;
+      held.close();
+      this.#held.splice(this.#held.indexOf(held), 1);
+      this.#holding.delete(standing.forward.listen);
+    }
   }
 
   async #carry(to: Endpoint, origin: Origin): Promise<Duplex> {

@@ -55,7 +55,13 @@ export type Reply =
   | { readonly type: "tell"; readonly lines: readonly string[] }
   | { readonly type: "question"; readonly question: string; readonly echo: boolean }
   | { readonly type: "status"; readonly status: Status }
-  | { readonly type: "stopped"; readonly servers: readonly string[]; readonly sessions: number };
+  /** `sessions` are open, and `carried` connections of forwards. */
+  | {
+      readonly type: "stopped";
+      readonly servers: readonly string[];
+      readonly sessions: number;
+      readonly carried: number;
+    };
 
 /** What `--status` shows. Times are milliseconds since 1970; a time to come is undefined where there is none. */
 export interface Status {

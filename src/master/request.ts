@@ -26,7 +26,9 @@ async function requested<T>(
   take: (reply: Reply, means: Means) => T | undefined,
 ): Promise<T | undefined> {
   const note = openLog(stateDirectory(world.env, world.home), world.pid);
-  const control = await ask(world, request, { mayStart, note });
+  const control = await ask(world, request, { mayStart, note }).catch((error: Error) => {
+    throw unanswered(request, error);
+  });
   if (control === undefined) return undefined;
   const over = new AbortController();
   world.onSignal((signal, status) => over.abort(new Failure("gone", "preauth", signal, { status })));
@@ -55,6 +57,13 @@ async function requested<T>(
     over.abort(new Error("over"));
     control.close();
   }
+}
+
+/** For who asks about the master itself: one that hangs is not none. */
+function unanswered({ type }: Request, { message }: Error): Failure {
+  return new Failure("deadline", `--${type}`, `the process in the background cannot be asked: ${message}`, {
+    hints: ['its number is in the log, in the last line with "master: listening"; to end it: kill NUMBER'],
+  });
 }
 
 /** Brings up forwards in the master, and gives the lines to be shown. */

@@ -31,6 +31,8 @@ export async function startProxy(
 }
 
 class ProxySocket extends Duplex {
+  /** As net.Socket's. */
+  bytesWritten = 0;
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
 
   constructor(child: ChildProcessByStdio<Writable, Readable, Readable>, note: Note) {
@@ -66,6 +68,7 @@ class ProxySocket extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.bytesWritten += chunk.length;
     // Without its error: the command's end says more than a broken pipe.
     this.#child.stdin.write(chunk, () => done());
   }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { SYNOPSIS } from "../../src/cli/help.ts";
 import { Failure, type Trouble } from "../../src/failure.ts";
@@ -30,6 +31,9 @@ const TROUBLES: Readonly<Record<Trouble, true>> = {
   ...{ deadline: true, command: true, lost: true, gone: true, bug: true },
 };
 
+/** Variables of the environment that lead to files. */
+const PLACE = /\b(?:XDG|PREAUTH)_[A-Z_]+/g;
+
 /** What the program ends with by itself: 0, a status for each trouble, 128 and a signal's number. */
 function statuses(): readonly string[] {
   const ofTroubles = Object.keys(TROUBLES).map((name) => new Failure(name as Trouble, "", "").status);
@@ -54,6 +58,27 @@ test("the manual has every key of a host, and no other", () => {
 
 test("the manual has every key of a forward, and no other", () => {
   assert.deepEqual([...manualItems("Keys of a forward", "Ic").keys()].sort(), Object.keys(FORWARD).sort());
+});
+
+test("the manual says what each key does", () => {
+  for (const title of ["Keys of a host", "Keys of a forward"]) {
+    for (const [key, text] of manualItems(title, "Ic")) {
+      const said = text.replace(/^\.It .*\n/, "").replace(/^The default is[\s\S]*/m, "");
+      assert.match(said, /\w/, key);
+      assert.doesNotMatch(said, /no effect/i, key);
+    }
+  }
+});
+
+test("the manual has every variable that says where the program's files are, and no other", () => {
+  const folder = new URL("../../src/", import.meta.url);
+  const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".ts"),
+  );
+  const source = names.map((name) => readFileSync(new URL(name, folder), "utf8")).join("\n");
+  const used = new Set(source.match(PLACE));
+  const told = [...manualItems("ENVIRONMENT", "Ev").keys()].filter((name) => name.search(PLACE) === 0);
+  assert.deepEqual(told.sort(), [...used].sort());
 });
 
 test("the defaults of the manual are those of the program", async () => {

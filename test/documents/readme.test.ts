@@ -4,11 +4,13 @@ import { describe, test } from "node:test";
 import { decide } from "../../src/table/decide.ts";
 import type { Command } from "../../src/table/decision.ts";
 import { parseTable } from "../../src/table/schema.ts";
+import { startScene } from "../master/scene.ts";
 import { rshPath } from "../peers/alpine.ts";
 import { describeForms, type Form } from "../peers/binaries.ts";
 import { makeMailbox } from "../peers/dovecot.ts";
 import { type Home, makeHome, tableFor } from "../peers/home.ts";
 import { startSshd } from "../peers/sshd.ts";
+import { refusingPort } from "../peers/tcp.ts";
 import { documentText, readmeOutput, readmeTables } from "./documents.ts";
 
 const HEADINGS = [
@@ -31,6 +33,19 @@ function output(form: Form, home: Home, ...words: readonly string[]): readonly s
 /** The first column of a verb's output, where a line has one. */
 function names(lines: readonly string[]): readonly string[] {
   return lines.map((line) => /^(\S.*?) {2,}/.exec(line)?.[1]).filter((name) => name !== undefined);
+}
+
+/** Lines of --status, with what changes from one time to the next put aside. */
+function columns(lines: readonly string[]): readonly string[] {
+  return lines.map((line) =>
+    line
+      .replace(/ {2,}/g, "  ")
+      .replace(/\d{4}-\d\d-\d\d [\d:]{8}/g, "TIME")
+      .replace(/^process \d+, since TIME, at \/.*\//, "process PID, since TIME, at DIRECTORY/")
+      .replace(/^work {2}\S+ {2}\S+:\d+ /, "work  USER  TO ")
+      .replace(/[\d.]+ k?B/g, "SIZE")
+      .replace(/[\d.]+ ms/, "MS"),
+  );
 }
 
 /** The remote command that the README's table has for a call. */
@@ -69,6 +84,26 @@ describeForms("the README", (form) => {
     const placed = (lines: readonly string[]) => lines.filter((line) => / hosts\.toml:\d+:\d+$/.test(line));
     const words = (lines: readonly string[]) => lines.map((line) => line.replace(/ {2,}/g, "  "));
     assert.deepEqual(words(placed(shown)), words(placed(printed)));
+  });
+
+  test("shows what --status and --stop print", { timeout: 60_000 }, async () => {
+    const port = await refusingPort();
+    await using scene = await startScene(form, {
+      host: { match: "work", spare: 1 },
+      table: `[[forward]]\nname = "smtp"\nlisten = ${port}\nto = "mail:25"\n`,
+    });
+    await scene.open({ server: "work" });
+    await scene.open({ server: "work" });
+    await scene.statusOnce(
+      ({ connections: [one], forwards }) =>
+        one?.spare === 1 && one.roundTrip !== undefined && forwards.length === 1,
+      "a spare mailbox, a round-trip time and the forward",
+    );
+    const printed = output(form, scene.home, "--status").map((line) => line.replaceAll(String(port), "2025"));
+    assert.deepEqual(columns(readmeOutput("preauth --status")), columns(printed));
+    const stopped = output(form, scene.home, "--stop");
+    const ended = output(form, scene.home, "--stop", "--now");
+    assert.deepEqual(readmeOutput("preauth --stop"), [...stopped, "$ preauth --stop --now", ...ended]);
   });
 
   test("shows the steps and the last lines of --check", { timeout: 60_000 }, async () => {

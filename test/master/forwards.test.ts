@@ -155,6 +155,26 @@ describeForms("a forward in the master", { concurrency: 4 }, (form) => {
     assert.equal((await scene.status())?.forwards.length, 1);
   });
 
+  test("that was held back at home comes up with the first call elsewhere, on the same connection", async () => {
+    await using forward = await startForwardScene(form, { table: 'unless.domain = "home.net"\n' });
+    const { scene, port } = forward;
+    const env = { PATH: `${scene.home.path}:${scene.home.env.PATH}` };
+    scene.home.write("hostname", "#!/bin/sh\necho home.net\n", 0o755);
+    await scene.open({ env });
+    await scene.logged(/forward "smtp": held back: at home in "home\.net"/);
+    assert.equal(await isFree(port), true);
+    scene.home.write("hostname", "#!/bin/sh\necho elsewhere.net\n", 0o755);
+    await scene.open({ env });
+    await scene.logged(CARRIES);
+    assert.equal(await greeted(port), BANNER);
+    assert.equal(scene.sshd.logins(), 1);
+    const { forwards } = (await scene.status()) ?? { forwards: [] };
+    assert.deepEqual(
+      forwards.map(({ name }) => name),
+      ["smtp"],
+    );
+  });
+
   test("that cannot be had never keeps a mailbox from opening", async () => {
     await using mine = await speakingServer("mine");
     await using scene = await startScene(form, {
@@ -183,6 +203,26 @@ describeForms("a forward in the master", { concurrency: 4 }, (form) => {
     const again = await scene.run("--forward", "mail.test", "--for", "20s");
     assert.match(again.output.toString(), /carries port/);
     assert.equal(again.status, 0);
+  });
+
+  test("that the table has changed since is told as it is, and --stop waits for what it carries", async () => {
+    await using forward = await startForwardScene(form);
+    const { scene, port, smtp } = forward;
+    await scene.open();
+    await scene.logged(CARRIES);
+    await using other = await speakingServer("221 elsewhere\r\n");
+    const table = readFileSync(scene.home.tableFile, "utf8");
+    scene.home.writeTable(table.replace(`127.0.0.1:${smtp.port}"`, `127.0.0.1:${other.port}"`));
+    const { output } = await scene.run("--forward", "mail.test");
+    assert.match(output.toString(), new RegExp(`to 127\\.0\\.0\\.1:${smtp.port}; .*"220 mail\\.test`));
+    const client = await connected(port);
+    await scene.statusOnce(({ forwards }) => forwards[0]?.open === 1, "a connection of the forward");
+    const stopped = await scene.run("--stop");
+    assert.equal(
+      stopped.output.toString(),
+      "mail.test: ends when its open mailboxes have (1 in all) and the connections of its forwards have (1 in all)\n",
+    );
+    client.destroy();
   });
 
   test("brought up by --forward ends after its time where nobody uses it", async () => {

@@ -119,6 +119,23 @@ describeForms("--status", { concurrency: 4 }, (form) => {
     );
   });
 
+  test("of a master that hangs says so, as --stop does: 69", async () => {
+    await using scene = await startScene(form);
+    await scene.open();
+    const pid = await scene.master();
+    process.kill(pid, "SIGSTOP");
+    try {
+      for (const words of [["--status"], ["--status", "--json"], ["--stop"]]) {
+        const { output, stderr, status } = await scene.run(...words);
+        assert.equal(output.toString(), "", words.join(" "));
+        assert.match(stderr, /^preauth: --st\w+: the process in the background cannot be asked: no answer /);
+        assert.equal(status, 69);
+      }
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+  });
+
   test("takes no further words", async () => {
     await using scene = await startScene(form);
     for (const words of [

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { freePort } from "../forwards/fixtures.ts";
 import { startAgent } from "../peers/agent.ts";
@@ -9,6 +9,7 @@ import { type Call, runCall, startCall } from "../peers/call.ts";
 import { startPop3 } from "../peers/pop3.ts";
 import { program } from "../peers/programs.ts";
 import { makeSendmail, type Sendmail } from "../peers/sendmail.ts";
+import { openTerminal } from "../peers/terminal.ts";
 import { type Replacements, recipe } from "./recipes.ts";
 import { makeScene, type Scene } from "./scene.ts";
 
@@ -156,6 +157,54 @@ describeForms("fetchmail with a recipe", { concurrency: 2 }, (form) => {
     });
     await using call = await fetchmail(scene, "fetchmail-pop3", place.own, { words: ONCE, env });
     await threeMessages(place.sendmail, call);
+    await scene.sshd.idle();
+  });
+
+  test("gets mail from cron, without an agent, after one login on a terminal", TIMEOUT, async () => {
+    using sendmail = makeSendmail();
+    await using scene = await makeScene(form, "one-login");
+    const changed = ["-q", "-p", "-P", "", "-N", "open sesame", "-f", scene.sshd.identity];
+    execFileSync(program("ssh-keygen"), changed);
+    const [PATH = "", line = ""] = recipe("one-login", "crontab", {
+      "/usr/local/bin": scene.home.path,
+      fetchmail: program("fetchmail"),
+    })
+      .replace("PATH=", "")
+      .split("\n");
+    // As cron does with the rest of a line behind its five times.
+    const command = line.split(" ").slice(5).join(" ");
+    const cron = async () => {
+      const mda = { [SENDMAIL]: sendmail.path };
+      scene.home.write(".fetchmailrc", recipe("fetchmail-imap", "fetchmailrc", mda));
+      const apart = `--pidfile ${join(scene.home.path, "fetchmail.pid")} -f ${join(scene.home.path, ".fetchmailrc")}`;
+      const env = { ...scene.env, PATH: `${PATH}:${dirname(process.execPath)}` };
+      return await startCall(["/bin/sh", "-c", `${command} -v ${apart}`], { stdio: "pipes", env });
+    };
+    {
+      await using before = await cron();
+      const { status, stderr } = await before.finished();
+      assert.notEqual(status, 0);
+      assert.match(stderr, /^preauth: imap\.example\.org: .*is encrypted/m);
+    }
+    const login = recipe("one-login", "login").trim().split(" ");
+    await using terminal = await openTerminal([scene.preauth, ...login.slice(1)], { env: scene.env });
+    await terminal.waitFor(/assphrase/, "the question for the passphrase");
+    terminal.type("open sesame");
+    terminal.keys("Enter");
+    assert.equal(await terminal.ended(), 0);
+    const screen = terminal.screen().replaceAll("\n", "");
+    assert.match(
+      screen,
+      /the connection is kept for your mail client, until it is stopped; to end it: preauth --stop/,
+    );
+    await using call = await cron();
+    await threeMessages(sendmail, call);
+    assert.equal(scene.sshd.logins(), 1);
+    const stopped = await runCall([scene.preauth, "--stop", "imap.example.org"], {
+      env: scene.env,
+      stdio: "pipes",
+    });
+    assert.equal(stopped.status, 0, stopped.stderr);
     await scene.sshd.idle();
   });
 

@@ -41,6 +41,8 @@ async function echo(target: Parameters<typeof connectTo>[0], story = newStory())
   assert.deepEqual(await command.ended, { kind: "status", status: 5 });
   assert.equal(length, 2_000_000);
   assert.equal(proxies().length, 1);
+  for (const count of [connection.sent, connection.received])
+    assert.equal(count > 2_000_000, true, `${count}`);
   connection.end();
   await connection.closed;
   await poll(() => proxies().length === 0, "the proxy's end");
