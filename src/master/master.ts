@@ -21,7 +21,7 @@ const FIRST_CALL_MS = 3_000;
  */
 export async function runMaster(world: World): Promise<number> {
   const note = openLog(stateDirectory(world.env, world.home), world.pid);
-  const server = createServer({ pauseOnConnect: true });
+  const server = createServer();
   const waiting: Socket[] = [];
   let accept = (socket: Socket): void => void waiting.push(socket);
   server.on("connection", (socket) => accept(socket));
@@ -93,7 +93,6 @@ class Master {
       this.#wasAsked = true;
       void this.#serve(peer, request);
     });
-    socket.resume();
   }
 
   /** Ends everything at once; asked a second time, without leave of anybody. */

@@ -75,6 +75,12 @@ export class Peer {
     this.#write(messageFrame(reply));
   }
 
+  /** Tells that the session is open, with its first bytes, in one write: the caller is woken once. */
+  open(first: Buffer): boolean {
+    const opened = messageFrame({ type: "opened" });
+    return this.#write(first.length === 0 ? opened : Buffer.concat([opened, dataFrame(first)]));
+  }
+
   /** Sends bytes of a session; false when the caller should be given time, until `drained`. */
   send(bytes: Buffer): boolean {
     return this.#write(dataFrame(bytes));

@@ -11,14 +11,12 @@ export async function carrySession({ remote, remarks, first }: Started, peer: Pe
   const hangUp = (): void => remote.hangUp();
   peer.gone.addEventListener("abort", hangUp);
   if (peer.gone.aborted) hangUp();
-  peer.reply({ type: "opened" });
-  const pass = (chunk: Buffer): void => {
+  peer.open(Buffer.concat(first));
+  stdout.on("data", (chunk: Buffer) => {
     if (chunk.length === 0 || peer.gone.aborted || peer.send(chunk)) return;
     stdout.pause();
     peer.drained(() => stdout.resume());
-  };
-  for (const chunk of first) pass(chunk);
-  stdout.on("data", pass);
+  });
   stdout.once("end", () => peer.sendEnd());
   // The server may close its end first: what the caller still says has nowhere to go.
   stdin.on("error", () => {});
