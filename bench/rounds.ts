@@ -1,0 +1,72 @@
+import type { Cell } from "./cells.ts";
+import type { Figure, Trouble } from "./results.ts";
+import { summarize } from "./statistics.ts";
+
+/** What the rounds have brought. */
+export interface Taken {
+  readonly rounds: number;
+  readonly figures: readonly Figure[];
+  /** The first failure of each cell that had one. */
+  readonly troubles: readonly Trouble[];
+}
+
+/** A failure can take its time; who has failed so often is asked no more. */
+const HOPELESS = 3;
+
+interface Samples {
+  readonly cell: Cell;
+  readonly values: number[];
+  failures: number;
+}
+
+export interface RoundOptions {
+  /** performance.now() after which no sample is taken any more; the first round is finished all the same. */
+  readonly end: number;
+  /** Told at the start of each round. */
+  readonly tell: (round: number) => void;
+  /** When true, it ends before the next sample. */
+  readonly isOver: () => boolean;
+}
+
+/**
+ * Takes samples of all cells in turns until time is up, so that whatever else the machine does meanwhile meets all of
+ * them alike. Who begins changes from round to round.
+ */
+export async function takeRounds(cells: readonly Cell[], options: RoundOptions): Promise<Taken> {
+  const all = cells.map((cell): Samples => ({ cell, values: [], failures: 0 }));
+  const troubles: Trouble[] = [];
+  for (let round = 0; ; round++) {
+    options.tell(round);
+    for (const samples of turnsOf(all, round)) {
+      const late = round > 0 && performance.now() > options.end;
+      if (late || options.isOver()) return { rounds: round, figures: all.flatMap(figure), troubles };
+      await take(samples, troubles);
+    }
+  }
+}
+
+/** Who is measured in a round, in order: everybody once, then again those that are to be measured more often. */
+function turnsOf(all: readonly Samples[], round: number): readonly Samples[] {
+  const turn = all.filter(({ cell, failures }) => round % cell.every === 0 && failures < HOPELESS);
+  const first = (round * 7) % Math.max(1, turn.length);
+  const turned = [...turn.slice(first), ...turn.slice(0, first)];
+  const passes = Math.max(0, ...turned.map(({ cell }) => cell.times));
+  return Array.from({ length: passes }, (_, pass) => turned.filter(({ cell }) => cell.times > pass)).flat();
+}
+
+async function take(samples: Samples, troubles: Trouble[]): Promise<void> {
+  const { cell } = samples;
+  try {
+    samples.values.push(await cell.take());
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error);
+    const reason = `${cell.measure}, ${cell.roundTrip} ms: ${what}`;
+    if (samples.failures++ === 0) troubles.push({ program: cell.program, reason });
+  }
+}
+
+function figure({ cell, values, failures }: Samples): Figure[] {
+  const { measure, roundTrip, program } = cell;
+  const summary = summarize(values);
+  return summary === undefined ? [] : [{ measure, roundTrip, program, failures, ...summary }];
+}
