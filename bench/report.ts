@@ -107,7 +107,13 @@ function memoryTable(all: readonly MemoryFigure[]): string {
 function troubleTable({ troubles }: Results): string {
   return table(
     ["program", "what"],
-    troubles.map(({ program, reason }) => [program, reason.replaceAll(/[|\n`]/g, " ").slice(0, 300)]),
+    troubles.map(({ program, reason }) => [
+      program,
+      reason
+        .replaceAll(/[|`\s]+/g, " ")
+        .trim()
+        .slice(0, 300),
+    ]),
   );
 }
 

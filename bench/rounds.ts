@@ -35,11 +35,15 @@ export interface RoundOptions {
 export async function takeRounds(cells: readonly Cell[], options: RoundOptions): Promise<Taken> {
   const all = cells.map((cell): Samples => ({ cell, values: [], failures: 0 }));
   const troubles: Trouble[] = [];
+  const isOver = (round: number) => {
+    return options.isOver() || (round > 0 && performance.now() > options.end) || all.every(isHopeless);
+  };
   for (let round = 0; ; round++) {
     options.tell(round);
+    // A round can be empty, and time still has to end it.
+    if (isOver(round)) return { rounds: round, figures: all.flatMap(figure), troubles };
     for (const samples of turnsOf(all, round)) {
-      const late = round > 0 && performance.now() > options.end;
-      if (late || options.isOver()) return { rounds: round, figures: all.flatMap(figure), troubles };
+      if (isOver(round)) return { rounds: round, figures: all.flatMap(figure), troubles };
       await take(samples, troubles);
     }
   }
@@ -47,11 +51,15 @@ export async function takeRounds(cells: readonly Cell[], options: RoundOptions):
 
 /** Who is measured in a round, in order: everybody once, then again those that are to be measured more often. */
 function turnsOf(all: readonly Samples[], round: number): readonly Samples[] {
-  const turn = all.filter(({ cell, failures }) => round % cell.every === 0 && failures < HOPELESS);
+  const turn = all.filter((samples) => round % samples.cell.every === 0 && !isHopeless(samples));
   const first = (round * 7) % Math.max(1, turn.length);
   const turned = [...turn.slice(first), ...turn.slice(0, first)];
   const passes = Math.max(0, ...turned.map(({ cell }) => cell.times));
   return Array.from({ length: passes }, (_, pass) => turned.filter(({ cell }) => cell.times > pass)).flat();
+}
+
+function isHopeless({ failures }: Samples): boolean {
+  return failures >= HOPELESS;
 }
 
 async function take(samples: Samples, troubles: Trouble[]): Promise<void> {

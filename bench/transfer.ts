@@ -16,6 +16,9 @@ export interface Pace {
 /** More than the pipes hold that are filled before a login. */
 const FLOWING = 1_000_000;
 
+/** A stream that does not flow by then does not flow, ms. */
+const PATIENCE = 8_000;
+
 // A shell joins the program and dd by a real pipe; its own standard input is a pipe that stays open.
 const PIPES = {
   download: '"$@" | dd of=/dev/null bs=64k 2>/dev/null',
@@ -41,7 +44,7 @@ export async function transferRate(start: Start, way: Way, pace: Pace): Promise<
 }
 
 async function rate(dd: number, way: Way, { settle, span }: Pace): Promise<number> {
-  await poll(() => moved(dd, way) > FLOWING, `the first bytes of the ${way}`, undefined, 20_000);
+  await poll(() => moved(dd, way) > FLOWING, `the first bytes of the ${way}`, undefined, PATIENCE);
   await pause(settle);
   const [time, bytes] = [performance.now(), moved(dd, way)];
   await pause(span);

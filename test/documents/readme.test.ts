@@ -17,6 +17,7 @@ const HEADINGS = [
   "The table",
   "When it does not work",
   "What differs from ssh(1)",
+  "Figures",
   "Security",
 ];
 
