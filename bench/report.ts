@@ -58,7 +58,7 @@ function introduction({ surroundings: where, quick, took, roundTrips }: Results)
   const measured = trips.map(({ wanted, measured }) => `${wanted} ms: ${measured.toFixed(1)} ms`).join(", ");
   return [
     `Written by \`npm run bench${quick ? " -- --quick" : ""}\` on ${where.date} at commit ${where.commit}, in ` +
-      `${Math.round(took)} s. All programs took turns in one run. Cells have the median, the quartiles in ` +
+      `${Math.round(took)} s. All programs took turns in one run, with a rest after each sample. Cells have the median, the quartiles in ` +
       "brackets, and the number of samples.",
     `${where.cores} cores of ${where.processor}, ${where.memory} GiB, ${where.kernel}. ${versions.join(", ")}.`,
     "Columns are round-trip times, made by a proxy on loopback that delays and does not hold back; 0 ms is " +

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Cell } from "./cells.ts";
 import type { Figure, Trouble } from "./results.ts";
 import { summarize } from "./statistics.ts";
@@ -22,6 +23,11 @@ interface Samples {
 export interface RoundOptions {
   /** performance.now() after which no sample is taken any more; the first round is finished all the same. */
   readonly end: number;
+  /**
+   * Milliseconds without work after a sample, so that what it leaves behind (a login that ends, a spare that is made
+   * anew) is not at the cost of whoever comes next.
+   */
+  readonly rest: (cell: Cell) => number;
   /** Told at the start of each round. */
   readonly tell: (round: number) => void;
   /** When true, it ends before the next sample. */
@@ -45,6 +51,7 @@ export async function takeRounds(cells: readonly Cell[], options: RoundOptions):
     for (const samples of turnsOf(all, round)) {
       if (isOver(round)) return { rounds: round, figures: all.flatMap(figure), troubles };
       await take(samples, troubles);
+      await pause(options.rest(samples.cell));
     }
   }
 }

@@ -56,5 +56,6 @@ function commit(): string {
   const name = git("rev-parse", "--short=10", "HEAD");
   const written = ["json", "md", "svg"].map((ending) => `:!bench/results.${ending}`);
   const changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ...written) !== "";
+  if (process.env.PREAUTH_DIST !== undefined) return "unknown (PREAUTH_DIST)";
   return `${name === "" ? "unknown" : name}${changed ? " with changes" : ""}`;
 }

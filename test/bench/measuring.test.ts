@@ -58,7 +58,9 @@ describe("the delaying proxy", () => {
 });
 
 describe("the rounds of the benchmark", () => {
-  const options = { tell: () => {}, isOver: () => false };
+  const options = { tell: () => {}, isOver: () => false, rest: () => 0 };
+
+  const forever = { ...options, end: Number.POSITIVE_INFINITY };
 
   test("finish the first round when time is up, and count failures beside samples", async () => {
     const taken: string[] = [];
@@ -89,16 +91,16 @@ describe("the rounds of the benchmark", () => {
     const tell = (now: number) => {
       round = now;
     };
-    await takeRounds([hopeless, rare], { tell, isOver: () => round === 8, end: Number.POSITIVE_INFINITY });
+    await takeRounds([hopeless, rare], { ...forever, tell, isOver: () => round === 8 });
     assert.deepEqual(counts, { hopeless: 3, rare: 2 });
-    await takeRounds([hopeless], { tell, isOver: () => false, end: Number.POSITIVE_INFINITY });
+    await takeRounds([hopeless], forever);
     assert.equal(counts.hopeless, 6);
   });
 
   test("end before the next sample when they are told to", async () => {
     let samples = 0;
     const one = cell("one", async () => ++samples);
-    await takeRounds([one], { tell: () => {}, isOver: () => samples === 2, end: Number.POSITIVE_INFINITY });
+    await takeRounds([one], { ...forever, isOver: () => samples === 2 });
     assert.equal(samples, 2);
   });
 });
