@@ -1,6 +1,6 @@
 /*
- * Brings what the tests, the demo and the benchmark need, and only what is missing. Plain Node without dependencies, as it
- * runs on a fresh clone.
+ * Brings what the tests, the demo and the benchmark need, and only what is missing. Plain Node without
+ * dependencies, as it runs on a fresh clone.
  *
  *   node test/setup.mjs                  everything for npm test
  *   node test/setup.mjs build            npm packages
