@@ -22,7 +22,7 @@ interface Scale extends Plan {
 }
 
 /** An imap starts in less time, once the word to start it has arrived; ms. */
-const REST = 40;
+const REST = 60;
 
 const FULL: Scale = {
   roundTrips: [0, 10, 50, 100],
