@@ -1,10 +1,11 @@
 /*
- * Brings what the tests and the demo need, and only what is missing. Plain Node without dependencies, as it
- * runs on a fresh clone.
+ * Brings what the tests, the demo and the benchmark need, and only what is missing. Plain Node without
+ * dependencies, as it runs on a fresh clone.
  *
  *   node test/setup.mjs                  everything for npm test
  *   node test/setup.mjs build            npm packages
  *   node test/setup.mjs demo [--alpine]  npm packages, an SSH server and Dovecot (and Alpine)
+ *   node test/setup.mjs bench            npm packages, an SSH server and Dovecot, other SSH clients
  *   node test/setup.mjs nodes            the other versions of Node, and where they are
  */
 import { provideNodes } from "./setup/nodes.mjs";
@@ -26,13 +27,18 @@ async function main([what = "test", ...options]) {
     stop(`Node ${process.versions.node} is too old, ${oldestMajor}.${oldestMinor} or later is needed`);
   }
   const alpine = what === "demo" && options.length === 1 && options[0] === "--alpine";
-  if (!["test", "build", "demo", "nodes"].includes(what) || (options.length > 0 && !alpine)) {
-    stop(`"${[what, ...options].join(" ")}" is none of: build, demo, demo --alpine, nodes`);
+  if (!["test", "build", "demo", "bench", "nodes"].includes(what) || (options.length > 0 && !alpine)) {
+    stop(`"${[what, ...options].join(" ")}" is none of: build, demo, demo --alpine, bench, nodes`);
   }
   if (what === "nodes") return provideNodes(true);
   provideNpmPackages();
   if (what === "build") return;
   if (what === "demo") return providePeers(alpine ? ["demo", "alpine"] : ["demo"], true);
+  if (what === "bench") {
+    await providePeers(["demo"], true);
+    await providePeers(["bench"], false);
+    return provideRecentSshd({ client: true });
+  }
   await providePeers(["demo", "alpine", "test"], false);
   provideRecentSshd();
   provideNodes(false);

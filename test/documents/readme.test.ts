@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { describe, test } from "node:test";
 import { decide } from "../../src/table/decide.ts";
 import type { Command } from "../../src/table/decision.ts";
@@ -19,6 +20,7 @@ const HEADINGS = [
   "The table",
   "When it does not work",
   "What differs from ssh(1)",
+  "Figures",
   "Security",
 ];
 
@@ -58,6 +60,16 @@ describe("the README", () => {
   test("has its parts in their order", () => {
     const found = [...documentText("README.md").matchAll(/^## (.*)$/gm)].map(([, heading]) => heading);
     assert.deepEqual(found, HEADINGS);
+  });
+
+  test("links to files that are there", () => {
+    const links = [...documentText("README.md").matchAll(/\]\(([^):]+)\)/g)].map(([, path = ""]) => path);
+    const root = new URL("../../", import.meta.url);
+    assert.deepEqual(
+      links.filter((path) => !existsSync(new URL(path, root))),
+      [],
+    );
+    assert.equal(links.includes("bench/results.svg"), true);
   });
 
   test("has tables that are tables", async () => {

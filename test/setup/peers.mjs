@@ -23,6 +23,10 @@ const PEERS = [
   { program: "fish", package: "fish", need: "test", why: "a login shell unlike sh" },
   { program: "perl", package: "perl-base", need: "test", why: "a listener that never answers" },
   { program: "script", package: "bsdutils", need: "test", why: "a terminal for one program" },
+  { program: "dbclient", package: "dropbear-bin", need: "bench", why: "another SSH client to compare with" },
+  { program: "plink", package: "putty-tools", need: "bench", why: "another SSH client to compare with" },
+  { program: "perl", package: "perl-base", need: "bench", why: "a script to compare with" },
+  { program: "dd", package: "coreutils", need: "bench", why: "reads and writes at full speed" },
 ];
 
 /** Places of programs that are not on everybody's PATH; the same as in test/peers/programs.ts. */

@@ -17,20 +17,28 @@ const WANTED = [9, 9];
 
 const folder = join(root, "test", ".cache", "openssh");
 
+/** The packages of the server, and of the client beside it. */
+const SERVER = ["openssh-server"];
+const BOTH = [...SERVER, "openssh-client"];
+
 /**
- * Unpacks a later openssh-server below test/.cache, once, where the system's own is too old for ML-KEM. Neither the
- * system's packages nor its apt are changed. test/peers/recent_sshd.ts finds it there.
+ * Unpacks a later openssh-server below test/.cache, once, where the system's own is too old for ML-KEM, and the ssh
+ * of the same release beside it for the benchmark (`client`). Neither the system's packages nor its apt are changed.
+ * test/peers/recent_sshd.ts finds them there.
  */
-export function provideRecentSshd() {
+export function provideRecentSshd({ client } = { client: false }) {
   const unpacked = join(folder, "usr", "sbin", "sshd");
-  if (["/usr/sbin/sshd", "/usr/local/sbin/sshd", unpacked].some(isRecent)) return;
+  const ssh = join(folder, "usr", "bin", "ssh");
+  if (["/usr/sbin/sshd", "/usr/local/sbin/sshd"].some(isRecent)) return;
+  if (isRecent(unpacked) && (!client || isRecent(ssh))) return;
   const os = existsSync("/etc/os-release") ? readFileSync("/etc/os-release", "utf8") : "";
   if (!new RegExp(`^VERSION_CODENAME=${RELEASE}$`, "m").test(os)) {
     return miss(`no sshd of OpenSSH ${WANTED.join(".")} or later`);
   }
   process.stdout.write("setup: a later sshd, beside the system's\n");
   try {
-    download();
+    // What is unpacked already stays: the folder is put in place whole.
+    download(client || existsSync(ssh) ? BOTH : SERVER);
     if (!isRecent(unpacked)) throw new Error(`${unpacked} does not run`);
   } catch (error) {
     miss(error.message);
@@ -38,7 +46,7 @@ export function provideRecentSshd() {
 }
 
 /** In a folder of its own, which is put in place whole. */
-function download() {
+function download(packages) {
   const work = `${folder}.${process.pid}`;
   try {
     for (const name of ["lists/partial", "cache/archives/partial", "root"]) {
@@ -55,9 +63,10 @@ function download() {
     ];
     const options = ["-qq", ...settings.flatMap((setting) => ["-o", setting])];
     run("apt-get", [...options, "update"], work);
-    run("apt-get", [...options, "download", "openssh-server"], work);
-    const [archive = ""] = readdirSync(work).filter((name) => name.endsWith(".deb"));
-    run("dpkg", ["-x", archive, "root"], work);
+    run("apt-get", [...options, "download", ...packages], work);
+    for (const archive of readdirSync(work).filter((name) => name.endsWith(".deb"))) {
+      run("dpkg", ["-x", archive, "root"], work);
+    }
     rmSync(folder, { recursive: true, force: true });
     renameSync(join(work, "root"), folder);
   } finally {
