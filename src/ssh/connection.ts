@@ -12,6 +12,7 @@ import { ConnectTimeout } from "./connect_timeout.ts";
 import { dial } from "./dial.ts";
 import { HostKeyCheck } from "./host_key.ts";
 import { readHostKeyFiles } from "./host_key_files.ts";
+import { joinWrites } from "./joined_writes.ts";
 import { prepareKeyExchanges } from "./key_exchange.ts";
 import { Login } from "./login.ts";
 import { requireMethod } from "./methods.ts";
@@ -109,6 +110,7 @@ async function open(target: Target, options: ConnectOptions): Promise<Connection
   const preparing = prepareKeyExchanges(target);
   preparing.catch(() => {});
   const socket = await dialling;
+  joinWrites(socket);
   // Its own step: a home directory that hangs is no fault of the server's.
   progress.begin("hostkey", "reading known_hosts");
   const files = await orDestroyed(reading, socket, signal);

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from "node:stream";
 import type { ClientChannel } from "ssh2";
 import { ChannelInput, type Line, silence } from "./channel_input.ts";
+import { widenWindow } from "./ssh2_private.ts";
 
 /** How a remote command came to its end. */
 export type Exit =
@@ -43,6 +44,7 @@ export class ChannelCommand implements RemoteCommand {
     this.stdin = new ChannelInput(channel, line);
     this.stdout = channel;
     this.stderr = channel.stderr;
+    widenWindow(channel);
     channel.on("error", () => {});
     const forget = line.onOver(() => silence(channel));
     channel.once("close", forget);

@@ -1,6 +1,7 @@
 import { Duplex } from "node:stream";
 import type { ClientChannel } from "ssh2";
 import { ChannelInput, type Line, silence } from "./channel_input.ts";
+import { widenWindow } from "./ssh2_private.ts";
 
 /**
  * A forwarded connection. ssh2's channel as a stream that can be destroyed: the channel is closed then, and what
@@ -17,6 +18,7 @@ export class Tunnel extends Duplex {
     this.#line = line;
     this.#input = new ChannelInput(channel, line);
     channel.on("error", (error: Error) => this.destroy(error));
+    widenWindow(channel);
     channel.on("data", (chunk: Buffer) => {
       if (!this.push(chunk)) channel.pause();
     });

@@ -67,7 +67,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
       }
       later(() => {
         // Back-pressure is kept, so that a client which does not read stalls the server and not this proxy.
-        if (to.writable && !to.write(piece)) {
+        if (to.writable && !to.write(piece) && !from.isPaused()) {
           from.pause();
           to.once("drain", () => from.resume());
         }

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { after, before, test } from "node:test";
-import ssh2 from "ssh2";
-import { ping, tapLogin } from "../../src/ssh/ssh2_private.ts";
+import ssh2, { type ClientChannel } from "ssh2";
+import { ping, tapLogin, widenWindow } from "../../src/ssh/ssh2_private.ts";
 import { startAgent } from "../peers/agent.ts";
 import { makeKey } from "../peers/keys.ts";
 import { program } from "../peers/programs.ts";
@@ -162,4 +164,45 @@ test("a server that takes only SHA-1 is not given any", async () => {
 test("an agent's RSA key signs with what was asked for", async () => {
   await using agent = await startAgent([sshd.identity]);
   await logIn(sshd, { agent: agent.socket, identityFiles: [] });
+});
+
+/** What ssh2 has in a channel for either direction. */
+interface Directions {
+  readonly incoming: { readonly window: number };
+  readonly outgoing: object;
+}
+
+/** A channel of ssh2's alone, on which cat runs. */
+async function bareChannel(): Promise<{ readonly channel: ClientChannel & Directions } & Disposable> {
+  const client = new ssh2.Client();
+  const { host, port, user: username, identity } = sshd;
+  client.connect({ host, port, username, privateKey: readFileSync(identity), hostVerifier: () => true });
+  await once(client, "ready");
+  const channel = await new Promise<ClientChannel & Directions>((resolve, reject) => {
+    client.exec("exec cat", (error, opened) => {
+      if (error === undefined) resolve(opened as ClientChannel & Directions);
+      else reject(error);
+    });
+  });
+  return { channel, [Symbol.dispose]: () => client.destroy() };
+}
+
+test("a channel has the shape that its window is widened by, and waits for its reader as before", async () => {
+  using bare = await bareChannel();
+  const { channel } = bare;
+  assert.equal(widenWindow(channel), true);
+  assert.equal(channel.readableFlowing, null);
+  assert.equal(channel.incoming.window, 2 * 1024 * 1024);
+  channel.end("hello");
+  assert.equal(String((await once(channel, "data"))[0]), "hello");
+});
+
+test("a channel of another shape is left alone, and carries its bytes", async () => {
+  using bare = await bareChannel();
+  const { channel } = bare;
+  Object.assign(channel.outgoing, { state: 0 });
+  assert.equal(widenWindow(channel), false);
+  Object.assign(channel.outgoing, { state: "open" });
+  channel.end("hello");
+  assert.equal(String((await once(channel, "data"))[0]), "hello");
 });

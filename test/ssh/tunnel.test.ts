@@ -9,6 +9,7 @@ import { startProxy } from "../peers/proxy.ts";
 import { type Sshd, startSshd } from "../peers/sshd.ts";
 import { type Listener, listen, refusingPort, resettingServer, speakingServer } from "../peers/tcp.ts";
 import { within } from "../peers/waiting.ts";
+import { largestFlight } from "../stream/flights.ts";
 import { connectTo, never, targetFor } from "./fixtures.ts";
 
 let sshd: Sshd;
@@ -141,6 +142,28 @@ test("a server that allows no forwarding is told as such", async () => {
     /the server does not allow forwarding/,
   );
   strict.end();
+});
+
+test("a server far away sends 6 MiB ahead of whoever reads a tunnel", async () => {
+  const block = Buffer.alloc(1024 * 1024);
+  await using server = await listen((socket) => {
+    const more = () => {
+      while (socket.write(block));
+    };
+    socket.on("drain", more).once("data", more);
+  });
+  await using proxy = await startProxy({ to: sshd });
+  const far = await connectTo(
+    targetFor({ ...sshd, port: proxy.port }, { hostKeyName: `[127.0.0.1]:${sshd.port}` }),
+  );
+  const tunnel = await far.forward({ host: "127.0.0.1", port: server.port }, ORIGIN);
+  tunnel.resume();
+  proxy.freeze();
+  tunnel.write("go");
+  const flight = await largestFlight(proxy, 6 * block.length);
+  assert.equal(flight >= 6 * block.length, true, `${flight} bytes`);
+  tunnel.destroy();
+  far.end();
 });
 
 test("a lost connection ends its tunnels with an error", async () => {
