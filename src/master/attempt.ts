@@ -1,3 +1,4 @@
+import { orAborted } from "../forwards/bound.ts";
 import { Progress } from "../ssh/progress.ts";
 
 /**
@@ -26,22 +27,13 @@ export class Attempt<T> {
   /** Waits for the outcome; rejects with the signal's reason when that is aborted before. */
   async wait(signal: AbortSignal): Promise<T> {
     this.#waiting++;
-    let abort = (): void => {};
     try {
-      return await Promise.race([
-        this.#outcome,
-        new Promise<never>((_resolve, reject) => {
-          abort = () => reject(signal.reason);
-          if (signal.aborted) abort();
-          signal.addEventListener("abort", abort);
-        }),
-      ]);
+      return await orAborted(this.#outcome, signal);
     } catch (error) {
       if (this.#waiting === 1) this.#given.abort(error);
       throw error;
     } finally {
       this.#waiting--;
-      signal.removeEventListener("abort", abort);
     }
   }
 }

@@ -7,7 +7,6 @@ import {
   openConnection,
   takeLeave,
 } from "../session/opening.ts";
-import type { Progress } from "../ssh/progress.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Persist } from "../table/table.ts";
 import { Attempt } from "./attempt.ts";
@@ -227,8 +226,7 @@ export class Share {
     const { decision, options } = this.#latest;
     const began = performance.now();
     const world = { ...options.world, elapsed: () => performance.now() - began };
-    const progress: Progress = options.progress;
-    return this.#connection(decision, { ...options, world, progress }, signal);
+    return this.#connection(decision, { ...options, world }, signal);
   }
 
   /** Something has begun or ended. */

@@ -1,4 +1,5 @@
 import { Failure } from "../failure.ts";
+import { orAborted } from "../forwards/bound.ts";
 import { type Asked, ask } from "../master/control.ts";
 import { sessionRequest } from "../master/early.ts";
 import { MasterGone, SharedCommand } from "../master/shared_command.ts";
@@ -27,7 +28,11 @@ export async function openShared(
   try {
     const remote = await inTime(decision, { world, progress, broken, grace: GRACE }, async (signal) => {
       const request = sessionRequest(world, decision);
-      const control = await orAborted(ask(world, request, { mayStart: true, note, asked }), signal);
+      const asking = ask(world, request, { mayStart: true, note, asked });
+      const control = await orAborted(asking, signal).catch((error: unknown) => {
+        void asking.then((late) => late?.close());
+        throw error;
+      });
       if (control === undefined) return undefined;
       progress.begin("connect", `waiting for the connection to ${server}`);
       return SharedCommand.open(control, server, { signal, onRemark: (line) => caller.remark(line) });
@@ -39,26 +44,5 @@ export async function openShared(
     if (!(error instanceof MasterGone) && !(error instanceof Failure && error.trouble === "bug")) throw error;
     note(`master: ${error.what}: going on without`);
     return undefined;
-  }
-}
-
-/** The promise's value, or a rejection with the signal's reason; what comes of it then is given up. */
-async function orAborted<T extends { close(): void } | undefined>(
-  promise: Promise<T>,
-  signal: AbortSignal,
-): Promise<T> {
-  let abort = (): void => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort);
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } catch (error) {
-    void promise.then((late) => late?.close());
-    throw error;
-  } finally {
-    signal.removeEventListener("abort", abort);
   }
 }
