@@ -14,6 +14,7 @@ import type { World } from "../world.ts";
 import { Deadline } from "./deadline.ts";
 import { withoutFlood } from "./flood.ts";
 import { awaitGreeting } from "./greeting.ts";
+import { History } from "./history.ts";
 import { Refusals } from "./refusals.ts";
 import { Remarks } from "./remarks.ts";
 
@@ -57,7 +58,7 @@ export async function openSession(decision: Decision, given: OpeningOptions): Pr
   options.progress.begin("command", "looking for a command");
   const line = commandLine(decision);
   return inTime(decision, options, async (signal, person) => {
-    const connected = await open(decision, { ...options, person }, signal);
+    const connected = await open(decision, { ...options, person }, signal, line);
     try {
       return { ...connected, ...(await start(decision, line, connected.connection, options, signal)) };
     } catch (error) {
@@ -102,7 +103,13 @@ export async function inTime<T>(
   }
 }
 
-async function open(decision: Decision, options: OpeningOptions, signal: AbortSignal): Promise<Connected> {
+/** `command`: the line that will be executed first, which may go along with the login. */
+async function open(
+  decision: Decision,
+  options: OpeningOptions,
+  signal: AbortSignal,
+  command?: string,
+): Promise<Connected> {
   const { world, note, progress } = options;
   progress.begin("config", "asking ssh for its configuration");
   const answers = await resolve(decision, { env: world.env, home: world.home, signal, note });
@@ -115,7 +122,7 @@ async function open(decision: Decision, options: OpeningOptions, signal: AbortSi
   progress.done("config", `${target.user.value}@${target.host.value} port ${target.port.value}`);
   return {
     target,
-    connection: await connectUnlessHopeless(target, decision.deadline.value, options, signal),
+    connection: await connectUnlessHopeless(target, decision.deadline.value, options, signal, command),
   };
 }
 
@@ -153,6 +160,7 @@ async function connectUnlessHopeless(
   limit: number,
   { world, note, progress, heedsMemory, onRemark, person, interactive = false }: OpeningOptions,
   signal: AbortSignal,
+  command: string | undefined,
 ): Promise<Connection> {
   const unreachable = new Unreachable(stateDirectory(world.env, world.home), world.pid);
   const refusals = new Refusals(world, target, heedsMemory);
@@ -166,6 +174,7 @@ async function connectUnlessHopeless(
   try {
     const connection = await connect(target, {
       ...{ signal, progress, note, banner: onRemark, interactive, memory: refusals },
+      early: { history: new History(world, target, heedsMemory), command },
       ...(person && { person }),
     });
     if (isDirect && !heedsMemory) unreachable.forget(tried);

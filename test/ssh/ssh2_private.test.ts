@@ -34,7 +34,9 @@ test("the shape that is relied on is that of the pinned version", () => {
   client.on("error", () => {});
   client.connect({ sock: new PassThrough(), username: "jane" });
   const none = () => undefined;
-  const taps = { offer: none, onFailure: none, onSignatureAlgorithms: none, onInstruction: none };
+  const taps = {
+    ...{ offer: none, onFailure: none, onSignatureAlgorithms: none, onInstruction: none, onStart: none },
+  };
   assert.equal(tapLogin(client, taps), true);
   client.destroy();
 });
@@ -42,7 +44,9 @@ test("the shape that is relied on is that of the pinned version", () => {
 test("what is no client of that version is left alone", () => {
   const client = new ssh2.Client();
   const none = () => undefined;
-  const taps = { offer: none, onFailure: none, onSignatureAlgorithms: none, onInstruction: none };
+  const taps = {
+    ...{ offer: none, onFailure: none, onSignatureAlgorithms: none, onInstruction: none, onStart: none },
+  };
   // Not connected yet: it has no protocol.
   assert.equal(tapLogin(client, taps), false);
 });
