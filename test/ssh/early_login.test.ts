@@ -3,18 +3,14 @@ import { execFileSync } from "node:child_process";
 import { appendFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import type { Failure } from "../../src/failure.ts";
-import { connect } from "../../src/ssh/connection.ts";
-import type { KnownLogin, LoginHistory } from "../../src/ssh/early_login.ts";
 import { startAgent } from "../peers/agent.ts";
 import { type Dropbear, skipWithoutDropbear, startDropbear } from "../peers/dropbear.ts";
 import { type Key, type KeyType, makeKey } from "../peers/keys.ts";
 import { program } from "../peers/programs.ts";
 import { recentSshd, skipWithoutRecentSshd } from "../peers/recent_sshd.ts";
-import { startRoundProxy } from "../peers/rounds.ts";
 import { type Sshd, type SshdOptions, startSshd } from "../peers/sshd.ts";
 import { makeTemporary, removeTemporary } from "../peers/temporary.ts";
-import { never, newStory, targetFor, type Values } from "./fixtures.ts";
+import { GOOD, Memory, run, type Server, twice } from "./early.ts";
 
 const folder = makeTemporary();
 let count = 0;
@@ -22,98 +18,6 @@ after(() => removeTemporary(folder));
 
 function newKey(type: KeyType = "ed25519"): Key {
   return makeKey(join(folder, `key${++count}`), type);
-}
-
-/** A history in memory, which counts what it is told. */
-class Memory implements LoginHistory {
-  known: KnownLogin | undefined;
-  readonly told: string[] = [];
-
-  recall(): KnownLogin | undefined {
-    return this.known;
-  }
-
-  remember(login: KnownLogin): void {
-    this.told.push("remember");
-    this.known = login;
-  }
-
-  forget(): void {
-    this.told.push("forget");
-    this.known = undefined;
-  }
-
-  avoid(): void {
-    this.told.push("avoid");
-    this.known = undefined;
-  }
-
-  /** What it was told since the last time. */
-  take(): readonly string[] {
-    return this.told.splice(0);
-  }
-}
-
-type Server = Pick<Sshd, "host" | "port" | "user" | "identity" | "knownHosts">;
-
-/** What comes of one connection and one command. */
-interface Result {
-  /** Standard output and the end, or the failure's words. */
-  readonly what: string;
-  readonly rounds: number;
-  readonly connections: number;
-}
-
-async function run(
-  server: Server,
-  values: Values,
-  history?: Memory,
-  line = "echo hello; cat > /dev/null",
-): Promise<Result> {
-  await using proxy = await startRoundProxy(server);
-  const target = targetFor(server, { ...values, port: proxy.port } as Values);
-  const { progress } = newStory();
-  const options = { signal: never(), progress, note: () => {} };
-  const result = (what: string) => ({ what, rounds: proxy.rounds, connections: proxy.connections });
-  try {
-    const connection = await connect(target, {
-      ...options,
-      ...(history && { early: { history, command: line } }),
-    });
-    try {
-      const command = await connection.exec(line, { signal: never() });
-      let output = "";
-      const first = new Promise<number>((resolve) =>
-        command.stdout.once("data", () => resolve(proxy.rounds)),
-      );
-      command.stdout.on("data", (chunk) => {
-        output += chunk;
-        // It waits for this: the end of a command takes more round trips, which are not counted.
-        if (!command.stdin.writableEnded) command.stdin.end();
-      });
-      command.stderr.resume();
-      const ended = await command.ended;
-      const rounds = output === "" ? proxy.rounds : await first;
-      return { ...result(`${output.trim()} ${JSON.stringify(ended)}`), rounds };
-    } finally {
-      connection.end();
-      await connection.closed;
-    }
-  } catch (error) {
-    const { what, hints } = error as Failure;
-    return result([what, ...hints].join("; "));
-  }
-}
-
-const GOOD = 'hello {"kind":"status","status":0}';
-
-/** Logs in plainly, as for the first time, and then early. */
-async function twice(server: Server, values: Values = {}, line?: string) {
-  const history = new Memory();
-  const plain = await run(server, values, history, line);
-  assert.deepEqual(history.take(), ["remember"]);
-  const early = await run(server, values, history, line);
-  return { history, plain, early };
 }
 
 const servers: readonly (readonly [title: string, skip: string | false, start: () => SshdOptions])[] = [
