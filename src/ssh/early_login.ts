@@ -1,4 +1,3 @@
-import type { Duplex } from "node:stream";
 import type { ClientChannel } from "ssh2";
 import type { Authentication } from "./authentication.ts";
 import type { Lifeline } from "./lifeline.ts";
@@ -45,7 +44,6 @@ export interface EarlySession {
 export interface Course {
   readonly user: string;
   readonly authentication: Authentication;
-  readonly socket: Duplex;
   readonly lifeline: Lifeline;
   /** The server's version line; undefined when it was too far behind to be kept. */
   readonly version: string | undefined;
@@ -113,12 +111,10 @@ export class EarlyLogin {
     return undefined;
   }
 
-  #leave(departure: Departure, proof: Proof, { socket, lifeline }: Course): void {
+  #leave(departure: Departure, proof: Proof, { lifeline }: Course): void {
     this.#hasLeft = true;
     this.#isTurn = true;
     const line = this.#options.command;
-    // In one piece, so that the server does not answer the first parts before it has the last.
-    socket.cork();
     if (line === undefined) departure.early(proof, undefined);
     else {
       const answer = new Promise<Answer>((resolve) => {
@@ -129,7 +125,6 @@ export class EarlyLogin {
       });
       this.#session = { line, answer };
     }
-    socket.uncork();
   }
 
   /** True once, when ssh2 asks for the method that has left already. */

@@ -10,6 +10,7 @@ import type { Obstacle, Waiting } from "./candidate.ts";
 import { Collection } from "./candidates.ts";
 import type { ConnectOptions } from "./connection.ts";
 import type { EarlyLogin } from "./early_login.ts";
+import { gatherWrites } from "./gather.ts";
 import { parseCertificate } from "./host_certificate.ts";
 import type { HostKeyCheck } from "./host_key.ts";
 import type { KeyExchanges } from "./key_exchange.ts";
@@ -139,6 +140,7 @@ export class Login {
       this.early?.remember(this.#authentication.plainLogin);
       succeed();
     });
+    gatherWrites(this.#socket);
     client.connect({
       sock: this.#socket,
       username: user.value,
@@ -194,8 +196,7 @@ export class Login {
         user: this.#target.user.value,
         isCompressed: this.#isCompressed,
       },
-      ...{ socket: this.#socket, lifeline: this.lifeline },
-      ...{ version: this.#preamble.version, over: this.#over.signal },
+      ...{ lifeline: this.lifeline, version: this.#preamble.version, over: this.#over.signal },
     };
     this.early.depart(departure, course).catch((error) => this.#fail(error));
   }

@@ -21,7 +21,8 @@ export async function startRoundProxy(to: {
 }): Promise<RoundProxy> {
   let newest = { toServer: 0, toClient: 0 };
   const listener: Listener = await listen((client) => {
-    const seen = { toServer: 0, toClient: 0 };
+    // The last packet of TCP's own handshake, which the server answers if it speaks first.
+    const seen = { toServer: 1, toClient: 0 };
     newest = seen;
     const server = connect({ ...to, allowHalfOpen: true, noDelay: true });
     pass(client, server, new WholeTurns(false), () => {
