@@ -46,11 +46,13 @@ interface Result {
   readonly connections: number;
 }
 
+/** `command`: what is said beforehand to be executed first; empty for nothing. */
 export async function run(
   server: Server,
   values: Values,
   history?: Memory,
   line = "echo hello; cat > /dev/null",
+  command: string | undefined = line,
 ): Promise<Result> {
   await using proxy = await startRoundProxy(server);
   const target = targetFor(server, { ...values, port: proxy.port } as Values);
@@ -60,7 +62,7 @@ export async function run(
   try {
     const connection = await connect(target, {
       ...options,
-      ...(history && { early: { history, command: line } }),
+      ...(history && { early: { history, command: command || undefined } }),
     });
     try {
       const command = await connection.exec(line, { signal: never() });

@@ -50,6 +50,12 @@ for (const [title, skip, options] of servers) {
       assert.deepEqual(history.take(), []);
     });
 
+    test("takes five where it is not known beforehand what is to be executed", async () => {
+      const { history } = await twice(sshd);
+      const result = await run(sshd, {}, history, undefined, "");
+      assert.deepEqual(result, { what: GOOD, rounds: 5, connections: 1 });
+    });
+
     for (const type of ["rsa", "ecdsa"] as const) {
       test(`takes an ${type} key too, and the agent's`, async () => {
         const key = newKey(type);
