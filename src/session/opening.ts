@@ -14,6 +14,7 @@ import type { World } from "../world.ts";
 import { expired, inTime } from "./deadline.ts";
 import { withoutFlood } from "./flood.ts";
 import { awaitGreeting } from "./greeting.ts";
+import { History } from "./history.ts";
 import { Refusals } from "./refusals.ts";
 import { Remarks } from "./remarks.ts";
 import { connectTwice } from "./twice.ts";
@@ -63,7 +64,7 @@ export async function openSession(decision: Decision, given: OpeningOptions): Pr
   options.progress.begin("command", "looking for a command");
   const line = commandLine(decision);
   return inTime(decision, options, async (signal, person) => {
-    const connected = await open(decision, { ...options, person }, signal);
+    const connected = await open(decision, { ...options, person }, signal, line);
     try {
       return { ...connected, ...(await startSession(decision, line, connected.connection, options, signal)) };
     } catch (error) {
@@ -79,7 +80,13 @@ export function openConnection(decision: Decision, given: OpeningOptions): Promi
   return inTime(decision, options, (signal, person) => open(decision, { ...options, person }, signal));
 }
 
-async function open(decision: Decision, options: OpeningOptions, signal: AbortSignal): Promise<Connected> {
+/** `command`: the line that will be executed first, which may go along with the login. */
+async function open(
+  decision: Decision,
+  options: OpeningOptions,
+  signal: AbortSignal,
+  command?: string,
+): Promise<Connected> {
   const { world, note, progress } = options;
   progress.begin("config", "asking ssh for its configuration");
   const answers = await resolve(decision, { env: world.env, home: world.home, signal, note });
@@ -92,7 +99,7 @@ async function open(decision: Decision, options: OpeningOptions, signal: AbortSi
   progress.done("config", `${target.user.value}@${target.host.value} port ${target.port.value}`);
   return {
     target,
-    connection: await connectUnlessHopeless(target, decision.deadline.value, options, signal),
+    connection: await connectUnlessHopeless(target, decision.deadline.value, options, signal, command),
   };
 }
 
@@ -137,6 +144,7 @@ async function connectUnlessHopeless(
   limit: number,
   options: OpeningOptions,
   signal: AbortSignal,
+  command: string | undefined,
 ): Promise<Connection> {
   const { world, note, progress, heedsMemory, onRemark, person } = options;
   const { interactive = false, isShared = false } = options;
@@ -153,6 +161,7 @@ async function connectUnlessHopeless(
     const connection = await connectTwice(target, {
       ...{ signal, progress, note, banner: onRemark, interactive, memory: refusals },
       ...{ isShared, env: world.env },
+      early: { history: new History(world, target, heedsMemory), command },
       ...(person && { person }),
     });
     if (isDirect && !heedsMemory) unreachable.forget(tried);

@@ -15,10 +15,16 @@ export interface Attempt {
   readonly outcome: Outcome;
 }
 
-export function attemptOf({ name, type, blob, source, certificate }: Candidate, outcome: Outcome): Attempt {
+export function attemptOf(candidate: Candidate, outcome: Outcome): Attempt {
+  const { name, type, source, certificate } = candidate;
   return {
     ...{ name, type, source, outcome },
-    fingerprint: fingerprint(certificate?.key ?? blob),
+    fingerprint: fingerprintOf(candidate),
     isExpired: certificate !== undefined && Number(certificate.validBefore) * 1000 <= Date.now(),
   };
+}
+
+/** Of the key itself, also where it has a certificate. */
+export function fingerprintOf({ blob, certificate }: Candidate): string {
+  return fingerprint(certificate?.key ?? blob);
 }

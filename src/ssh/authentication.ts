@@ -2,14 +2,16 @@ import type { AnyAuthMethod, Client } from "ssh2";
 import { Failure } from "../failure.ts";
 import { AskedMethods } from "./asked_methods.ts";
 import type { Asking } from "./asking.ts";
-import { type Attempt, attemptOf } from "./attempt.ts";
-import type { Candidate, Obstacle } from "./candidate.ts";
+import type { Attempt } from "./attempt.ts";
+import type { Candidate, Obstacle, Sealed } from "./candidate.ts";
 import type { Collection } from "./candidates.ts";
+import type { EarlyLogin, KnownLogin } from "./early_login.ts";
+import { earlyOffer, plainLogin, told } from "./early_offer.ts";
 import { KeyOffer } from "./key_offer.ts";
 import { algorithmsFor, chooseAlgorithm } from "./key_type.ts";
 import { NAME_ONE } from "./login_failure.ts";
 import type { Method } from "./methods.ts";
-import { tapLogin } from "./ssh2_private.ts";
+import { type LoginTaps, tapLogin } from "./ssh2_private.ts";
 import type { Target } from "./target.ts";
 
 /**
@@ -27,6 +29,7 @@ export interface Means {
   readonly enter: (keys: readonly string[]) => Promise<void>;
   /** Ends the login. */
   readonly fail: (reason: unknown) => void;
+  readonly early: EarlyLogin | undefined;
 }
 
 /** Chooses what to log in with next, until the server is content or nothing is left: RFC 4252 section 5. */
@@ -45,6 +48,8 @@ export class Authentication {
   #hasEntered = false;
   #hasTriedNone = false;
   #last: "none" | Method = "none";
+  /** The key that was offered before its turn. */
+  #early: KeyOffer | undefined;
 
   constructor(target: Target, means: Means) {
     this.#target = target;
@@ -54,9 +59,15 @@ export class Authentication {
 
   /** The keys that were offered, in order; the last one that was signed with opened the door. */
   get attempts(): readonly Attempt[] {
-    return this.#attempts.map((one) =>
-      one instanceof KeyOffer ? attemptOf(one.candidate, one.outcome) : one,
+    const early = this.#early;
+    return told(
+      early === undefined || this.#attempts.includes(early) ? this.#attempts : [...this.#attempts, early],
     );
+  }
+
+  /** What the next login may build on; undefined after an early one, and where more was asked for than one key. */
+  get plainLogin(): Omit<KnownLogin, "version"> | undefined {
+    return this.#last === "publickey" ? plainLogin(this.#attempts) : undefined;
   }
 
   /** The method that was tried last. */
@@ -85,11 +96,13 @@ export class Authentication {
   }
 
   /** To be called right after the client's connect(). */
-  follow(client: Client): void {
+  follow(client: Client, onStart: LoginTaps["onStart"]): void {
     this.#isTapped = tapLogin(client, {
+      onStart,
       offer: () => this.#current?.offer,
-      onFailure: (methods) => {
+      onFailure: (methods, partial) => {
         this.#methods = methods;
+        this.#refuseEarly(partial);
       },
       onSignatureAlgorithms: (names) => {
         this.#serverAlgorithms = names;
@@ -108,6 +121,30 @@ export class Authentication {
     this.#current?.close();
     this.#asked?.close();
     this.#means.keys.close();
+  }
+
+  /** The key to offer before its turn, if there is one; to be taken back by withdrawEarly() when it cannot be proven. */
+  async offerEarly(known: KnownLogin): Promise<KeyOffer | undefined> {
+    if (this.#target.methods.value[0] !== "publickey" || this.#asked !== undefined) return undefined;
+    this.#early = earlyOffer(await this.#keys(), known, this.#target);
+    if (this.#early === undefined) return undefined;
+    this.#last = "publickey";
+    this.#spent++;
+    return this.#early;
+  }
+
+  withdrawEarly(): void {
+    this.#early = undefined;
+    this.#last = "none";
+    this.#spent--;
+  }
+
+  #refuseEarly(isPartial: boolean): void {
+    const { early } = this.#means;
+    if (this.#early === undefined || early === undefined || early.isRefused) return;
+    // As after the question alone, which an ordinary login would not have gone beyond.
+    if (!isPartial) this.#early.outcome = "offered";
+    early.refuse();
   }
 
   /** `methods`: what ssh2 knows of those that the server takes. Undefined when nothing is left. */
@@ -148,14 +185,24 @@ export class Authentication {
     }
   }
 
-  async #nextKey(): Promise<AnyAuthMethod | undefined> {
+  async #keys(): Promise<readonly (Candidate | Sealed)[]> {
     const { keys, enter } = this.#means;
     const found = await keys.collect();
     if (!this.#hasEntered) {
       this.#hasEntered = true;
       await enter(keys.ids);
     }
+    return found;
+  }
+
+  async #nextKey(): Promise<AnyAuthMethod | undefined> {
+    const found = await this.#keys();
     for (let one = found[this.#position]; one !== undefined; one = found[this.#position]) {
+      if (this.#early !== undefined && this.#early.candidate === one) {
+        this.#attempts.push(this.#early);
+        this.#position++;
+        continue;
+      }
       if (this.#spent >= MOST_KEYS) {
         this.#leaveRest(found.length - this.#position);
         this.#position = found.length;

@@ -35,6 +35,8 @@ interface Stock {
 /** Finds the user's keys, in the agent and in files. Call close() at the end. */
 export class Collection {
   readonly obstacles: Obstacle[] = [];
+  /** What is being waited for, in words; empty when nothing is. */
+  waitingFor = "";
   readonly #target: Target;
   readonly #options: CollectionOptions;
   readonly #agent: AgentKeys;
@@ -47,7 +49,10 @@ export class Collection {
       agent.value === undefined ? undefined : { path: agent.value, variable: agentVariable.value };
     this.#target = target;
     this.#options = options;
-    this.#agent = new AgentKeys(place, options.waiting);
+    this.#agent = new AgentKeys(place, (what) => {
+      this.waitingFor = what;
+      options.waiting(what);
+    });
   }
 
   /** Which keys these are, files without a known public key left out; empty until they have been found. */

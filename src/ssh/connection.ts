@@ -1,31 +1,28 @@
 import type { Duplex } from "node:stream";
-import type { Client } from "ssh2";
-import { Failure } from "../failure.ts";
 import type { Person } from "../person.ts";
 import type { Note } from "../report/note.ts";
 import type { Endpoint } from "../table/table.ts";
 import type { Attempt } from "./attempt.ts";
-import { reasonOf } from "./breakage.ts";
 import type { Obstacle } from "./candidate.ts";
-import type { Line } from "./channel_input.ts";
+import { Collection } from "./candidates.ts";
 import { ConnectTimeout } from "./connect_timeout.ts";
 import { dial } from "./dial.ts";
+import { EarlyLogin, type EarlyOptions, type EarlySession } from "./early_login.ts";
 import { HostKeyCheck } from "./host_key.ts";
 import { readHostKeyFiles } from "./host_key_files.ts";
 import { joinWrites } from "./joined_writes.ts";
 import { prepareKeyExchanges } from "./key_exchange.ts";
-import { Login } from "./login.ts";
+import { Login, waitingIn } from "./login.ts";
 import { requireMethod } from "./methods.ts";
 import type { Progress } from "./progress.ts";
 import { startProxy } from "./proxy_socket.ts";
 import { type LoginMemory, recallRefusal } from "./recall.ts";
-import { ChannelCommand, type Exit, type RemoteCommand } from "./remote_command.ts";
-import { ping } from "./ssh2_private.ts";
+import type { Exit, RemoteCommand } from "./remote_command.ts";
+import { isRefusal, SessionRefusal, SshConnection } from "./ssh_connection.ts";
 import type { Target } from "./target.ts";
-import { Tunnel } from "./tunnel.ts";
 import { unlessAborted } from "./unless_aborted.ts";
 
-export type { Exit, RemoteCommand };
+export { type Exit, type RemoteCommand, SessionRefusal };
 
 /** What a connection needs beside its target. */
 export interface ConnectOptions {
@@ -45,6 +42,8 @@ export interface ConnectOptions {
   readonly interactive?: boolean;
   /** What earlier logins have come to; it is asked before a connection is opened, and before a key is offered. */
   readonly memory?: LoginMemory;
+  /** What is known of logins that have worked, and the command that exec() will be called with first. */
+  readonly early?: EarlyOptions;
 }
 
 /** Where a forwarded connection comes from. */
@@ -81,9 +80,6 @@ export interface Connection {
   abandon(reason: string): void;
 }
 
-/** The server opens no further session on this connection (MaxSessions of sshd_config(5)). */
-export class SessionRefusal extends Failure {}
-
 /**
  * Connects, checks the host key strictly (an unknown one is refused unless there is a person who accepts
  * it), and logs in with the user's keys. Throws a Failure, or the signal's reason; leaves nothing behind then.
@@ -91,33 +87,101 @@ export class SessionRefusal extends Failure {}
 export async function connect(target: Target, options: ConnectOptions): Promise<Connection> {
   const limit = new ConnectTimeout(target, options);
   try {
-    return await open(target, { ...options, signal: limit.signal });
+    const inTime = { ...options, signal: limit.signal };
+    return await open(target, inTime).catch((error: unknown) => {
+      if (!(error instanceof EarlyEnd)) throw error;
+      options.note(`${target.server}: ${error.message}; logging in step by step`);
+      return open(target, inTime, error.early);
+    });
   } finally {
     limit.end();
   }
 }
 
-async function open(target: Target, options: ConnectOptions): Promise<Connection> {
-  const { signal, note, progress } = options;
+async function open(target: Target, options: ConnectOptions, failed?: EarlyLogin): Promise<Connection> {
+  const { signal, note, interactive, early } = options;
   signal.throwIfAborted();
-  requireMethod(target, options.interactive ? options.person : undefined);
+  requireMethod(target, interactive ? options.person : undefined);
   await recallRefusal(target, options);
   const command = target.proxyCommand.value;
   const reading = readHostKeyFiles(target, note, signal);
   // Without a listener its failure, while the dial goes on, would end the process.
   reading.catch(() => {});
   const dialling = command === undefined ? dial(target, options) : startProxy(command, options);
-  const preparing = prepareKeyExchanges(target);
-  preparing.catch(() => {});
-  const socket = await dialling;
-  joinWrites(socket);
-  // Its own step: a home directory that hangs is no fault of the server's.
-  progress.begin("hostkey", "reading known_hosts");
-  const files = await orDestroyed(reading, socket, signal);
-  const exchanges = await orDestroyed(preparing, socket, signal);
-  const login = new Login(target, socket, new HostKeyCheck(target, files), options, exchanges);
-  const client = await login.run();
-  return new SshConnection(target, client, socket, login, options.isShared ?? false);
+  const keys = lookForKeys(target, options);
+  try {
+    const preparing = prepareKeyExchanges(target);
+    preparing.catch(() => {});
+    const socket = await dialling;
+    joinWrites(socket);
+    // Its own step: a home directory that hangs is no fault of the server's.
+    options.progress.begin("hostkey", "reading known_hosts");
+    const files = await orDestroyed(reading, socket, signal);
+    const exchanges = await orDestroyed(preparing, socket, signal);
+    const login = new Login(target, socket, new HostKeyCheck(target, files), options, {
+      ...{ exchanges, keys },
+      early: early && new EarlyLogin(early, failed),
+    });
+    return await logIn(login, target, socket, options);
+  } catch (error) {
+    keys?.close();
+    throw error;
+  }
+}
+
+/** Keys are found and the agent is asked while the network is waited for, unless somebody may be asked for more. */
+function lookForKeys(target: Target, options: ConnectOptions): Collection | undefined {
+  if (options.interactive) return undefined;
+  const { signal } = options;
+  const keys = new Collection(target, { signal, waiting: waitingIn(options, target) });
+  keys.collect().catch(() => {});
+  return keys;
+}
+
+/** The connection ended upon an early login. */
+class EarlyEnd extends Error {
+  readonly early: EarlyLogin;
+
+  constructor(early: EarlyLogin, why: string) {
+    super(why);
+    this.early = early;
+  }
+}
+
+async function logIn(
+  login: Login,
+  target: Target,
+  socket: Duplex,
+  options: ConnectOptions,
+): Promise<Connection> {
+  try {
+    const client = await login.run();
+    const session = login.early?.session;
+    if (session !== undefined) await awaitAnswer(session, login, target, socket, options);
+    return new SshConnection(target, client, socket, login, options.isShared ?? false);
+  } catch (error) {
+    const { early, lifeline, refusal } = login;
+    const why = options.signal.aborted || refusal !== undefined ? undefined : lifeline.over;
+    if (early === undefined || !early.hasLeft || why === undefined) throw error;
+    early.hangUp();
+    throw new EarlyEnd(early, why);
+  }
+}
+
+/** Throws when there is none: the server has hung up on what it was sent too early. */
+async function awaitAnswer(
+  session: EarlySession,
+  login: Login,
+  target: Target,
+  socket: Duplex,
+  { signal, progress }: ConnectOptions,
+) {
+  progress.begin("command", `starting the remote command on ${target.server}`);
+  const answer = await orDestroyed(session.answer, socket, signal);
+  if ("command" in answer) return;
+  // A session that is refused is followed by the end of the connection: the command had no channel to go to.
+  if (isRefusal(answer.error)) login.early?.avoid();
+  else if (login.lifeline.over !== undefined) throw answer.error;
 }
 
 /** The promise's value, or a rejection, also with the signal's reason; the socket is destroyed then. */
@@ -127,139 +191,5 @@ async function orDestroyed<T>(promise: Promise<T>, socket: Duplex, signal: Abort
   } catch (error) {
     socket.destroy();
     throw error;
-  }
-}
-
-/** SSH_OPEN_ADMINISTRATIVELY_PROHIBITED. */
-const PROHIBITED = 1;
-
-/** How long the server has to take our leave (milliseconds). */
-const LEAVE = 500;
-
-class SshConnection implements Connection, Line {
-  readonly attempts: readonly Attempt[];
-  readonly obstacles: readonly Obstacle[];
-  readonly closed: Promise<string>;
-  readonly target: Target;
-  readonly isShared: boolean;
-  received = 0;
-  readonly #client: Client;
-  readonly #socket: Duplex;
-  readonly #listeners = new Set<() => void>();
-  #over: string | undefined;
-
-  constructor(target: Target, client: Client, socket: Duplex, login: Login, isShared: boolean) {
-    this.attempts = login.attempts;
-    this.obstacles = login.obstacles;
-    this.target = target;
-    this.isShared = isShared;
-    this.#client = client;
-    this.#socket = socket;
-    socket.on("data", (chunk: Buffer) => {
-      this.received += chunk.length;
-    });
-    client.on("error", (error) => this.#finish(login.refusal ?? reasonOf(error)));
-    client.on("end", () => this.#finish("the server closed the connection"));
-    this.closed = new Promise((resolve) => {
-      client.on("close", () => {
-        this.#finish("the connection was closed");
-        resolve(this.#over ?? "");
-      });
-    });
-  }
-
-  get sent(): number {
-    return "bytesWritten" in this.#socket ? Number(this.#socket.bytesWritten) : 0;
-  }
-
-  ping(onAnswer: () => void): boolean {
-    return this.#over !== undefined || ping(this.#client, onAnswer);
-  }
-
-  get over(): string | undefined {
-    return this.#over;
-  }
-
-  onOver(listener: () => void): () => void {
-    if (this.#over === undefined) this.#listeners.add(listener);
-    else listener();
-    return () => this.#listeners.delete(listener);
-  }
-
-  exec(line: string, { signal }: { readonly signal: AbortSignal }): Promise<RemoteCommand> {
-    signal.throwIfAborted();
-    if (this.#over !== undefined) return Promise.reject(this.#lost());
-    return new Promise((resolve, reject) => {
-      const abort = () => reject(signal.reason);
-      signal.addEventListener("abort", abort);
-      this.#client.exec(line, (error, channel) => {
-        signal.removeEventListener("abort", abort);
-        if (error !== undefined) return void reject(this.#refusal(error));
-        // At once: what the channel says next would be missed in a later turn.
-        const command = new ChannelCommand(channel, this);
-        if (signal.aborted) command.hangUp();
-        resolve(command);
-      });
-    });
-  }
-
-  forward(to: Endpoint, origin: Origin): Promise<Duplex> {
-    if (this.#over !== undefined) return Promise.reject(this.#lost());
-    return new Promise((resolve, reject) => {
-      this.#client.forwardOut(origin.address, origin.port, to.host, to.port, (error, channel) => {
-        if (error !== undefined) reject(this.#unforwarded(to, error));
-        else resolve(new Tunnel(channel, this));
-      });
-    });
-  }
-
-  end(): void {
-    if (this.#over !== undefined) {
-      this.destroy();
-      return;
-    }
-    this.#client.end();
-    const timer = setTimeout(() => this.destroy(), LEAVE);
-    this.#socket.once("close", () => clearTimeout(timer));
-    this.#socket.end(() => this.destroy());
-  }
-
-  destroy(): void {
-    this.abandon("hung up");
-  }
-
-  abandon(reason: string): void {
-    this.#finish(reason);
-    this.#socket.destroy();
-  }
-
-  #finish(reason: string): void {
-    this.#over ??= reason;
-    for (const listener of this.#listeners) listener();
-    this.#listeners.clear();
-  }
-
-  #refusal(error: Error & { readonly reason?: unknown }): Failure {
-    const { server } = this.target;
-    if (this.#over !== undefined) return this.#lost();
-    if (error.reason === undefined) return new Failure("command", server, "the server does not run commands");
-    const said = error.message.replace(/^\(SSH\) Channel open failure: /, "");
-    return new SessionRefusal("command", server, `the server opens no session: "${said}"`, { cause: error });
-  }
-
-  /** The reasons are those of RFC 4254 section 5.1. */
-  #unforwarded(to: Endpoint, error: Error & { readonly reason?: unknown }): Failure {
-    if (this.#over !== undefined) return this.#lost();
-    const said = error.message.replace(/^\(SSH\) Channel open failure: /, "");
-    const { server } = this.target;
-    const what =
-      error.reason === PROHIBITED
-        ? "the server does not allow forwarding"
-        : `the server cannot connect to ${to.host}:${to.port}`;
-    return new Failure("network", server, `${what}: "${said}"`, { cause: error });
-  }
-
-  #lost(): Failure {
-    return new Failure("network", this.target.server, `connection lost: ${this.#over}`);
   }
 }

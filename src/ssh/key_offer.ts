@@ -52,6 +52,17 @@ export class KeyOffer extends ssh2.BaseAgent<ParsedKey> {
     this.#isOver = true;
   }
 
+  /** Signs without asking whether the server takes the key; undefined when that cannot be done. */
+  async proveAtOnce(data: Buffer): Promise<Buffer | undefined> {
+    try {
+      const signature = await this.candidate.sign(data, this.offer.algorithm);
+      this.outcome = "signed";
+      return signature;
+    } catch {
+      return undefined;
+    }
+  }
+
   getIdentities(callback: IdentityCallback<ParsedKey>): void {
     callback(null, [this.#key]);
   }

@@ -6,24 +6,33 @@ import { Asking } from "./asking.ts";
 import type { Attempt } from "./attempt.ts";
 import { Authentication } from "./authentication.ts";
 import { type ClientError, closed, failureOf, type Stage } from "./breakage.ts";
-import type { Obstacle } from "./candidate.ts";
+import type { Obstacle, Waiting } from "./candidate.ts";
 import { Collection } from "./candidates.ts";
 import type { ConnectOptions } from "./connection.ts";
+import type { EarlyLogin } from "./early_login.ts";
 import { readHostCertificate } from "./host_certificate.ts";
-import type { HostKeyCheck, Ruling, UnknownKey } from "./host_key.ts";
-import { HostKeyQuestion } from "./host_key_question.ts";
+import type { HostKeyCheck } from "./host_key.ts";
 import type { KeyExchanges } from "./key_exchange.ts";
+import { Lifeline } from "./lifeline.ts";
 import { lines } from "./lines.ts";
 import { LoginFailure, loggedIn } from "./login_failure.ts";
+import { Preamble } from "./preamble.ts";
+import { Recognition } from "./recognition.ts";
+import type { Departure } from "./ssh2_private.ts";
 import type { Target } from "./target.ts";
 import { limitUnread } from "./unread.ts";
 import { joinVersion } from "./version_line.ts";
 
-/** What is kept of a server that says something else than its SSH version. */
-const PREAMBLE = 1024;
-
 /** Disconnect reasons of RFC 4253 section 11.1 with which sshd ends a login: protocol error, no more methods. */
 const LOGIN_OVER: ReadonlySet<unknown> = new Set([2, 14]);
+
+/** What was got ready while the connection was made. */
+export interface Preparations {
+  readonly exchanges?: KeyExchanges | undefined;
+  /** The user's keys; they are looked for by the login itself where there are none. */
+  readonly keys?: Collection | undefined;
+  readonly early?: EarlyLogin | undefined;
+}
 
 /** From a fresh connection to a user who is logged in. */
 export class Login {
@@ -36,11 +45,14 @@ export class Login {
   /** Aborted when the login is over, in whatever way: nobody is to be asked any more. */
   readonly #over = new AbortController();
   readonly #client: Client = new ssh2.Client();
-  readonly #question: HostKeyQuestion | undefined;
-  #refusal: Failure | undefined;
-  #unrecorded: UnknownKey | undefined;
+  readonly #recognition: Recognition;
+  readonly #keys: Collection;
+  readonly #preamble = new Preamble();
+  readonly early: EarlyLogin | undefined;
+  /** Of the connection, also when the login is over. */
+  readonly lifeline: Lifeline;
   #stage: Stage = "version";
-  #preamble = "";
+  #isCompressed = false;
   #fail: (reason: unknown) => void = () => {};
 
   constructor(
@@ -48,14 +60,14 @@ export class Login {
     socket: Duplex,
     check: HostKeyCheck,
     options: ConnectOptions,
-    exchanges: KeyExchanges,
+    { exchanges = {}, keys, early }: Preparations = {},
   ) {
     this.#target = target;
     this.#socket = socket;
     this.#check = check;
     this.#exchanges = exchanges;
     this.#options = options;
-    const { progress, signal } = options;
+    this.early = early;
     const person = options.interactive ? options.person : undefined;
     const { user, host, passwordPrompts } = target;
     const fail = (reason: unknown) => this.#fail(reason);
@@ -65,11 +77,11 @@ export class Login {
         ...{ person, signal: this.#over.signal, onEnd: fail },
         ...{ account: `${user.value}@${host.value}`, tries: passwordPrompts.value },
       });
-    const waiting = (what: string) => progress.begin("auth", what || this.#loggingIn());
     const enter = async (ids: readonly string[]) => options.memory?.enter(ids, this.#over.signal);
-    const keys = new Collection(target, { signal, waiting, asking });
-    this.#authentication = new Authentication(target, { keys, asking, enter, fail });
-    this.#question = HostKeyQuestion.of(target, options.person);
+    this.#keys = keys ?? new Collection(target, { ...options, waiting: waitingIn(options, target), asking });
+    this.#authentication = new Authentication(target, { keys: this.#keys, asking, enter, fail, early });
+    this.#recognition = new Recognition(target, check, { ...options, over: this.#over.signal, fail });
+    this.lifeline = new Lifeline(this.#client, socket, () => this.refusal);
   }
 
   get attempts(): readonly Attempt[] {
@@ -82,7 +94,7 @@ export class Login {
 
   /** What was wrong with a host key; later than the login it is a key that has changed in the same connection. */
   get refusal(): string | undefined {
-    return this.#refusal?.what;
+    return this.#recognition.refusal;
   }
 
   /** Throws a Failure or the signal's reason, and has destroyed the socket then. */
@@ -122,7 +134,9 @@ export class Login {
     client.once("handshake", (negotiated) => this.#recognised(negotiated));
     client.once("ready", () => {
       this.#stage = "open";
+      this.#recognition.open();
       progress.done("auth", loggedIn(this.#authentication));
+      this.early?.remember(this.#authentication.plainLogin);
       succeed();
     });
     client.connect({
@@ -131,86 +145,58 @@ export class Login {
       algorithms: offer(this.#target, this.#check.known) as Algorithms,
       keyExchanges: this.#exchanges,
       certifiedKey: (certificate) => readHostCertificate(certificate)?.key,
-      hostVerifier: (key: Buffer, answer: (trusted: boolean) => void) => this.#verify(key, answer),
-      authHandler: (methods, _partial, next) => void this.#nextMethod(methods, next),
+      hostVerifier: (key: Buffer, answer: (trusted: boolean) => void) =>
+        this.#recognition.verify(key, answer),
+      authHandler: (methods, _partial, next) => {
+        // At once: the answer to what has left already may be in the same piece.
+        if (this.early?.takeTurn()) next({ type: "none", username: user.value });
+        else void this.#nextMethod(methods, next);
+      },
       readyTimeout: 0,
       keepaliveInterval: 0,
     });
-    this.#authentication.follow(client);
+    this.#authentication.follow(client, (departure) => this.#depart(departure));
     this.#listen();
   }
 
   /** After connect(), which has paused the socket: a listener does not make it flow before ssh2 is ready. */
   #listen(): void {
     const { progress } = this.#options;
-    const listener = (chunk: Buffer) => {
+    const onBytes = () => {
       progress.heard = true;
-      if (this.#preamble.length < PREAMBLE) this.#preamble += chunk.toString("latin1", 0, PREAMBLE);
-      if (!/^SSH-/m.test(this.#preamble)) return;
-      this.#socket.off("data", listener);
+    };
+    this.#preamble.listen(this.#socket, onBytes, () => {
       if (this.#stage !== "version") return;
       this.#stage = "kex";
       progress.begin("kex", `exchanging keys with ${this.#target.server}`);
-    };
-    this.#socket.on("data", listener);
+    });
     limitUnread(this.#socket, () => this.#stage === "open");
     joinVersion(this.#socket);
   }
 
-  /**
-   * ssh2 takes everything but a plain `false` for a yes, and undefined for an answer to come. It asks again
-   * whenever the keys are renewed, and breaks the connection then unless it is answered at once: a person is
-   * asked about the first key only, which the check sees to.
-   */
-  #verify(key: Buffer, answer: (trusted: boolean) => void): boolean | undefined {
-    try {
-      return this.#heed(this.#check.rule(key), answer);
-    } catch (error) {
-      this.#fail(error);
-      return false;
-    }
-  }
-
-  #heed(ruling: Ruling, answer: (trusted: boolean) => void): boolean | undefined {
-    if (ruling.kind === "trusted") return true;
-    if (this.#stage !== "open") {
-      this.#options.progress.begin("hostkey", `checking the host key of ${this.#target.server}`);
-    }
-    if (ruling.kind === "unknown" && this.#question !== undefined) {
-      const asked = this.#ask(this.#question, ruling.unknown);
-      asked.then(answer).catch((error) => this.#fail(error));
-      return undefined;
-    }
-    this.#refusal = ruling.failure;
-    this.#fail(ruling.failure);
-    return false;
-  }
-
-  async #ask(question: HostKeyQuestion, unknown: UnknownKey): Promise<boolean> {
-    const { progress, signal } = this.#options;
-    try {
-      progress.begin("hostkey", `waiting for an answer about the host key of ${this.#target.server}`);
-      await question.ask(unknown, AbortSignal.any([signal, this.#over.signal]));
-    } catch (error) {
-      this.#fail(error);
-      return false;
-    }
-    // The server may be gone by now.
-    if (this.#over.signal.aborted) return false;
-    this.#check.accept();
-    this.#unrecorded = unknown;
-    return true;
-  }
-
-  /** Only now has the server proven that the key is its own. */
   #recognised({ kex, cs }: NegotiatedAlgorithms): void {
     const { progress } = this.#options;
     this.#stage = "auth";
     progress.done("kex", [kex, cs.cipher, cs.mac].filter((name) => name !== "").join(", "));
-    progress.begin("hostkey", `checking the host key of ${this.#target.server}`);
-    progress.done("hostkey", this.#check.outcome);
-    if (this.#unrecorded !== undefined) this.#question?.record(this.#unrecorded);
-    progress.begin("auth", this.#loggingIn());
+    this.#recognition.confirm();
+    progress.begin("auth", this.#keys.waitingFor || loggingIn(this.#target));
+    this.#isCompressed = cs.compress !== "none";
+  }
+
+  #depart(departure: Departure): void {
+    if (this.early === undefined) {
+      departure.plainly();
+      return;
+    }
+    const course = {
+      ...{
+        authentication: this.#authentication,
+        user: this.#target.user.value,
+        isCompressed: this.#isCompressed,
+      },
+      ...{ lifeline: this.lifeline, version: this.#preamble.version, over: this.#over.signal },
+    };
+    this.early.depart(departure, course).catch((error) => this.#fail(error));
   }
 
   async #nextMethod(methods: readonly string[] | null, next: NextAuthHandler): Promise<void> {
@@ -235,16 +221,23 @@ export class Login {
 
   #endOf(error: Error | null): Failure {
     return error === null
-      ? closed(this.#stage, this.#target, this.#preamble)
-      : failureOf(error, this.#stage, this.#target, this.#preamble);
+      ? closed(this.#stage, this.#target, this.#preamble.text)
+      : failureOf(error, this.#stage, this.#target, this.#preamble.text);
   }
 
   #banner(text: string): void {
     const { note, banner } = this.#options;
     for (const line of lines(text)) (banner ?? note)(line);
   }
+}
 
-  #loggingIn(): string {
-    return `logging in to ${this.#target.server} as ${this.#target.user.value}`;
-  }
+function loggingIn({ server, user }: Target): string {
+  return `logging in to ${server} as ${user.value}`;
+}
+
+/** Tells what a search for keys waits for, once the login waits for it too. */
+export function waitingIn({ progress }: Pick<ConnectOptions, "progress">, target: Target): Waiting {
+  return (what) => {
+    if (progress.step === "auth") progress.begin("auth", what || loggingIn(target));
+  };
 }

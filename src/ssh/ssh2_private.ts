@@ -1,4 +1,4 @@
-import type { Client, ClientChannel } from "ssh2";
+import type { Client, ClientCallback, ClientChannel } from "ssh2";
 import { wire } from "./key_blob.ts";
 import { ReceiveWindow } from "./receive_window.ts";
 
@@ -24,6 +24,35 @@ export interface LoginTaps {
   readonly onSignatureAlgorithms: (names: readonly string[]) => void;
   /** A keyboard-interactive request without prompts, which ssh2 answers by itself. */
   readonly onInstruction: (name: string, instruction: string) => void;
+  /** The host key has been judged and proven, and all is encrypted from here on: whoever is told sends what is next. */
+  readonly onStart: (departure: Departure) => void;
+}
+
+/** The proof of a key: `signature` is of what toSign() gives. */
+export interface Proof {
+  readonly user: string;
+  readonly offer: Offer;
+  readonly signature: Buffer;
+}
+
+/** A command, and who is told as by ssh2's exec(). */
+export interface EarlyCommand {
+  readonly line: string;
+  readonly done: ClientCallback;
+}
+
+/** The ways in which a login can begin. */
+export interface Departure {
+  /** What is signed to prove a key: RFC 4252 section 7. */
+  toSign(user: string, offer: Offer): Buffer;
+  /** Asks for the service of RFC 4252, and does no more before the answer. */
+  plainly(): void;
+  /**
+   * Sends all at once that would be sent one after the other's answer: service, proof and, with a command, session and
+   * command, this one to the channel that servers call 0. When ssh2 then asks for a method it is to be given "none",
+   * which is not sent.
+   */
+  early(proof: Proof, command: EarlyCommand | undefined): void;
 }
 
 type Sign = (data: Buffer, done: (signature: Buffer) => void) => void;
@@ -32,6 +61,9 @@ type Handler = (protocol: unknown, ...args: unknown[]) => void;
 /** lib/protocol/Protocol.js of ssh2 1.17.0. */
 interface Protocol {
   authPK: (user: string, key: unknown, algorithm?: string | Sign, sign?: Sign) => void;
+  authNone: (user: string) => void;
+  service: (name: string) => void;
+  exec: (channel: number, line: string, wantsReply: boolean) => void;
   readonly _authsQueue: string[];
   readonly _handlers: Record<string, Handler>;
   readonly _packetRW: {
@@ -68,24 +100,87 @@ export function tapLogin(client: Client, taps: LoginTaps): boolean {
   protocol.authPK = (user, key, algorithm, sign) => {
     const offer = taps.offer();
     if (offer === undefined) plain(user, key, algorithm, sign);
-    else requestLogin(protocol, user, offer, sign);
+    else if (sign === undefined) sendLogin(protocol, request(user, offer, QUESTION));
+    else sign(toSign(protocol, user, offer), (signature) => sendProof(protocol, { user, offer, signature }));
   };
+  ignoreHostKeys(protocol);
+  letStart(client, protocol, taps.onStart);
   return true;
 }
 
-/** SSH_MSG_USERAUTH_REQUEST for "publickey", RFC 4252 section 7: the question, or with `sign` the proof. */
-function requestLogin(protocol: Protocol, user: string, { algorithm, blob }: Offer, sign?: Sign): void {
-  const request = (signed: number) =>
-    Buffer.concat([
-      Buffer.from([50]),
-      wire(user, "ssh-connection", "publickey"),
-      Buffer.from([signed]),
-      wire(algorithm, blob),
-    ]);
-  if (sign === undefined) sendLogin(protocol, request(0));
-  sign?.(Buffer.concat([wire(protocol._kex.sessionID), request(1)]), (signature) => {
-    sendLogin(protocol, Buffer.concat([request(1), wire(signature)]));
-  });
+/** What the server calls its first channel: counted from 0 in sshd and dropbear. */
+const FIRST_CHANNEL = 0;
+
+/** Holds the request that begins a login, until it is known what leaves together with it. */
+function letStart(client: Client, protocol: Protocol, onStart: LoginTaps["onStart"]): void {
+  const plain = {
+    service: protocol.service.bind(protocol),
+    authNone: protocol.authNone.bind(protocol),
+    exec: protocol.exec.bind(protocol),
+  };
+  // What has left already, and is kept back once when ssh2's turn to send it has come.
+  const ahead = { login: false, exec: false };
+  const early = (proof: Proof, command: EarlyCommand | undefined): void => {
+    ahead.login = true;
+    plain.service("ssh-userauth");
+    sendProof(protocol, proof);
+    if (command === undefined) return;
+    ahead.exec = true;
+    client.exec(command.line, command.done);
+    plain.exec(FIRST_CHANNEL, command.line, true);
+  };
+  protocol.authNone = (user) => {
+    if (!ahead.login) plain.authNone(user);
+    ahead.login = false;
+  };
+  protocol.exec = (channel, line, wantsReply) => {
+    const isThere = ahead.exec && channel === FIRST_CHANNEL;
+    ahead.exec = false;
+    if (!isThere) plain.exec(channel, line, wantsReply);
+  };
+  for (const name of ["USERAUTH_FAILURE", "CHANNEL_OPEN_FAILURE"]) {
+    before(protocol, name, () => {
+      ahead.exec = false;
+    });
+  }
+  protocol.service = (name) =>
+    onStart({
+      toSign: (user, offer) => toSign(protocol, user, offer),
+      plainly: () => plain.service(name),
+      early,
+    });
+}
+
+/**
+ * A server offers more of its host keys after a login (PROTOCOL of OpenSSH, 2.5); ssh2 has it prove them, which takes
+ * its time. Nobody here asks for them.
+ */
+function ignoreHostKeys({ _handlers }: Protocol): void {
+  const own = _handlers.GLOBAL_REQUEST;
+  _handlers.GLOBAL_REQUEST = (protocol, name, wantsReply, ...rest) => {
+    if (name !== "hostkeys-00@openssh.com" || wantsReply === true) own?.(protocol, name, wantsReply, ...rest);
+  };
+}
+
+const QUESTION = 0;
+const PROOF = 1;
+
+/** SSH_MSG_USERAUTH_REQUEST for "publickey", RFC 4252 section 7: the question, or the proof without its signature. */
+function request(user: string, { algorithm, blob }: Offer, kind: typeof QUESTION | typeof PROOF): Buffer {
+  return Buffer.concat([
+    Buffer.from([50]),
+    wire(user, "ssh-connection", "publickey"),
+    Buffer.from([kind]),
+    wire(algorithm, blob),
+  ]);
+}
+
+function toSign({ _kex }: Protocol, user: string, offer: Offer): Buffer {
+  return Buffer.concat([wire(_kex.sessionID), request(user, offer, PROOF)]);
+}
+
+function sendProof(protocol: Protocol, { user, offer, signature }: Proof): void {
+  sendLogin(protocol, Buffer.concat([request(user, offer, PROOF), wire(signature)]));
 }
 
 function sendLogin(protocol: Protocol, payload: Buffer): void {
@@ -123,12 +218,17 @@ function isKnown(protocol: unknown): protocol is Protocol {
   const at = (...path: readonly string[]) => valueAt(protocol, path);
   const functions = [
     at("authPK"),
+    at("authNone"),
+    at("service"),
+    at("exec"),
     at("_packetRW", "write", "alloc"),
     at("_packetRW", "write", "finalize"),
     at("_cipher", "encrypt"),
     at("_handlers", "USERAUTH_FAILURE"),
     at("_handlers", "EXT_INFO"),
     at("_handlers", "USERAUTH_INFO_REQUEST"),
+    at("_handlers", "CHANNEL_OPEN_FAILURE"),
+    at("_handlers", "GLOBAL_REQUEST"),
   ];
   return (
     functions.every((one) => typeof one === "function") &&

@@ -16,6 +16,7 @@ const PEERS = [
   { program: "pop3", package: "dovecot-pop3d", need: "test", why: "a POP3 server" },
   { program: "aiosmtpd", package: "python3-aiosmtpd", need: "test", why: "an SMTP server" },
   { program: "openssl", package: "openssl", need: "test", why: "makes the SMTP server's certificate" },
+  { program: "dropbear", package: "dropbear-bin", need: "test", why: "another SSH server" },
   { program: "tmux", package: "tmux", need: "test", why: "the terminal that mail clients run in" },
   { program: "strace", package: "strace", need: "test", why: "shows whether a socket was opened" },
   { program: "groff", package: "groff-base", need: "test", why: "checks the man page" },

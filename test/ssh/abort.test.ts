@@ -165,7 +165,7 @@ test("a connection that has ended before anybody listened is told as such", asyn
     env: process.env,
   };
   const files = { entries: [], revoked: [] };
-  const login = new Login(target, socket, new HostKeyCheck(target, files), options, {});
+  const login = new Login(target, socket, new HostKeyCheck(target, files), options);
   await assert.rejects(
     within(login.run(), "the end", undefined, 1000),
     /too late \(before it said which SSH/,

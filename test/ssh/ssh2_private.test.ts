@@ -31,12 +31,15 @@ test("the shape that is relied on is that of the pinned version", () => {
   const { version } = require("ssh2/package.json");
   const { devDependencies } = require("../../package.json");
   assert.equal(version, devDependencies.ssh2);
-  assert.equal(Protocol.prototype.authPK.length, 4);
+  const { authPK, authNone, service, exec } = Protocol.prototype;
+  assert.deepEqual([authPK.length, authNone.length, service.length, exec.length], [4, 1, 1, 3]);
   const client = new ssh2.Client();
   client.on("error", () => {});
   client.connect({ sock: new PassThrough(), username: "jane" });
   const none = () => undefined;
-  const taps = { offer: none, onFailure: none, onSignatureAlgorithms: none, onInstruction: none };
+  const taps = {
+    ...{ offer: none, onFailure: none, onSignatureAlgorithms: none, onInstruction: none, onStart: none },
+  };
   assert.equal(tapLogin(client, taps), true);
   client.destroy();
 });
@@ -63,7 +66,13 @@ test("OpenSSH 7.4 takes RSA with SHA-2, though it does not say so; others are be
     const onSignatureAlgorithms = (names: readonly string[]) => {
       seen = names;
     };
-    tapLogin(client, { offer: none, onFailure: none, onSignatureAlgorithms, onInstruction: none });
+    tapLogin(client, {
+      offer: none,
+      onFailure: none,
+      onSignatureAlgorithms,
+      onInstruction: none,
+      onStart: none,
+    });
     const protocol = Reflect.get(client, "_protocol");
     Reflect.set(protocol, "_remoteIdentRaw", Buffer.from(`SSH-2.0-${version}`));
     protocol._handlers.EXT_INFO(protocol, [{ name: "server-sig-algs", algs: ["ssh-rsa"] }]);
@@ -75,7 +84,9 @@ test("OpenSSH 7.4 takes RSA with SHA-2, though it does not say so; others are be
 test("what is no client of that version is left alone", () => {
   const client = new ssh2.Client();
   const none = () => undefined;
-  const taps = { offer: none, onFailure: none, onSignatureAlgorithms: none, onInstruction: none };
+  const taps = {
+    ...{ offer: none, onFailure: none, onSignatureAlgorithms: none, onInstruction: none, onStart: none },
+  };
   // Not connected yet: it has no protocol.
   assert.equal(tapLogin(client, taps), false);
 });

@@ -1,0 +1,141 @@
+import type { Duplex } from "node:stream";
+import type { Client } from "ssh2";
+import { Failure } from "../failure.ts";
+import type { Endpoint } from "../table/table.ts";
+import type { Attempt } from "./attempt.ts";
+import type { Obstacle } from "./candidate.ts";
+import type { Connection, Origin } from "./connection.ts";
+import type { Answer, EarlySession } from "./early_login.ts";
+import type { Lifeline } from "./lifeline.ts";
+import type { Login } from "./login.ts";
+import { ChannelCommand, type RemoteCommand } from "./remote_command.ts";
+import { ping } from "./ssh2_private.ts";
+import type { Target } from "./target.ts";
+import { Tunnel } from "./tunnel.ts";
+import { unlessAborted } from "./unless_aborted.ts";
+
+/** SSH_OPEN_ADMINISTRATIVELY_PROHIBITED. */
+const PROHIBITED = 1;
+
+/** How long the server has to take our leave (milliseconds). */
+const LEAVE = 500;
+
+/** The server opens no further session on this connection (MaxSessions of sshd_config(5)). */
+export class SessionRefusal extends Failure {}
+
+/** Whether the server has said that it opens no channel: ssh2 gives its reason then. */
+export function isRefusal(error: Error): boolean {
+  return "reason" in error && error.reason !== undefined;
+}
+
+/** A connection on which the user is logged in. */
+export class SshConnection implements Connection {
+  readonly attempts: readonly Attempt[];
+  readonly obstacles: readonly Obstacle[];
+  readonly target: Target;
+  received = 0;
+  readonly #client: Client;
+  readonly #socket: Duplex;
+  readonly #lifeline: Lifeline;
+  #early: EarlySession | undefined;
+
+  constructor(target: Target, client: Client, socket: Duplex, login: Login, isShared: boolean) {
+    this.attempts = login.attempts;
+    this.obstacles = login.obstacles;
+    this.target = target;
+    this.#client = client;
+    this.#socket = socket;
+    this.#lifeline = login.lifeline;
+    this.#lifeline.isShared = isShared;
+    socket.on("data", (chunk: Buffer) => {
+      this.received += chunk.length;
+    });
+    this.#early = login.early?.session;
+  }
+
+  get closed(): Promise<string> {
+    return this.#lifeline.closed;
+  }
+
+  get sent(): number {
+    return "bytesWritten" in this.#socket ? Number(this.#socket.bytesWritten) : 0;
+  }
+
+  ping(onAnswer: () => void): boolean {
+    return this.#lifeline.over !== undefined || ping(this.#client, onAnswer);
+  }
+
+  abandon(reason: string): void {
+    this.#lifeline.abandon(reason);
+  }
+
+  async exec(line: string, { signal }: { readonly signal: AbortSignal }): Promise<RemoteCommand> {
+    signal.throwIfAborted();
+    const early = this.#early;
+    this.#early = undefined;
+    if (early !== undefined && early.line !== line) throw new Error("another command has been started");
+    if (early === undefined && this.#lifeline.over !== undefined) throw this.#lost();
+    const answer = await unlessAborted(early?.answer ?? this.#start(line, signal), signal);
+    if ("error" in answer) throw this.#refusal(answer.error);
+    return answer.command;
+  }
+
+  #start(line: string, signal: AbortSignal): Promise<Answer> {
+    return new Promise((resolve) => {
+      this.#client.exec(line, (error, channel) => {
+        if (error !== undefined) return void resolve({ error });
+        // At once: what the channel says next would be missed in a later turn.
+        const command = new ChannelCommand(channel, this.#lifeline);
+        if (signal.aborted) command.hangUp();
+        resolve({ command });
+      });
+    });
+  }
+
+  forward(to: Endpoint, origin: Origin): Promise<Duplex> {
+    if (this.#lifeline.over !== undefined) return Promise.reject(this.#lost());
+    return new Promise((resolve, reject) => {
+      this.#client.forwardOut(origin.address, origin.port, to.host, to.port, (error, channel) => {
+        if (error !== undefined) reject(this.#unforwarded(to, error));
+        else resolve(new Tunnel(channel, this.#lifeline));
+      });
+    });
+  }
+
+  end(): void {
+    if (this.#lifeline.over !== undefined) {
+      this.#lifeline.destroy();
+      return;
+    }
+    this.#client.end();
+    const timer = setTimeout(() => this.#lifeline.destroy(), LEAVE);
+    this.#socket.once("close", () => clearTimeout(timer));
+    this.#socket.end(() => this.#lifeline.destroy());
+  }
+
+  #refusal(error: Error): Failure {
+    const { server } = this.target;
+    if (!isRefusal(error)) {
+      if (this.#lifeline.over !== undefined) return this.#lost();
+      return new Failure("command", server, "the server does not run commands");
+    }
+    const said = error.message.replace(/^\(SSH\) Channel open failure: /, "");
+    return new SessionRefusal("command", server, `the server opens no session: "${said}"`, { cause: error });
+  }
+
+  /** The reasons are those of RFC 4254 section 5.1. */
+  #unforwarded(to: Endpoint, error: Error & { readonly reason?: unknown }): Failure {
+    if (this.#lifeline.over !== undefined) return this.#lost();
+    const said = error.message.replace(/^\(SSH\) Channel open failure: /, "");
+    const { server } = this.target;
+    const what =
+      error.reason === PROHIBITED
+        ? "the server does not allow forwarding"
+        : `the server cannot connect to ${to.host}:${to.port}`;
+    return new Failure("network", server, `${what}: "${said}"`, { cause: error });
+  }
+
+  #lost(): Failure {
+    return new Failure("network", this.target.server, `connection lost: ${this.#lifeline.over}`);
+  }
+}
