@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
+import { orAborted } from "../aborted.ts";
 import type { Endpoint } from "../table/table.ts";
-import { bounded, orAborted } from "./bound.ts";
+import { bounded } from "./bound.ts";
 import { abandon, type Carry, NOWHERE } from "./carrier.ts";
 import { endpointText } from "./plan.ts";
 import { reasonOf } from "./reason.ts";

@@ -1,7 +1,7 @@
+import { orAborted } from "../aborted.ts";
 import type { Note } from "../report/note.ts";
 import type { Forward } from "../table/table.ts";
 import type { Listening } from "./bind.ts";
-import { orAborted } from "./bound.ts";
 import type { Carry, LookUp } from "./carrier.ts";
 import { Traffic } from "./carry.ts";
 import type { DomainOptions } from "./domain.ts";

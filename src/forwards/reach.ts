@@ -1,6 +1,6 @@
 import { connect } from "node:net";
+import { orAborted } from "../aborted.ts";
 import type { Endpoint } from "../table/table.ts";
-import { orAborted } from "./bound.ts";
 import type { LookUp } from "./carrier.ts";
 import { firstFound } from "./first_found.ts";
 

@@ -1,4 +1,4 @@
-import { orAborted } from "../forwards/bound.ts";
+import { orAborted } from "../aborted.ts";
 import { Progress } from "../ssh/progress.ts";
 
 /**

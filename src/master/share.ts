@@ -1,12 +1,6 @@
 import type { Note } from "../report/note.ts";
 import { inTime } from "../session/deadline.ts";
-import {
-  type Connected,
-  commandLine,
-  type OpeningOptions,
-  openConnection,
-  takeLeave,
-} from "../session/opening.ts";
+import { commandLine, type OpeningOptions, openConnection, takeLeave } from "../session/opening.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Persist } from "../table/table.ts";
 import { Attempt } from "./attempt.ts";
@@ -189,10 +183,9 @@ export class Share {
   ): Promise<SharedConnection> {
     const usable = [...this.#connections].find(({ isUsable }) => isUsable);
     if (usable !== undefined) return usable;
-    if (this.#attempt === undefined || this.#attempt.isGivenUp)
-      this.#attempt = this.#begin(decision, options);
-    options.progress.follow(this.#attempt.progress);
-    return this.#attempt.wait(signal);
+    const attempt = this.#attempt?.isGivenUp === false ? this.#attempt : this.#begin(decision, options);
+    options.progress.follow(attempt.progress);
+    return attempt.wait(signal);
   }
 
   #begin(decision: Decision, options: CallerOptions): Attempt<SharedConnection> {
@@ -204,11 +197,12 @@ export class Share {
         if (this.#attempt === attempt) this.#attempt = undefined;
       }
     });
+    this.#attempt = attempt;
     return attempt;
   }
 
   async #login(decision: Decision, options: CallerOptions): Promise<SharedConnection> {
-    const connected: Connected = await openConnection(decision, { ...options, isShared: true });
+    const connected = await openConnection(decision, { ...options, isShared: true });
     this.#hasConnected = true;
     const { server } = decision;
     const shared = new SharedConnection(connected, () => {

@@ -41,6 +41,8 @@ export class SharedConnection {
     this.connection = connection;
     this.#onChange = onChange;
     this.liveness = watched(connection, target.watching.value);
+    // For the round-trip time, which --status shows.
+    this.liveness.ask();
     void connection.closed.then(() => {
       this.#isOver = true;
       this.liveness.stop();

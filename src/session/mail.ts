@@ -1,5 +1,5 @@
+import { orAborted } from "../aborted.ts";
 import { Failure } from "../failure.ts";
-import { orAborted } from "../forwards/bound.ts";
 import type { Asked } from "../master/control.ts";
 import { Progress } from "../ssh/progress.ts";
 import type { Decision } from "../table/decision.ts";

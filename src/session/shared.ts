@@ -1,5 +1,5 @@
+import { orAborted } from "../aborted.ts";
 import { Failure } from "../failure.ts";
-import { orAborted } from "../forwards/bound.ts";
 import { type Asked, ask } from "../master/control.ts";
 import { sessionRequest } from "../master/early.ts";
 import { MasterGone, SharedCommand } from "../master/shared_command.ts";

@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import { orAborted } from "../aborted.ts";
 import type { Person } from "../person.ts";
 import type { Note } from "../report/note.ts";
 import type { Endpoint } from "../table/table.ts";
@@ -20,7 +21,6 @@ import { type LoginMemory, recallRefusal } from "./recall.ts";
 import type { Exit, RemoteCommand } from "./remote_command.ts";
 import { isRefusal, SessionRefusal, SshConnection } from "./ssh_connection.ts";
 import type { Target } from "./target.ts";
-import { unlessAborted } from "./unless_aborted.ts";
 
 export { type Exit, type RemoteCommand, SessionRefusal };
 
@@ -187,7 +187,7 @@ async function awaitAnswer(
 /** The promise's value, or a rejection, also with the signal's reason; the socket is destroyed then. */
 async function orDestroyed<T>(promise: Promise<T>, socket: Duplex, signal: AbortSignal): Promise<T> {
   try {
-    return await unlessAborted(promise, signal);
+    return await orAborted(promise, signal);
   } catch (error) {
     socket.destroy();
     throw error;

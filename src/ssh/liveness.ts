@@ -51,7 +51,6 @@ export class Liveness {
     this.#watching = watching;
     this.#onDead = onDead;
     this.#timer = setInterval(() => this.#tick(), watching.interval / LOOKS);
-    this.ask();
   }
 
   /** Whether the connection can be relied upon without asking: heard of lately, and no question open for long. */

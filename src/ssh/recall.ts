@@ -1,7 +1,7 @@
+import { orAborted } from "../aborted.ts";
 import { Collection } from "./candidates.ts";
 import type { Progress } from "./progress.ts";
 import type { Target } from "./target.ts";
-import { unlessAborted } from "./unless_aborted.ts";
 
 /** What is remembered of logins that the server has refused, across processes. */
 export interface LoginMemory {
@@ -31,7 +31,7 @@ export async function recallRefusal(
   const waiting = (what: string) => progress.begin("auth", what || looking);
   const keys = new Collection(target, { signal, waiting });
   try {
-    await unlessAborted(keys.collect(), signal);
+    await orAborted(keys.collect(), signal);
     // No keys for want of an agent is not the same as no keys.
     if (keys.ids.length > 0 || !keys.hasAgentTrouble) memory.recall(keys.ids);
   } finally {

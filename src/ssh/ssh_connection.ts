@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { Client } from "ssh2";
+import { orAborted } from "../aborted.ts";
 import { Failure } from "../failure.ts";
 import type { Endpoint } from "../table/table.ts";
 import type { Attempt } from "./attempt.ts";
@@ -12,7 +13,6 @@ import { ChannelCommand, type RemoteCommand } from "./remote_command.ts";
 import { ping } from "./ssh2_private.ts";
 import type { Target } from "./target.ts";
 import { Tunnel } from "./tunnel.ts";
-import { unlessAborted } from "./unless_aborted.ts";
 
 /** SSH_OPEN_ADMINISTRATIVELY_PROHIBITED. */
 const PROHIBITED = 1;
@@ -75,7 +75,7 @@ export class SshConnection implements Connection {
     this.#early = undefined;
     if (early !== undefined && early.line !== line) throw new Error("another command has been started");
     if (early === undefined && this.#lifeline.over !== undefined) throw this.#lost();
-    const answer = await unlessAborted(early?.answer ?? this.#start(line, signal), signal);
+    const answer = await orAborted(early?.answer ?? this.#start(line, signal), signal);
     if ("error" in answer) throw this.#refusal(answer.error);
     return answer.command;
   }
