@@ -40,6 +40,8 @@ export async function check(world: World, words: ServerWords): Promise<number> {
   try {
     return await connectAndSelect(world, decision, timeline);
   } finally {
+    const bars = timeline.bars();
+    if (bars.length > 0) print(world, ["", ...bars]);
     print(world, await pinercReport(world, table, decision, timeline.greeted));
   }
 }
@@ -63,6 +65,10 @@ async function connectAndSelect(world: World, decision: Decision, timeline: Time
     throw error;
   });
   timeline.greeted = timeline.now();
+  const asked = performance.now();
+  opened.connection.ping(() => {
+    timeline.roundTrip = performance.now() - asked;
+  });
   try {
     await checkForwards(world, decision, opened, broken.signal);
     return method === "imap" ? await select(world, opened, { server, timeline, broken }) : 0;

@@ -21,6 +21,21 @@ export type TimelineStep = keyof typeof NAMES;
 
 const WIDTH = Math.max(...Object.values(NAMES).map((name) => name.length));
 
+/** Characters of the longest row of bars. */
+const BARS = 60;
+
+/** Round trips from TCP's connection to the first byte of a command: ssh(1)'s, a check's, and a known server's. */
+const SSH_TRIPS = 8;
+const PLAIN_TRIPS = 7;
+const KNOWN_TRIPS = 3;
+
+/** A step and the milliseconds since the start between which it was done. */
+interface Span {
+  readonly step: TimelineStep;
+  readonly from: number;
+  readonly to: number;
+}
+
 /**
  * Prints each step as it is done, with the milliseconds since the one before, without those that a person took to
  * answer: a mail client's call asks nobody.
@@ -29,7 +44,10 @@ export class Timeline {
   readonly #world: World;
   /** Milliseconds from the start of the program to the greeting; undefined as long as there was none. */
   greeted: number | undefined;
+  /** Milliseconds that the server's answer to a question takes; undefined where none came. */
+  roundTrip: number | undefined;
   #last = 0;
+  readonly #spans: Span[] = [];
   /** Milliseconds in which a person was asked, and since when one is being asked now. */
   #asked = 0;
   #askedSince: number | undefined;
@@ -58,6 +76,7 @@ export class Timeline {
   }
 
   done(step: TimelineStep, outcome: string): void {
+    this.#spans.push({ step, from: this.#last, to: this.now() });
     this.#line(step, outcome);
   }
 
@@ -70,6 +89,32 @@ export class Timeline {
     const ms = (now - this.#last).toFixed(0);
     this.#last = now;
     print(this.#world, [`${NAMES[step].padEnd(WIDTH)}  ${ms.padStart(6)} ms  ${outcome}`]);
+  }
+
+  /**
+   * The steps up to the greeting as bars of time, and what ssh(1) would have taken: its way has one round trip more. The
+   * time of a round trip is that of the TCP connection (RFC 9293 section 3.5). Empty when there was no greeting, or
+   * no TCP connection of one's own.
+   */
+  bars(): readonly string[] {
+    const steps = this.#spans.filter(({ step }) => step !== "select");
+    const connect = steps.find(({ step }) => step === "connect");
+    const greeted = steps.find(({ step }) => step === "greeting")?.to;
+    if (greeted === undefined || connect === undefined || !steps.some(({ step }) => step === "name"))
+      return [];
+    const column = (time: number): number => Math.round((time / greeted) * BARS);
+    const bars = steps.map(({ step, from, to }) => {
+      const bar = "#".repeat(Math.max(1, column(to) - column(from)));
+      return `${NAMES[step].padEnd(WIDTH)}  ${" ".repeat(Math.min(column(from), BARS - 1))}${bar}`;
+    });
+    if (this.roundTrip === undefined) return bars;
+    const ssh = ((greeted + (SSH_TRIPS - PLAIN_TRIPS) * this.roundTrip) / 1000).toFixed(2);
+    const trip = this.roundTrip.toFixed(1);
+    return [
+      ...bars,
+      `${PLAIN_TRIPS} round trips of ${trip} ms to the greeting; with the ${SSH_TRIPS} of ssh it would have been ${ssh} s`,
+      `a mail call takes ${KNOWN_TRIPS} where a login has worked before, and 2 over a shared connection`,
+    ];
   }
 
   #askedUntil(elapsed: number): number {

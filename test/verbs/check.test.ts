@@ -79,6 +79,27 @@ describeForms("--check", (form) => {
     assert.equal(stderr, "");
   });
 
+  test("draws the steps up to the greeting as bars of time, and says what ssh would have taken", async () => {
+    const { lines } = await check(form, {});
+    const bars = lines.flatMap((line) => /^(\S.*?) {2,}( *)(#+)$/.exec(line)?.slice(1) ?? []);
+    const drawn = bars.filter((_part, index) => index % 3 === 0);
+    assert.deepEqual(drawn, steps(lines).slice(0, -1));
+    const starts = bars.filter((_part, index) => index % 3 === 1).map(({ length }) => length);
+    assert.deepEqual(
+      starts,
+      starts.toSorted((a, b) => a - b),
+    );
+    assert.match(
+      lines.join("\n"),
+      /\n7 round trips of [\d.]+ ms to the greeting; with the 8 of ssh it would have been [\d.]+ s\n/,
+    );
+  });
+
+  test("draws nothing when there is no greeting", async () => {
+    const { lines } = await check(form, { "commands.imap": "exit 3" });
+    assert.doesNotMatch(lines.join("\n"), /#|round trips/);
+  });
+
   test("names the keys that were tried before the one that opened", async () => {
     using home = makeHome();
     const stranger = makeKey(`${home.path}/stranger`);
