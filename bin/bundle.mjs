@@ -18,30 +18,42 @@ const absentAddons = {
 
 const common = { format: "cjs", plugins: [absentAddons], throw: true };
 
-await Bun.build({
+/** How an executable is built. */
+const executable = {
   ...common,
-  entrypoints: ["bin/preauth.ts"],
-  target: "node",
-  outdir: "dist",
-  banner: "#!/usr/bin/env node",
-});
-
-await Bun.build({
-  ...common,
-  // Two bundles, so that a refusal does not read in what it does not need: 0.71 instead of 0.83 of the time that the
-  // Perl script takes. The second stands beside the first under the name it is import()ed by.
-  entrypoints: ["bin/preauth.ts", "src/cli/beyond.ts"],
-  root: "src/cli",
-  external: ["*/beyond.js"],
   target: "bun",
   bytecode: true,
   minify: true,
-  compile: {
-    outfile: "dist/preauth",
-    // An executable of Bun's runs what .env and bunfig.toml of the directory it is started in tell it to, unless:
-    autoloadDotenv: false,
-    autoloadBunfig: false,
-    autoloadTsconfig: false,
-    autoloadPackageJson: false,
-  },
-});
+};
+
+/** An executable of Bun's runs what .env and bunfig.toml of the directory it is started in tell it to, unless: */
+const safe = {
+  autoloadDotenv: false,
+  autoloadBunfig: false,
+  autoloadTsconfig: false,
+  autoloadPackageJson: false,
+};
+
+// Another program built the same way, for a test to compare with: bundle.mjs ENTRY OUTFILE.
+const [entry, outfile] = process.argv.slice(2);
+if (entry !== undefined) {
+  await Bun.build({ ...executable, entrypoints: [entry], compile: { outfile, ...safe } });
+} else {
+  await Bun.build({
+    ...common,
+    entrypoints: ["bin/preauth.ts"],
+    target: "node",
+    outdir: "dist",
+    banner: "#!/usr/bin/env node",
+  });
+
+  await Bun.build({
+    ...executable,
+    // Two bundles, so that a refusal does not read in what it does not need: 0.71 instead of 0.83 of the time that the
+    // Perl script takes. The second stands beside the first under the name it is import()ed by.
+    entrypoints: ["bin/preauth.ts", "src/cli/beyond.ts"],
+    root: "src/cli",
+    external: ["*/beyond.js"],
+    compile: { outfile: "dist/preauth", ...safe },
+  });
+}

@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { describeForms } from "../peers/binaries.ts";
 import { runCall, startCall } from "../peers/call.ts";
 import { hostTable, makeHome } from "../peers/home.ts";
+import { loadedModules } from "../peers/modules.ts";
 import { trace } from "../peers/strace.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Names, globs with one `*` in front, globs that must be compiled, and exclusions: none has nowhere.test. */
 const TABLES: Readonly<Record<string, string>> = {
@@ -122,14 +127,37 @@ describeForms("a server that the table does not have", { concurrency: 3 }, (form
     });
   }
 
+  const onExecutable = { skip: form.name === "executable" ? false : "Node opens what it likes" };
+  test("opens the table, and nothing else that an empty executable does not open", onExecutable, async () => {
+    using home = makeHome();
+    home.writeTable(TABLES["20 hosts"] ?? "");
+    const empty = join(home.path, "empty");
+    const options = ["bin/bundle.mjs", home.write("empty.ts", "process.exitCode = 1;\n"), empty];
+    execFileSync(join(ROOT, "node_modules/.bin/bun"), options, { cwd: ROOT });
+    // Names, for the runtime itself looks at /proc/self/statm as often as it likes.
+    const opened = async (words: readonly string[], name: string): Promise<ReadonlySet<string>> => {
+      const calls = trace(home, [...OUTSIDE, "open", "openat"], name);
+      const { status } = await runCall(words, { env: home.env, under: calls.under });
+      assert.equal(status, 1);
+      const lines = calls.lines().filter((line) => /(open(at)?\(.*= \d+$)|socket\(|connect\(/.test(line));
+      return new Set(lines.map((line) => /"([^"]*)"/.exec(line)?.[1] ?? line));
+    };
+    const [plain, refusal] = [await opened([empty], "empty.trace"), await opened(argv, "refusal.trace")];
+    assert.equal(plain.size > 3, true, "the trace has seen what an executable opens");
+    assert.deepEqual(
+      [...refusal].filter((name) => !plain.has(name)),
+      [home.tableFile],
+    );
+  });
+
   const onNode = { skip: form.name === "node" ? false : "the executable has no list of its modules" };
   for (const [name, text] of Object.entries(TABLES)) {
     test(`loads nothing of the network, of keys, or of SSH, with ${name} in the table`, onNode, async () => {
       using home = makeHome();
       home.writeTable(text);
       const [node = "", ...rest] = argv;
-      const loaded = loadedModules(home.write("hook.cjs", HOOK), join(home.path, "loaded"));
-      const { status } = await runCall([node, "-r", loaded.hook, ...rest], {
+      const loaded = loadedModules(home);
+      const { status } = await runCall([node, ...loaded.options, ...rest], {
         env: { ...home.env, ...loaded.env },
       });
       assert.equal(status, 1);
@@ -144,28 +172,3 @@ describeForms("a server that the table does not have", { concurrency: 3 }, (form
     });
   }
 });
-
-/** Writes the names of Node's own modules that were loaded, at the end of the process. */
-const HOOK = `
-  const fs = require("node:fs");
-  process.on("exit", () => {
-    const names = process.moduleLoadList.map((entry) => entry.replace(/^(NativeModule|Internal Binding) /, "$1:"));
-    fs.writeFileSync(process.env.LOADED, names.join("\\n"));
-  });
-`;
-
-interface Loaded {
-  readonly hook: string;
-  readonly env: Readonly<Record<string, string>>;
-  read(): readonly string[];
-}
-
-function loadedModules(hook: string, file: string): Loaded {
-  const prefix = "NativeModule:";
-  const read = () => {
-    assert.ok(existsSync(file), "the hook has written its list");
-    const names = readFileSync(file, "utf8").split("\n");
-    return names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
-  };
-  return { hook, env: { LOADED: file }, read };
-}

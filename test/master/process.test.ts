@@ -3,6 +3,8 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { describeForms } from "../peers/binaries.ts";
+import { startCall } from "../peers/call.ts";
+import { loadedModules } from "../peers/modules.ts";
 import { gone, isAlive, signal } from "../peers/processes.ts";
 import { poll } from "../peers/waiting.ts";
 import { GREET } from "../stream/stream.ts";
@@ -83,6 +85,27 @@ describeForms("the master's process", { concurrency: 4 }, (form) => {
       5000,
     );
     assert.deepEqual(socketsOf(scene), []);
+  });
+
+  const onNode = { skip: form.name === "node" ? false : "the executable has no list of its modules" };
+  test("spares its clients what SSH, keys and names would need", onNode, async () => {
+    await using scene = await startScene(form);
+    assert.equal(await logout(await scene.open()), 0);
+    const [node = "", ...rest] = form.argv;
+    const loaded = loadedModules(scene.home);
+    const words = [node, ...loaded.options, ...rest, "mail.test", scene.sshd.user, "imap"];
+    await using call = await startCall(words, { env: { ...scene.home.env, ...loaded.env } });
+    await call.readUntil(PREAUTH);
+    assert.equal(await logout(call), 0);
+    // ssh2 requires all of these before it does anything.
+    const heavy = ["crypto", "dns", "tls", "zlib", "child_process", "http", "dgram"];
+    const modules = loaded.read();
+    assert.equal(modules.includes("fs"), true, "the hook has run");
+    assert.deepEqual(
+      modules.filter((module) => heavy.includes(module)),
+      [],
+    );
+    assert.equal(scene.sshd.logins(), 1);
   });
 
   test("outlives the client that has started it, also when that is killed with its group", async () => {
