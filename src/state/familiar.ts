@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { makePrivateDirectory } from "./directory.ts";
+import { digest, discard, readRecord, writeRecord } from "./record.ts";
 
 /** How long a server that did not bear an early login is not given another. */
 const AVOIDED_MS = 24 * 60 * 60_000;
@@ -50,13 +50,13 @@ export class Familiar {
   }
 
   recall(): Familiarity | undefined {
-    const stored = this.#read();
+    const stored = readRecord(this.#file, isStored, LARGEST);
     return stored === undefined || stored.avoided > 0 ? undefined : stored;
   }
 
   /** Best effort: without a state directory every login goes the ordinary way. Nothing changes while it is avoided. */
   remember({ version, keys, algorithm }: Familiarity): void {
-    const stored = this.#read();
+    const stored = readRecord(this.#file, isStored, LARGEST);
     const age = Date.now() - (stored?.avoided ?? 0);
     if (stored?.version === version && age >= 0 && age < AVOIDED_MS) return;
     this.#write({ version, keys, algorithm, avoided: 0 });
@@ -72,15 +72,13 @@ export class Familiar {
   }
 
   #write(stored: Stored): void {
-    const draft = `${this.#file}.draft-${this.#pid}`;
     try {
       makePrivateDirectory(this.#directory);
       this.#makeRoom();
-      fs.writeFileSync(draft, JSON.stringify(stored), { mode: 0o600 });
-      fs.renameSync(draft, this.#file);
     } catch {
-      discard(draft);
+      return;
     }
+    writeRecord(this.#file, stored, this.#pid);
   }
 
   #makeRoom(): void {
@@ -91,28 +89,6 @@ export class Familiar {
     const oldest = files.map((file) => ({ file, at: age(file) })).sort((one, other) => one.at - other.at);
     for (const { file } of oldest.slice(0, names.length - MOST + 1)) discard(file);
   }
-
-  #read(): Stored | undefined {
-    try {
-      const text = fs.readFileSync(this.#file, "utf8");
-      const value: unknown = text.length > LARGEST ? undefined : JSON.parse(text);
-      return isStored(value) ? value : undefined;
-    } catch {
-      return undefined;
-    }
-  }
-}
-
-/** A file name everywhere, whatever the parts hold. */
-function digest(parts: readonly string[]): string {
-  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
-}
-
-/** What cannot be removed is written over, or stays as it is. */
-function discard(file: string): void {
-  try {
-    fs.unlinkSync(file);
-  } catch {}
 }
 
 function isStored(value: unknown): value is Stored {

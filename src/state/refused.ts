@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { makePrivateDirectory } from "./directory.ts";
+import { digest, discard, readRecord, writeRecord } from "./record.ts";
 
 /** How long keys that a server has refused are not offered to it again. */
 const REMEMBERED_MS = 60_000;
@@ -61,7 +61,7 @@ export class Refused {
 
   /** The refusal of just these keys, in whatever order, less than a minute ago; undefined for none. */
   recall(refusing: Refusing, keys: readonly string[]): Refusal | undefined {
-    const stored = this.#read(this.#file(refusing, keys));
+    const stored = readRecord(this.#file(refusing, keys), isStored);
     if (stored === undefined) return undefined;
     const age = Date.now() - stored.at;
     return age >= 0 && age < REMEMBERED_MS ? { age, what: stored.what, hints: stored.hints } : undefined;
@@ -70,16 +70,8 @@ export class Refused {
   /** Best effort: without a state directory every call finds out anew. */
   remember(refusing: Refusing, keys: readonly string[], { what, hints }: Omit<Refusal, "age">): void {
     const stored: Stored = { at: Date.now(), what: what.slice(0, LONGEST), hints: hints.slice(0, 4) };
-    const file = this.#file(refusing, keys);
-    const draft = `${file}.draft-${this.#pid}`;
-    try {
-      makePrivateDirectory(this.#directory);
-      this.#tidy();
-      fs.writeFileSync(draft, JSON.stringify(stored), { mode: 0o600 });
-      fs.renameSync(draft, file);
-    } catch {
-      discard(draft);
-    }
+    this.#tidy();
+    writeRecord(this.#file(refusing, keys), stored, this.#pid);
   }
 
   /** The server has let the user in: whatever was remembered of the two is over. */
@@ -139,15 +131,6 @@ export class Refused {
     }
   }
 
-  #read(file: string): Stored | undefined {
-    try {
-      const value: unknown = JSON.parse(fs.readFileSync(file, "utf8"));
-      return isStored(value) ? value : undefined;
-    } catch {
-      return undefined;
-    }
-  }
-
   #claimFile(refusing: Refusing, keys: readonly string[]): string {
     return `${this.#file(refusing, keys)}.claim`;
   }
@@ -159,18 +142,6 @@ export class Refused {
 
 function prefixOf({ host, port, user, proxyCommand }: Refusing): string {
   return `${digest([host, String(port), user, ...(proxyCommand === undefined ? [] : [proxyCommand])])}-`;
-}
-
-/** A file name everywhere, whatever the parts hold. */
-function digest(parts: readonly string[]): string {
-  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
-}
-
-/** What cannot be removed runs out by itself. */
-function discard(file: string): void {
-  try {
-    fs.unlinkSync(file);
-  } catch {}
 }
 
 function isStored(value: unknown): value is Stored {

@@ -1,8 +1,6 @@
-import { createHash } from "node:crypto";
-import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { makePrivateDirectory } from "./directory.ts";
+import { digest, discard, readRecord, writeRecord } from "./record.ts";
 
 /** How long a server that did not say a byte is not tried again. */
 const REMEMBERED_MS = 30_000;
@@ -39,7 +37,7 @@ export class Unreachable {
    * server that had less than half of the `left` milliseconds which this call can still give it.
    */
   recall(tried: Tried, left: number): string | undefined {
-    const record = this.#read(tried);
+    const record = readRecord(this.#file(tried), isSilence);
     if (record === undefined) return undefined;
     const age = Date.now() - record.at;
     if (age >= 0 && age < REMEMBERED_MS && record.network === network()) {
@@ -55,44 +53,16 @@ export class Unreachable {
    */
   remember(tried: Tried, had: number, what: string): void {
     const record: Silence = { at: Date.now(), network: network(), what, had };
-    const file = this.#file(tried);
-    const draft = `${file}.draft-${this.#pid}`;
-    try {
-      makePrivateDirectory(this.#directory);
-      fs.writeFileSync(draft, JSON.stringify(record), { mode: 0o600 });
-      fs.renameSync(draft, file);
-    } catch {
-      discard(draft);
-    }
+    writeRecord(this.#file(tried), record, this.#pid);
   }
 
   forget(tried: Tried): void {
     discard(this.#file(tried));
   }
 
-  #read(tried: Tried): Silence | undefined {
-    try {
-      const value: unknown = JSON.parse(fs.readFileSync(this.#file(tried), "utf8"));
-      return isSilence(value) ? value : undefined;
-    } catch {
-      return undefined;
-    }
-  }
-
   #file({ host, port }: Tried): string {
-    // A host of ssh_config may be 255 bytes of anything but a slash; a digest is a file name everywhere.
-    return path.join(
-      this.#directory,
-      createHash("sha256").update(`${host}\0${port}`).digest("hex").slice(0, 32),
-    );
+    return path.join(this.#directory, digest([host, String(port)]));
   }
-}
-
-/** What cannot be removed runs out by itself. */
-function discard(file: string): void {
-  try {
-    fs.unlinkSync(file);
-  } catch {}
 }
 
 function isSilence(value: unknown): value is Silence {
