@@ -1,3 +1,4 @@
+import { Failure } from "../failure.ts";
 import type { Note } from "../report/note.ts";
 import { inTime } from "../session/deadline.ts";
 import { commandLine, type OpeningOptions, openConnection, takeLeave } from "../session/opening.ts";
@@ -171,7 +172,14 @@ export class Share {
       const outcome = await connection.open(decision, line, options, signal);
       if (isStarted(outcome)) return { ...outcome, on: connection };
       this.#note(`${decision.server}: a connection is ${outcome.kind}: on to another one`);
-      if (tries === MOST_TRIES) signal.throwIfAborted();
+      if (tries === MOST_TRIES) {
+        const { server } = decision;
+        throw new Failure(
+          "command",
+          server,
+          `the server opens no session: ${tries} connections were in vain`,
+        );
+      }
     }
   }
 
