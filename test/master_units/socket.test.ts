@@ -250,7 +250,7 @@ describeForms("the control socket", (form) => {
       const strangers: Stranger[] = [];
       // No more at once than may wait to be accepted.
       while (strangers.length < 1_000) {
-        const some = Array.from({ length: 50 }, () => new Stranger(scene.path));
+        const some = Array.from({ length: 20 }, () => new Stranger(scene.path));
         await Promise.all(some.map(({ socket }) => within(once(socket, "connect"), "a connection")));
         strangers.push(...some);
         await scene.unhurt();
