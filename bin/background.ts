@@ -1,4 +1,4 @@
-import fs from "node:fs";
+import { closeSync, fstatSync, writeSync } from "node:fs";
 import type { Background } from "../src/world.ts";
 
 /** Says that descriptor 3 leads to the process in front. */
@@ -13,8 +13,8 @@ export const background: Background = {
 
   report(text) {
     try {
-      fs.writeSync(REPORT, text);
-      fs.closeSync(REPORT);
+      writeSync(REPORT, text);
+      closeSync(REPORT);
     } catch {
       // The one in front has gone, or was told before.
     }
@@ -54,7 +54,7 @@ function ourselves(): readonly string[] {
 
 function isPipe(descriptor: number): boolean {
   try {
-    const file = fs.fstatSync(descriptor);
+    const file = fstatSync(descriptor);
     return file.isFIFO() || file.isSocket();
   } catch {
     return false;

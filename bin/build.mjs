@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import path from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 // Builds dist/preauth, one executable that needs no runtime beside it, and dist/preauth.js, the same program for
@@ -12,12 +12,12 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const BUNDLED = ["@noble/post-quantum", "minimist", "picomatch", "smol-toml", "ssh2", "toml-eslint-parser"];
 
 function main() {
-  mkdirSync(path.join(root, "dist"), { recursive: true });
-  execFileSync(path.join(root, "node_modules/.bin/bun"), ["bin/bundle.mjs"], { cwd: root, stdio: "inherit" });
-  chmodSync(path.join(root, "dist/preauth.js"), 0o755);
+  mkdirSync(join(root, "dist"), { recursive: true });
+  execFileSync(join(root, "node_modules/.bin/bun"), ["bin/bundle.mjs"], { cwd: root, stdio: "inherit" });
+  chmodSync(join(root, "dist/preauth.js"), 0o755);
   // The package is made of ES modules, this one file is not: see bundle.mjs.
-  writeFileSync(path.join(root, "dist/package.json"), '{ "type": "commonjs" }\n');
-  writeFileSync(path.join(root, "dist/LICENSES"), licences());
+  writeFileSync(join(root, "dist/package.json"), '{ "type": "commonjs" }\n');
+  writeFileSync(join(root, "dist/LICENSES"), licences());
 }
 
 /** The licences of the bundled packages and of all that they depend on, one after another. */
@@ -31,19 +31,19 @@ function licences() {
   for (const name of BUNDLED) visit(name);
   const texts = [...names].sort().map((name) => `${name} ${manifest(name).version}\n\n${licence(name)}`);
   const bunVersion = manifest("bun").version;
-  const runtime = `Bun ${bunVersion} (in the executable only)\n\n${readFileSync(path.join(root, "doc/bun-licence.txt"), "utf8").trim()}`;
+  const runtime = `Bun ${bunVersion} (in the executable only)\n\n${readFileSync(join(root, "doc/bun-licence.txt"), "utf8").trim()}`;
   return `${[...texts, runtime].join(`\n\n${"-".repeat(78)}\n\n`)}\n`;
 }
 
 function manifest(name) {
-  return JSON.parse(readFileSync(path.join(root, "node_modules", name, "package.json"), "utf8"));
+  return JSON.parse(readFileSync(join(root, "node_modules", name, "package.json"), "utf8"));
 }
 
 function licence(name) {
-  const directory = path.join(root, "node_modules", name);
+  const directory = join(root, "node_modules", name);
   const file = readdirSync(directory).find((entry) => /^licen[cs]e/i.test(entry));
   if (file === undefined) throw new Error(`${name} has no licence file`);
-  return readFileSync(path.join(directory, file), "utf8").trim();
+  return readFileSync(join(directory, file), "utf8").trim();
 }
 
 main();

@@ -1,11 +1,11 @@
-import fs from "node:fs";
+import { fstatSync, writeSync } from "node:fs";
 
 /** Writes to a descriptor, whole, before it returns. False when nobody can read it any more. */
 export function write(descriptor: number, what: string | Uint8Array): boolean {
   let bytes: Uint8Array = typeof what === "string" ? Buffer.from(what) : what;
   while (bytes.length > 0) {
     try {
-      bytes = bytes.subarray(fs.writeSync(descriptor, bytes));
+      bytes = bytes.subarray(writeSync(descriptor, bytes));
     } catch (error) {
       if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) return false;
       // The descriptor came non-blocking from the caller, and its reader is slow.
@@ -17,7 +17,5 @@ export function write(descriptor: number, what: string | Uint8Array): boolean {
 
 /** Whether a descriptor is a terminal. node:tty loads node:net, so it is asked only of what can be one. */
 export function isTerminal(descriptor: number): boolean {
-  return (
-    fs.fstatSync(descriptor).isCharacterDevice() && process.getBuiltinModule("node:tty").isatty(descriptor)
-  );
+  return fstatSync(descriptor).isCharacterDevice() && process.getBuiltinModule("node:tty").isatty(descriptor);
 }

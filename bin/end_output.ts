@@ -1,4 +1,4 @@
-import fs from "node:fs";
+import { closeSync, fstatSync, openSync, readdirSync, type Stats } from "node:fs";
 import { shutDownSocket } from "./sockets.ts";
 
 // process.stdout cannot be closed, in Node as in Bun. But a client whose server has ended its output must see
@@ -6,26 +6,26 @@ import { shutDownSocket } from "./sockets.ts";
 
 /** Ends the output for its reader. All that was written must have left; nothing may be written after it. */
 export function endOutput(): void {
-  const output = fs.fstatSync(1);
+  const output = fstatSync(1);
   // Nobody waits for the end of a terminal, and messages may follow.
   if (output.isCharacterDevice()) return;
   if (!output.isSocket()) giveAway(output);
-  else if (!shutDownSocket(1, () => fs.openSync("/dev/null", "r+"))) process.stdout.end();
+  else if (!shutDownSocket(1, () => openSync("/dev/null", "r+"))) process.stdout.end();
 }
 
 /** Gives every descriptor of the output to /dev/null, so that nobody holds it: Bun writes to a copy of its own. */
-function giveAway(output: fs.Stats): void {
-  const descriptors = fs.readdirSync("/dev/fd").map(Number);
+function giveAway(output: Stats): void {
+  const descriptors = readdirSync("/dev/fd").map(Number);
   for (const descriptor of descriptors.filter((one) => one > 0 && isSame(one, output))) {
-    fs.closeSync(descriptor);
+    closeSync(descriptor);
     // The lowest free descriptor is taken (open(2)): sooner or later the one that was just closed.
-    while (fs.openSync("/dev/null", "r+") < descriptor);
+    while (openSync("/dev/null", "r+") < descriptor);
   }
 }
 
-function isSame(descriptor: number, { dev, ino }: fs.Stats): boolean {
+function isSame(descriptor: number, { dev, ino }: Stats): boolean {
   try {
-    const file = fs.fstatSync(descriptor);
+    const file = fstatSync(descriptor);
     return file.dev === dev && file.ino === ino;
   } catch {
     // The directory's own, closed by now.

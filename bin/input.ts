@@ -1,4 +1,4 @@
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 
 // Bun's process.stdin sometimes loses the end of a pipe when it is paused and resumed (1.4.5: 5 times of 25 where a
 // reader of half a MB paused after every chunk), and an upload would never end. Read when it says that it is readable,
@@ -7,6 +7,8 @@ import { Readable } from "node:stream";
 /** Standard input. */
 export function standardInput(): Readable {
   const { stdin } = process;
+  // Loaded here: a refusal reads nothing, and does without.
+  const { Readable } = process.getBuiltinModule("node:stream");
   let isWanted = false;
   const pass = (): void => {
     if (!isWanted) return;

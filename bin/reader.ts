@@ -1,4 +1,4 @@
-import fs from "node:fs";
+import { constants, fstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 // A pipe does not tell its writer that nobody reads it any more until there is something to write: neither Node nor Bun
 // can ask poll(2), and an open for writing fails with ENXIO on a FIFO but not on a pipe. Linux shows in /proc who has it.
@@ -18,7 +18,7 @@ let holder: Holder | "nobody" | undefined;
  */
 export function readerIsGone(): boolean {
   const pipe = linkOf("self", "1");
-  if (holder === undefined) holder = (fs.fstatSync(1).isFIFO() ? find(pipe) : undefined) ?? "nobody";
+  if (holder === undefined) holder = (fstatSync(1).isFIFO() ? find(pipe) : undefined) ?? "nobody";
   if (holder === "nobody" || isReader(holder, pipe)) return false;
   const next = find(pipe);
   if (next !== undefined) holder = next;
@@ -39,8 +39,8 @@ function isReader({ pid, descriptor }: Holder, pipe: string): boolean {
   if (pipe === "" || linkOf(pid, descriptor) !== pipe) return false;
   try {
     const [, flags = "1"] =
-      /^flags:\s+([0-7]+)$/m.exec(fs.readFileSync(`/proc/${pid}/fdinfo/${descriptor}`, "latin1")) ?? [];
-    return (Number.parseInt(flags, 8) & 3) !== fs.constants.O_WRONLY;
+      /^flags:\s+([0-7]+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${descriptor}`, "latin1")) ?? [];
+    return (Number.parseInt(flags, 8) & 3) !== constants.O_WRONLY;
   } catch {
     return false;
   }
@@ -48,7 +48,7 @@ function isReader({ pid, descriptor }: Holder, pipe: string): boolean {
 
 function linkOf(pid: string, descriptor: string): string {
   try {
-    return fs.readlinkSync(`/proc/${pid}/fd/${descriptor}`);
+    return readlinkSync(`/proc/${pid}/fd/${descriptor}`);
   } catch {
     return "";
   }
@@ -56,7 +56,7 @@ function linkOf(pid: string, descriptor: string): string {
 
 function list(directory: string): readonly string[] {
   try {
-    return fs.readdirSync(directory);
+    return readdirSync(directory);
   } catch {
     return [];
   }

@@ -1,4 +1,4 @@
-import fs from "node:fs";
+import { constants, openSync } from "node:fs";
 import type { Terminal } from "../src/world.ts";
 import { isTerminal, write } from "./descriptors.ts";
 import { EchoOff } from "./echo.ts";
@@ -15,7 +15,7 @@ export function terminal(): Terminal | undefined {
  */
 function openScreen(): number | undefined {
   try {
-    return fs.openSync("/dev/tty", fs.constants.O_WRONLY | fs.constants.O_NOCTTY);
+    return openSync("/dev/tty", constants.O_WRONLY | constants.O_NOCTTY);
   } catch {
     return isTerminal(2) ? 2 : undefined;
   }

@@ -15,6 +15,8 @@ export interface World {
   readonly uid: number;
   /** $HOME, or the password file's home where that is not absolute: what `~` and the XDG directories stand on. */
   readonly home: string;
+  /** The machine's name. */
+  hostname(): string;
   readonly stderr: StandardError;
   /** Milliseconds since the program was started. */
   elapsed(): number;

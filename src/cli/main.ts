@@ -1,5 +1,6 @@
 import { Failure } from "../failure.ts";
 import type { Asked } from "../master/control.ts";
+import { askEarly } from "../master/early.ts";
 import { tellCaller } from "../report/speak.ts";
 import { decide } from "../table/decide.ts";
 import type { Decision } from "../table/decision.ts";
@@ -47,5 +48,5 @@ async function mail(world: World, call: MailCall): Promise<number> {
 async function ask(world: World, call: MailCall, decision: Decision): Promise<Asked | undefined> {
   // Recipients are looked at before anything is begun.
   if (!decision.share.value || call.recipients.length > 0) return undefined;
-  return (await import("../master/early.ts")).askEarly(world, decision);
+  return askEarly(world, decision);
 }

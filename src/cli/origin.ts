@@ -1,4 +1,4 @@
-import path from "node:path";
+import { basename } from "node:path";
 import type { Origin } from "../table/decision.ts";
 import { spotsOf } from "../table/places.ts";
 
@@ -8,7 +8,7 @@ export type Sayer = (origin: Origin) => string;
 /** A sayer for the values of one table, given its path and text. */
 export function originsIn(file: string, text: string): Sayer {
   const spots = spotsOf(text);
-  const name = path.basename(file);
+  const name = basename(file);
   return (origin) => {
     switch (origin.kind) {
       case "table": {

@@ -1,5 +1,5 @@
-import fs from "node:fs";
-import path from "node:path";
+import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { decide } from "../table/decide.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Table } from "../table/table.ts";
@@ -16,7 +16,7 @@ export async function pinercReport(
   decision: Decision,
   greeted: number | undefined,
 ): Promise<readonly string[]> {
-  const pinerc = readPinerc(path.join(world.home, ".pinerc"));
+  const pinerc = readPinerc(join(world.home, ".pinerc"));
   const lines = ["", comparison(greeted, openTimeout(pinerc))];
   if (pinerc === undefined) return [...lines, "there is no ~/.pinerc to look at"];
   const obstacles = obstaclesIn(pinerc, {
@@ -41,7 +41,7 @@ function comparison(greeted: number | undefined, timeout: number): string {
 
 function readPinerc(file: string): Pinerc | undefined {
   try {
-    return parsePinerc(fs.readFileSync(file, "utf8"));
+    return parsePinerc(readFileSync(file, "utf8"));
   } catch {
     return undefined;
   }
@@ -63,8 +63,8 @@ async function sameHost(
 
 function isExecutable(file: string): boolean {
   try {
-    fs.accessSync(file, fs.constants.X_OK);
-    return fs.statSync(file).isFile();
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
   } catch {
     return false;
   }

@@ -84,11 +84,11 @@ export class Control {
     if (write(first.bytes)) this.#early.splice(1, 1);
   }
 
-  /** Puts the request; false when the master closes without a word. */
-  put(request: Request): Promise<boolean> {
+  /** Puts the request, a messageFrame() of a Request; false when the master closes without a word. */
+  put(request: Buffer): Promise<boolean> {
     return new Promise((resolve) => {
       this.#onFirst = resolve;
-      this.#wire.write(messageFrame(request));
+      this.#wire.write(request);
       if (this.#isClosed) resolve(false);
     });
   }
@@ -206,13 +206,13 @@ async function attempt(
 ): Promise<Control | undefined> {
   const found = newest(place);
   const wire = found === undefined ? undefined : await world.connect(found.path);
-  if (wire !== undefined) return await answered(putTo(wire, request));
+  if (wire !== undefined) return await answered(putTo(wire, messageFrame(request)));
   if (mayStart) await start(world);
   return undefined;
 }
 
-/** Puts a request to whoever is at the other end. */
-export function putTo(wire: Wire, request: Request): Asked {
+/** Puts a request, a messageFrame() of a Request, to whoever is at the other end. */
+export function putTo(wire: Wire, request: Buffer): Asked {
   const control = new Control(wire);
   return { control, isThere: control.put(request) };
 }

@@ -1,12 +1,16 @@
 import type { Decision } from "../table/decision.ts";
 import { AT_ONCE, type World } from "../world.ts";
 import { type Asked, putTo } from "./control.ts";
+import { messageFrame } from "./frames.ts";
 import { newest } from "./names.ts";
 import { controlPlace } from "./place.ts";
 import type { Request } from "./protocol.ts";
 
-/** Milliseconds in which a master that has a spare mailbox has given its greeting. */
-const SPARE_MS = 3;
+/**
+ * Milliseconds that nothing else is done in, so that whoever makes the greeting has the processors to itself: on this
+ * machine or near it the greeting comes meanwhile, and from afar there is time enough for all the rest.
+ */
+const QUIET_MS = 20;
 
 /**
  * Asks a master that listens for a session, at once: whatever this process loads besides is loaded meanwhile. A
@@ -16,10 +20,14 @@ const SPARE_MS = 3;
 export async function askEarly(world: World, decision: Decision): Promise<Asked | undefined> {
   try {
     const found = newest(controlPlace(world));
-    const wire = found === undefined ? undefined : await world.connect(found.path);
+    if (found === undefined) return undefined;
+    const connecting = world.connect(found.path);
+    // Made while the master wakes up and takes the connection.
+    const request = messageFrame(sessionRequest(world, decision));
+    const wire = await connecting;
     if (wire === undefined) return undefined;
-    const asked = putTo(wire, sessionRequest(world, decision));
-    if (decision.spare.value === 1 && decision.method === "imap") await passGreeting(asked, world);
+    const asked = putTo(wire, request);
+    if (decision.method === "imap") await passGreeting(asked, world);
     return asked;
   } catch {
     return undefined;
@@ -27,7 +35,7 @@ export async function askEarly(world: World, decision: Decision): Promise<Asked 
 }
 
 async function passGreeting({ control }: Asked, world: World): Promise<void> {
-  await Promise.race([control.spoken, new Promise((resolve) => setTimeout(resolve, SPARE_MS))]);
+  await Promise.race([control.spoken, new Promise((resolve) => setTimeout(resolve, QUIET_MS))]);
   control.passEarly((bytes) => bytes.length <= AT_ONCE && world.write(1, bytes));
 }
 

@@ -1,6 +1,6 @@
-import fs from "node:fs";
+import { chmodSync, existsSync, linkSync, lstatSync, rmSync, unlinkSync } from "node:fs";
 import { connect, type Server } from "node:net";
-import path from "node:path";
+import { join } from "node:path";
 import { generations, newest, pathOf } from "./names.ts";
 import type { Place } from "./place.ts";
 
@@ -32,16 +32,16 @@ const ATTEMPTS = 10;
  * do where the directory cannot be written.
  */
 export async function claim(place: Place, server: Server, token: string): Promise<Claim> {
-  const draft = path.join(place.directory, `${place.prefix}.new-${token}`);
-  fs.rmSync(draft, { force: true });
+  const draft = join(place.directory, `${place.prefix}.new-${token}`);
+  rmSync(draft, { force: true });
   await listen(server, draft);
   try {
-    fs.chmodSync(draft, 0o600);
+    chmodSync(draft, 0o600);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const last = newest(place);
       if (last !== undefined && (await answers(last.path))) return { kind: "taken" };
       // Gone meanwhile, by its own hand: what is highest now must be looked for again.
-      if (last !== undefined && !fs.existsSync(last.path)) continue;
+      if (last !== undefined && !existsSync(last.path)) continue;
       const generation = link(draft, pathOf(place, (last?.number ?? 0) + 1));
       if (generation === undefined) continue;
       if (await removeOthers(place, generation)) return { kind: "master", generation };
@@ -49,13 +49,13 @@ export async function claim(place: Place, server: Server, token: string): Promis
     }
     return { kind: "taken" };
   } finally {
-    fs.rmSync(draft, { force: true });
+    rmSync(draft, { force: true });
   }
 }
 
 /** Takes a master's own name away. One that belongs to another by now, after somebody has tidied up, is left alone. */
 export function release({ path, inode }: Generation): void {
-  if (fs.lstatSync(path, { throwIfNoEntry: false })?.ino === inode) fs.rmSync(path, { force: true });
+  if (lstatSync(path, { throwIfNoEntry: false })?.ino === inode) rmSync(path, { force: true });
 }
 
 /**
@@ -74,7 +74,7 @@ async function removeOthers(place: Place, own: Generation): Promise<boolean> {
 /** Removes a name, unless that is something else than a file. */
 function remove(file: string): void {
   try {
-    fs.unlinkSync(file);
+    unlinkSync(file);
   } catch {
     // Gone already, or a directory: it does no harm.
   }
@@ -83,8 +83,8 @@ function remove(file: string): void {
 /** Undefined when there is one of that name. */
 function link(from: string, to: string): Generation | undefined {
   try {
-    fs.linkSync(from, to);
-    return { path: to, inode: fs.lstatSync(from).ino };
+    linkSync(from, to);
+    return { path: to, inode: lstatSync(from).ino };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return undefined;
     throw error;

@@ -1,5 +1,5 @@
-import fs from "node:fs";
-import path from "node:path";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import type { Place } from "./place.ts";
 
 // Apart from generations.ts, whose servers and connections a caller does without.
@@ -14,7 +14,7 @@ export function newest(place: Place): { readonly number: number; readonly path: 
 
 /** The numbers of all generations, in no order. */
 export function generations({ directory, prefix }: Place): readonly number[] {
-  return fs.readdirSync(directory).flatMap((name) => {
+  return readdirSync(directory).flatMap((name) => {
     const [, number] =
       /^([1-9]\d{0,14})$/.exec(name.startsWith(`${prefix}.`) ? name.slice(prefix.length + 1) : "") ?? [];
     return number === undefined ? [] : [Number(number)];
@@ -23,5 +23,5 @@ export function generations({ directory, prefix }: Place): readonly number[] {
 
 /** Where the socket of a generation is. */
 export function pathOf({ directory, prefix }: Place, number: number): string {
-  return path.join(directory, `${prefix}.${number}`);
+  return join(directory, `${prefix}.${number}`);
 }

@@ -1,6 +1,5 @@
-import fs from "node:fs";
-import os from "node:os";
-import path from "node:path";
+import { lstatSync, mkdirSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
 import { stateDirectory } from "../state/directory.ts";
 import { VERSION } from "./protocol.ts";
 
@@ -15,6 +14,8 @@ export interface Whose {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly home: string;
   readonly uid: number;
+  /** The machine's name. */
+  hostname(): string;
 }
 
 /** sun_path of unix(7), less the NUL. Node cuts longer ones without a word, and would use another file. */
@@ -32,19 +33,16 @@ const LONGEST_HOST = 24;
  * Makes the directory (0700). Throws an Error with a reason when nobody else can be kept out of it, or when its path is
  * too long.
  */
-export function controlPlace({ env, home, uid }: Whose): Place {
+export function controlPlace({ env, home, uid, hostname }: Whose): Place {
   const runtime = [env.XDG_RUNTIME_DIR, `/run/user/${uid}`].find((it) => isPrivate(it, uid));
   const name = `master-${VERSION}`;
   const place =
     runtime === undefined
-      ? {
-          directory: path.join(stateDirectory(env, home), "run"),
-          prefix: `${hostPart(os.hostname())}-${name}`,
-        }
-      : { directory: path.join(runtime, "preauth"), prefix: name };
-  const longest = Buffer.byteLength(path.join(place.directory, place.prefix)) + LONGEST_SUFFIX;
+      ? { directory: join(stateDirectory(env, home), "run"), prefix: `${hostPart(hostname())}-${name}` }
+      : { directory: join(runtime, "preauth"), prefix: name };
+  const longest = Buffer.byteLength(join(place.directory, place.prefix)) + LONGEST_SUFFIX;
   if (longest > LONGEST_PATH) throw new Error(`${place.directory}: the path is too long for a socket`);
-  fs.mkdirSync(place.directory, { recursive: true, mode: 0o700 });
+  mkdirSync(place.directory, { recursive: true, mode: 0o700 });
   if (!isPrivate(place.directory, uid)) {
     throw new Error(`${place.directory}: must be a directory of uid ${uid} with mode 0700`);
   }
@@ -62,7 +60,7 @@ export function hostPart(host: string): string {
 
 /** Whether a directory is the user's own, and nobody else can enter it. */
 function isPrivate(directory: string | undefined, uid: number): directory is string {
-  if (directory === undefined || !path.isAbsolute(directory)) return false;
-  const found = fs.lstatSync(directory, { throwIfNoEntry: false });
+  if (directory === undefined || !isAbsolute(directory)) return false;
+  const found = lstatSync(directory, { throwIfNoEntry: false });
   return found?.isDirectory() === true && found.uid === uid && (found.mode & 0o077) === 0;
 }

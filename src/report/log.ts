@@ -1,5 +1,15 @@
-import fs from "node:fs";
-import path from "node:path";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
 import { makePrivateDirectory } from "../state/directory.ts";
 import type { Note } from "./note.ts";
 import { escapeControls } from "./printable.ts";
@@ -19,7 +29,7 @@ const STALE_ROTATION_MS = 10_000;
  * be written must not stop mail.
  */
 export function openLog(directory: string, pid: number): Note {
-  const file = path.join(directory, "log");
+  const file = join(directory, "log");
   let made = false;
   return (line) => {
     try {
@@ -37,16 +47,15 @@ function cut(line: string): string {
 }
 
 function append(file: string, line: string): void {
-  const flags =
-    fs.constants.O_WRONLY | fs.constants.O_APPEND | fs.constants.O_CREAT | fs.constants.O_NOFOLLOW;
+  const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
   // O_NONBLOCK: a FIFO planted in its place fails instead of hanging.
-  const fd = fs.openSync(file, flags | fs.constants.O_NONBLOCK, 0o600);
+  const fd = openSync(file, flags | constants.O_NONBLOCK, 0o600);
   let size: number;
   try {
-    fs.writeSync(fd, line);
-    size = fs.fstatSync(fd).size;
+    writeSync(fd, line);
+    size = fstatSync(fd).size;
   } finally {
-    fs.closeSync(fd);
+    closeSync(fd);
   }
   if (size > MAX_LOG_BYTES) makeRoom(file);
 }
@@ -56,11 +65,11 @@ function makeRoom(file: string): void {
   try {
     rotate(file);
   } catch {
-    const fd = fs.openSync(file, fs.constants.O_WRONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
+    const fd = openSync(file, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
-      if (fs.fstatSync(fd).size > MAX_LOG_BYTES) fs.ftruncateSync(fd);
+      if (fstatSync(fd).size > MAX_LOG_BYTES) ftruncateSync(fd);
     } finally {
-      fs.closeSync(fd);
+      closeSync(fd);
     }
   }
 }
@@ -69,15 +78,15 @@ function makeRoom(file: string): void {
 function rotate(file: string): void {
   const mark = `${file}.rotating`;
   try {
-    fs.closeSync(fs.openSync(mark, "wx", 0o600));
+    closeSync(openSync(mark, "wx", 0o600));
   } catch {
-    const age = Date.now() - fs.statSync(mark).mtimeMs;
-    if (age > STALE_ROTATION_MS) fs.unlinkSync(mark);
+    const age = Date.now() - statSync(mark).mtimeMs;
+    if (age > STALE_ROTATION_MS) unlinkSync(mark);
     return;
   }
   try {
-    if (fs.statSync(file).size > MAX_LOG_BYTES) fs.renameSync(file, `${file}.1`);
+    if (statSync(file).size > MAX_LOG_BYTES) renameSync(file, `${file}.1`);
   } finally {
-    fs.unlinkSync(mark);
+    unlinkSync(mark);
   }
 }

@@ -1,17 +1,14 @@
-import fs from "node:fs";
-import path from "node:path";
+import { mkdirSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
 
 /** preauth's own directory for what it remembers: $XDG_STATE_HOME/preauth (XDG Base Directory Specification). */
 export function stateDirectory(env: Readonly<Record<string, string | undefined>>, home: string): string {
   const base = env.XDG_STATE_HOME;
   // The specification has relative paths ignored.
-  return path.join(
-    base !== undefined && path.isAbsolute(base) ? base : path.join(home, ".local/state"),
-    "preauth",
-  );
+  return join(base !== undefined && isAbsolute(base) ? base : join(home, ".local/state"), "preauth");
 }
 
 /** Makes a directory that only its owner can enter, with its parents. Throws as mkdir(2) does. */
 export function makePrivateDirectory(directory: string): void {
-  fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
 }

@@ -1,5 +1,5 @@
-import fs from "node:fs";
-import path from "node:path";
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { makePrivateDirectory } from "./directory.ts";
 import { digest, discard, readRecord, writeRecord } from "./record.ts";
 
@@ -44,8 +44,8 @@ export class Familiar {
   readonly #pid: number;
 
   constructor(stateDirectory: string, pid: number, { host, port, user, proxyCommand = "" }: Place) {
-    this.#directory = path.join(stateDirectory, "familiar");
-    this.#file = path.join(this.#directory, digest([host, String(port), user, proxyCommand]));
+    this.#directory = join(stateDirectory, "familiar");
+    this.#file = join(this.#directory, digest([host, String(port), user, proxyCommand]));
     this.#pid = pid;
   }
 
@@ -82,10 +82,10 @@ export class Familiar {
   }
 
   #makeRoom(): void {
-    const names = fs.readdirSync(this.#directory);
+    const names = readdirSync(this.#directory);
     if (names.length < MOST) return;
-    const age = (file: string) => fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-    const files = names.map((name) => path.join(this.#directory, name));
+    const age = (file: string) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    const files = names.map((name) => join(this.#directory, name));
     const oldest = files.map((file) => ({ file, at: age(file) })).sort((one, other) => one.at - other.at);
     for (const { file } of oldest.slice(0, names.length - MOST + 1)) discard(file);
   }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import fs from "node:fs";
-import path from "node:path";
+import { readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { makePrivateDirectory } from "./directory.ts";
 
 // Small files in the state directory, one a thing that is remembered. Many processes read and write them.
@@ -14,9 +14,9 @@ export function digest(parts: readonly string[]): string {
 export function writeRecord(file: string, record: unknown, pid: number): void {
   const draft = `${file}.draft-${pid}`;
   try {
-    makePrivateDirectory(path.dirname(file));
-    fs.writeFileSync(draft, JSON.stringify(record), { mode: 0o600 });
-    fs.renameSync(draft, file);
+    makePrivateDirectory(dirname(file));
+    writeFileSync(draft, JSON.stringify(record), { mode: 0o600 });
+    renameSync(draft, file);
   } catch {
     discard(draft);
   }
@@ -29,7 +29,7 @@ export function readRecord<T>(
   most = Number.POSITIVE_INFINITY,
 ): T | undefined {
   try {
-    const text = fs.readFileSync(file, "utf8");
+    const text = readFileSync(file, "utf8");
     const value: unknown = text.length > most ? undefined : JSON.parse(text);
     return isOne(value) ? value : undefined;
   } catch {
@@ -40,6 +40,6 @@ export function readRecord<T>(
 /** Removes a file. What cannot be removed is written over, runs out by itself, or stays as it is. */
 export function discard(file: string): void {
   try {
-    fs.unlinkSync(file);
+    unlinkSync(file);
   } catch {}
 }

@@ -1,5 +1,5 @@
-import fs from "node:fs";
-import path from "node:path";
+import { closeSync, openSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { makePrivateDirectory } from "./directory.ts";
 import { digest, discard, readRecord, writeRecord } from "./record.ts";
 
@@ -49,7 +49,7 @@ export class Refused {
   readonly #pid: number;
 
   constructor(stateDirectory: string, pid: number) {
-    this.#directory = path.join(stateDirectory, "refused");
+    this.#directory = join(stateDirectory, "refused");
     this.#pid = pid;
   }
 
@@ -78,7 +78,7 @@ export class Refused {
   forget(refusing: Refusing): void {
     const prefix = prefixOf(refusing);
     for (const name of this.#names()) {
-      if (name.startsWith(prefix) && NAME.test(name)) discard(path.join(this.#directory, name));
+      if (name.startsWith(prefix) && NAME.test(name)) discard(join(this.#directory, name));
     }
   }
 
@@ -91,7 +91,7 @@ export class Refused {
     if (!this.isClaimed(refusing, keys)) discard(file);
     try {
       makePrivateDirectory(this.#directory);
-      fs.closeSync(fs.openSync(file, "wx", 0o600));
+      closeSync(openSync(file, "wx", 0o600));
       return true;
     } catch {
       return !this.isClaimed(refusing, keys);
@@ -101,7 +101,7 @@ export class Refused {
   /** Whether a process that may still live has claimed the login. */
   isClaimed(refusing: Refusing, keys: readonly string[]): boolean {
     try {
-      const { mtimeMs } = fs.statSync(this.#claimFile(refusing, keys));
+      const { mtimeMs } = statSync(this.#claimFile(refusing, keys));
       return Math.abs(Date.now() - mtimeMs) < CLAIMED_MS;
     } catch {
       return false;
@@ -115,8 +115,8 @@ export class Refused {
   /** Keys that change at every call leave a file each: what is over is removed. */
   #tidy(): void {
     for (const name of this.#names()) {
-      const file = path.join(this.#directory, name);
-      const { mtimeMs } = fs.statSync(file, { throwIfNoEntry: false }) ?? {
+      const file = join(this.#directory, name);
+      const { mtimeMs } = statSync(file, { throwIfNoEntry: false }) ?? {
         mtimeMs: Number.POSITIVE_INFINITY,
       };
       if (Date.now() - mtimeMs > REMEMBERED_MS) discard(file);
@@ -125,7 +125,7 @@ export class Refused {
 
   #names(): readonly string[] {
     try {
-      return fs.readdirSync(this.#directory);
+      return readdirSync(this.#directory);
     } catch {
       return [];
     }
@@ -136,7 +136,7 @@ export class Refused {
   }
 
   #file(refusing: Refusing, keys: readonly string[]): string {
-    return path.join(this.#directory, `${prefixOf(refusing)}${digest([...keys].sort())}`);
+    return join(this.#directory, `${prefixOf(refusing)}${digest([...keys].sort())}`);
   }
 }
 

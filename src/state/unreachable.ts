@@ -1,5 +1,5 @@
-import os from "node:os";
-import path from "node:path";
+import { networkInterfaces } from "node:os";
+import { join } from "node:path";
 import { digest, discard, readRecord, writeRecord } from "./record.ts";
 
 /** How long a server that did not say a byte is not tried again. */
@@ -28,7 +28,7 @@ export class Unreachable {
   readonly #pid: number;
 
   constructor(stateDirectory: string, pid: number) {
-    this.#directory = path.join(stateDirectory, "unreachable");
+    this.#directory = join(stateDirectory, "unreachable");
     this.#pid = pid;
   }
 
@@ -61,7 +61,7 @@ export class Unreachable {
   }
 
   #file({ host, port }: Tried): string {
-    return path.join(this.#directory, digest([host, String(port)]));
+    return join(this.#directory, digest([host, String(port)]));
   }
 }
 
@@ -82,7 +82,7 @@ function isSilence(value: unknown): value is Silence {
 
 /** The machine's addresses: another set means another network, and a new chance. */
 function network(): string {
-  const addresses = Object.values(os.networkInterfaces()).flatMap((list) => list ?? []);
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
   return addresses
     .filter((address) => !address.internal)
     .map((address) => address.address)

@@ -1,4 +1,3 @@
-import { isUtf8 } from "node:buffer";
 import type { Stats } from "node:fs";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { posix } from "node:path";
@@ -35,8 +34,9 @@ export function readText(path: string, uid: number): string {
   const fd = open(path);
   try {
     // Only the opened file can be judged: a name may mean another file a moment later.
-    refuse(path, fstatSync(fd), uid);
-    return decoded(path, readAll(path, fd));
+    const file = fstatSync(fd);
+    refuse(path, file, uid);
+    return decoded(path, readAll(path, fd, file.size));
   } finally {
     closeSync(fd);
   }
@@ -67,12 +67,15 @@ function refuse(path: string, file: Stats, uid: number): void {
   }
 }
 
-function readAll(path: string, fd: number): Buffer {
-  // The size that fstat tells may be out of date by now: one byte more than is allowed shows it.
-  const buffer = Buffer.allocUnsafe(LARGEST + 1);
+function readAll(path: string, fd: number, size: number): Buffer {
+  // One byte more than there should be: the size may be out of date by now, and files of /proc have none.
+  let buffer = Buffer.allocUnsafe(Math.min(size, LARGEST) + 1);
   let length = 0;
   try {
-    for (let count = -1; count !== 0 && length < buffer.length; length += count) {
+    for (let count = -1; count !== 0 && length <= LARGEST; length += count) {
+      if (length === buffer.length) {
+        buffer = Buffer.concat([buffer], Math.min(2 * length, LARGEST) + 1);
+      }
       count = readSync(fd, buffer, length, buffer.length - length, null);
     }
   } catch (error) {
@@ -84,12 +87,21 @@ function readAll(path: string, fd: number): Buffer {
 
 /** TOML is UTF-8 and nothing else. No byte of a newline is ever part of another character. */
 function decoded(path: string, bytes: Buffer): string {
-  const text = bytes.toString("utf8");
-  if (isUtf8(bytes)) return text;
-  const isBad = (line: string): boolean => !isUtf8(Buffer.from(line, "latin1"));
+  const text = utf8(bytes);
+  if (text !== undefined) return text;
+  const isBad = (line: string): boolean => utf8(Buffer.from(line, "latin1")) === undefined;
   const index = bytes.toString("latin1").split("\n").findIndex(isBad);
-  const line = text.split("\n")[index] ?? "";
+  const line = bytes.toString("utf8").split("\n")[index] ?? "";
   throw wrong(`${path}:${index + 1}:${line.indexOf("\ufffd") + 1}`, `is not UTF-8: ${quoted(line.trim())}`);
+}
+
+/** Undefined for bytes that are not UTF-8. */
+function utf8(bytes: Buffer): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
 }
 
 function unreadable(path: string, done: string, error: unknown): TableFailure {

@@ -31,7 +31,7 @@ describe("the control socket's place", () => {
 
   /** The place of a uid that may be another one's than that of the directories. */
   function placeOf(env: Readonly<Record<string, string>>, uid = own) {
-    return controlPlace({ env, home: root, uid });
+    return controlPlace({ env, home: root, uid, hostname });
   }
 
   it("is in the runtime directory, in a directory of mode 0700, with the protocol's version", () => {
