@@ -17,7 +17,6 @@ import { awaitGreeting } from "./greeting.ts";
 import { History } from "./history.ts";
 import { Refusals } from "./refusals.ts";
 import { Remarks } from "./remarks.ts";
-import { connectTwice } from "./twice.ts";
 
 /** What an opening needs beside the decision. */
 export interface OpeningOptions {
@@ -89,7 +88,10 @@ async function open(
 ): Promise<Connected> {
   const { world, note, progress } = options;
   progress.begin("config", "asking ssh for its configuration");
-  const answers = await resolve(decision, { env: world.env, home: world.home, signal, note });
+  const answering = resolve(decision, { env: world.env, home: world.home, signal, note });
+  // Loaded while ssh(1) starts and reads, which takes as long.
+  const loading = import("./twice.ts");
+  const answers = await answering;
   const target = settle(decision, answers, {
     uid: world.uid,
     account: await readAccount(world.uid, signal),
@@ -99,7 +101,7 @@ async function open(
   progress.done("config", `${target.user.value}@${target.host.value} port ${target.port.value}`);
   return {
     target,
-    connection: await connectUnlessHopeless(target, decision.deadline.value, options, signal, command),
+    connection: await connectUnlessHopeless(target, await loading, { decision, options, signal, command }),
   };
 }
 
@@ -139,13 +141,20 @@ export function commandLine({ server, method, command }: Decision): string {
   });
 }
 
+/** What open() was given. */
+interface Given {
+  readonly decision: Decision;
+  readonly options: OpeningOptions;
+  readonly signal: AbortSignal;
+  readonly command: string | undefined;
+}
+
 async function connectUnlessHopeless(
   target: Target,
-  limit: number,
-  options: OpeningOptions,
-  signal: AbortSignal,
-  command: string | undefined,
+  { connectTwice }: typeof import("./twice.ts"),
+  { decision, options, signal, command }: Given,
 ): Promise<Connection> {
+  const limit = decision.deadline.value;
   const { world, note, progress, heedsMemory, onRemark, person } = options;
   const { interactive = false, isShared = false } = options;
   const unreachable = new Unreachable(stateDirectory(world.env, world.home), world.pid);

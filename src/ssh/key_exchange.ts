@@ -1,4 +1,6 @@
 import { keyExchangesFor, MLKEM } from "./algorithms.ts";
+import { kemMaker } from "./kem.ts";
+import { MlkemExchange } from "./mlkem.ts";
 import { MODP_GROUPS, ModpExchange } from "./modp.ts";
 import type { Target } from "./target.ts";
 
@@ -8,7 +10,7 @@ export interface KeyExchange {
   /** The client's part, as it stands in the string of the first message. */
   readonly init: Buffer;
   /** The shared secret, as it is hashed after its length. Throws when the server's part is of no use. */
-  secret(reply: Buffer): Buffer;
+  secret(reply: Buffer): Buffer | Promise<Buffer>;
 }
 
 /** Makes a fresh exchange of each kind that ssh2 cannot do, or not on Bun. */
@@ -24,18 +26,18 @@ declare module "ssh2" {
 }
 
 /**
- * Gets ready what the target may need: loading ML-KEM and making its first keys takes 30 ms, which pass while the
- * network is waited for. Give the network a turn first.
+ * Gets ready what the target may need. Where ML-KEM comes from a library, to load it and to make the first keys takes
+ * 30 ms, which pass while the network is waited for. Give the network a turn first.
  */
 export async function prepareKeyExchanges(target: Target): Promise<KeyExchanges> {
   const groups = Object.entries(MODP_GROUPS).map(([name, group]) => [name, () => new ModpExchange(group)]);
   const exchanges: Record<string, () => KeyExchange> = Object.fromEntries(groups);
   if (keyExchangesFor(target.allowed.value.kex).includes(MLKEM)) {
     await new Promise((resolve) => setImmediate(resolve));
-    const { MlkemExchange } = await import("./mlkem.ts");
-    let ready: KeyExchange | undefined = new MlkemExchange();
+    const makeKem = await kemMaker();
+    let ready: KeyExchange | undefined = new MlkemExchange(makeKem());
     exchanges[MLKEM] = () => {
-      const exchange = ready ?? new MlkemExchange();
+      const exchange = ready ?? new MlkemExchange(makeKem());
       ready = undefined;
       return exchange;
     };

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import {
   createHash,
   createPublicKey,
@@ -7,13 +8,17 @@ import {
   getDiffieHellman,
 } from "node:crypto";
 import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { ml_kem768 } from "@noble/post-quantum/ml-kem.js";
 import fc from "fast-check";
 import { MLKEM } from "../../src/ssh/algorithms.ts";
 import { prepareKeyExchanges } from "../../src/ssh/key_exchange.ts";
 import { MlkemExchange } from "../../src/ssh/mlkem.ts";
 import { MODP_GROUPS, ModpExchange, primeOf } from "../../src/ssh/modp.ts";
+import { nobleKem } from "../../src/ssh/noble_kem.ts";
 import { targetFor } from "./fixtures.ts";
+
+const bun = fileURLToPath(new URL("../../node_modules/.bin/bun", import.meta.url));
 
 const nowhere = { host: "127.0.0.1", port: 1, user: "jane", identity: "/nowhere", knownHosts: "/nowhere" };
 
@@ -30,34 +35,45 @@ describe("ML-KEM with X25519", () => {
     return { reply: Buffer.concat([cipherText, raw(curve.publicKey.export({ format: "jwk" }).x)]), secret };
   }
 
-  test("both sides come to the same secret", () => {
+  const fresh = () => new MlkemExchange(nobleKem());
+
+  test("both sides come to the same secret", async () => {
     for (let count = 0; count < 10; count++) {
-      const exchange = new MlkemExchange();
+      const exchange = fresh();
       assert.equal(exchange.init.length, 1184 + 32);
       const { reply, secret } = answer(exchange.init);
-      assert.deepEqual(exchange.secret(reply), secret);
+      assert.deepEqual(await exchange.secret(reply), secret);
     }
   });
 
-  test("an answer of another length, or with a point of small order, is refused", () => {
-    const exchange = new MlkemExchange();
+  test("an answer of another length, or with a point of small order, is refused", async () => {
+    const exchange = fresh();
     const { reply } = answer(exchange.init);
     for (const length of [0, 1, 32, 1088, 1119, 1121, 4000]) {
       const cut = Buffer.concat([reply, Buffer.alloc(4000)]).subarray(0, length);
-      assert.throws(() => exchange.secret(cut), /bytes in the server's part/);
+      await assert.rejects(exchange.secret(cut), /bytes in the server's part/);
     }
     for (const point of [Buffer.alloc(32), Buffer.concat([Buffer.from([1]), Buffer.alloc(31)])]) {
-      assert.throws(() => exchange.secret(Buffer.concat([reply.subarray(0, 1088), point])));
+      await assert.rejects(exchange.secret(Buffer.concat([reply.subarray(0, 1088), point])));
     }
   });
 
-  test("a ciphertext for another key gives another secret, and no error", () => {
-    const exchange = new MlkemExchange();
+  test("a ciphertext for another key gives another secret, and no error", async () => {
+    const exchange = fresh();
     const { reply } = answer(exchange.init);
-    const foreign = answer(new MlkemExchange().init);
-    assert.notDeepEqual(exchange.secret(foreign.reply), foreign.secret);
+    const foreign = answer(fresh().init);
+    assert.notDeepEqual(await exchange.secret(foreign.reply), foreign.secret);
     reply.writeUInt8(reply.readUInt8(5) ^ 1, 5);
-    assert.equal(exchange.secret(reply).length, 32);
+    assert.equal((await exchange.secret(reply)).length, 32);
+  });
+
+  test("the runtime's own ML-KEM, where there is one, and the library's come to the same", async () => {
+    // Of the two that the program is run by, the one that compiles it has it in every version we take.
+    const { status, stdout, stderr } = spawnSync(bun, [fileURLToPath(new URL("kems.mjs", import.meta.url))], {
+      encoding: "utf8",
+    });
+    assert.equal(status, 0, stderr);
+    assert.equal(stdout, "native: 1184 32 same other\n");
   });
 
   test("is there when ssh_config allows it, fresh for every exchange", async () => {

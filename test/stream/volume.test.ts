@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { describeForms, type Form } from "../peers/binaries.ts";
 import { makeHome, tableFor } from "../peers/home.ts";
 import type { Stdio } from "../peers/plumbing.ts";
+import { type RecentSshd, recentSshd, skipWithoutRecentSshd } from "../peers/recent_sshd.ts";
 import { startSshd } from "../peers/sshd.ts";
 import { startMail } from "./mail_call.ts";
 import { Drain, GREET, GREETING, MIB, Pump, peakMemory } from "./stream.ts";
@@ -17,12 +18,14 @@ interface EchoOptions {
   readonly bytes: number;
   readonly stdio: Stdio;
   readonly config?: readonly string[];
+  /** Another sshd than the installed one. */
+  readonly program?: RecentSshd | undefined;
 }
 
 /** Sends bytes to a remote cat and compares what comes back. Gives sshd's log. */
-async function echo(form: Form, { bytes, stdio, config = [] }: EchoOptions): Promise<string> {
+async function echo(form: Form, { bytes, stdio, config = [], program }: EchoOptions): Promise<string> {
   using home = makeHome();
-  await using sshd = await startSshd({ config });
+  await using sshd = await startSshd({ config, program });
   home.writeTable(tableFor(sshd, { "commands.imap": `${GREET}; exec cat` }));
   await using call = await startMail(form, home, { stdio, collect: false });
   const drain = new Drain(call.stdout, GREETING.length);
@@ -50,5 +53,15 @@ describeForms("large amounts", (form) => {
     const log = await echo(form, { bytes: 64 * MIB, stdio: "alpine", config });
     const renewals = log.match(/SSH2_MSG_KEXINIT received/g)?.length ?? 0;
     assert.ok(renewals > 128, `${renewals} key exchanges`);
+  });
+
+  test("16 MiB go each way while ML-KEM renews the keys", {
+    ...TIMEOUT,
+    skip: skipWithoutRecentSshd(),
+  }, async () => {
+    const config = ["RekeyLimit 256K", "LogLevel DEBUG1"];
+    const log = await echo(form, { bytes: 16 * MIB, stdio: "alpine", config, program: recentSshd() });
+    const renewals = log.match(/kex: algorithm: mlkem768x25519-sha256/g)?.length ?? 0;
+    assert.ok(renewals > 32, `${renewals} key exchanges`);
   });
 });
