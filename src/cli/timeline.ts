@@ -113,7 +113,7 @@ export class Timeline {
     return [
       ...bars,
       `${PLAIN_TRIPS} round trips of ${trip} ms to the greeting; with the ${SSH_TRIPS} of ssh it would have been ${ssh} s`,
-      `a mail call takes ${KNOWN_TRIPS} where a login has worked before, and 2 over a shared connection`,
+      `a mail call takes ${KNOWN_TRIPS} where a login has worked before, and 2, later 1, over a shared connection`,
     ];
   }
 

@@ -28,7 +28,8 @@ export class SharedConnection {
   #sessions = 0;
   /** Sessions that are being opened. */
   #opening = 0;
-  #hasStarted = false;
+  /** Sessions that have been opened so far. */
+  #started = 0;
   /** Commands that the server has not answered yet, and who waits for it to answer all of them. */
   #asked = 0;
   readonly #waiting: (() => void)[] = [];
@@ -81,7 +82,10 @@ export class SharedConnection {
     this.#opening++;
     try {
       void this.#watch(attempt);
-      return await startSession(decision, line, this, options, attempt.signal);
+      const started = await startSession(decision, line, this, options, attempt.signal);
+      // Not behind the first: it is for the callers to ask a server for a second one that may not bear it.
+      if (this.#started > 1) this.connection.openAhead();
+      return started;
     } catch (error) {
       // Of several that are asked for at once the refusals come first, before any command has been started.
       if (error instanceof SessionRefusal) await this.#allAnswered();
@@ -99,7 +103,7 @@ export class SharedConnection {
     try {
       const remote = await this.connection.exec(line, options);
       // Before those are woken who wait to know it.
-      this.#hasStarted = true;
+      this.#started++;
       this.#sessions++;
       void remote.ended.then(() => {
         this.#sessions--;
@@ -145,7 +149,7 @@ export class SharedConnection {
   #unavailable(error: unknown): Unavailable {
     if (error === SILENT) return { kind: "silent" };
     // A server that has never opened one would not on another connection either.
-    if (error instanceof SessionRefusal && this.#hasStarted) {
+    if (error instanceof SessionRefusal && this.#started > 0) {
       this.#isFull = true;
       return { kind: "full" };
     }

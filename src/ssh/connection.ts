@@ -69,6 +69,8 @@ export interface Connection {
   ping(onAnswer: () => void): boolean;
   /** Starts a command. Throws a Failure (SessionRefusal when the server opens no session), or the signal's reason. */
   exec(line: string, options: { readonly signal: AbortSignal }): Promise<RemoteCommand>;
+  /** Opens a session for the next command, where there is none yet: exec() then waits for one round trip instead of two. */
+  openAhead(): void;
   /**
    * Opens a connection from the server to `to` (direct-tcpip, RFC 4254 section 7.2), on behalf of whoever connected
    * from `origin`. Throws a Failure with the server's reason.

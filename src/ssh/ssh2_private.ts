@@ -63,7 +63,7 @@ interface Protocol {
   authPK: (user: string, key: unknown, algorithm?: string | Sign, sign?: Sign) => void;
   authNone: (user: string) => void;
   service: (name: string) => void;
-  exec: (channel: number, line: string, wantsReply: boolean) => void;
+  exec: (channel: number, line: string | Ahead, wantsReply: boolean) => void;
   readonly _authsQueue: string[];
   readonly _handlers: Record<string, Handler>;
   readonly _packetRW: {
@@ -105,7 +105,39 @@ export function tapLogin(client: Client, taps: LoginTaps): boolean {
   };
   ignoreHostKeys(protocol);
   letStart(client, protocol, taps.onStart);
+  tapped.add(client);
   return true;
+}
+
+/** Clients whose exec() takes an Ahead. */
+const tapped = new WeakSet<Client>();
+
+/** Stands for a command that is not known yet: ssh2 opens a session for it, and hands it on when it is open. */
+class Ahead {
+  #send: ((line: string) => void) | undefined;
+  #line: string | undefined;
+
+  opened(send: (line: string) => void): void {
+    this.#send = send;
+    if (this.#line !== undefined) send(this.#line);
+  }
+
+  start(line: string): void {
+    this.#line = line;
+    this.#send?.(line);
+  }
+}
+
+/**
+ * Opens a session for a command that is to come: `done` is called as by ssh2's exec(), after the command has been started
+ * or when there is no session for it. Gives what starts the command; undefined, and nothing is opened, when this ssh2 is
+ * not the one that is known.
+ */
+export function openAhead(client: Client, done: ClientCallback): ((line: string) => void) | undefined {
+  if (!tapped.has(client)) return undefined;
+  const ahead = new Ahead();
+  client.exec(ahead as unknown as string, done);
+  return (line) => ahead.start(line);
 }
 
 /** What the server calls its first channel: counted from 0 in sshd and dropbear. */
@@ -134,6 +166,10 @@ function letStart(client: Client, protocol: Protocol, onStart: LoginTaps["onStar
     ahead.login = false;
   };
   protocol.exec = (channel, line, wantsReply) => {
+    if (line instanceof Ahead) {
+      line.opened((text) => plain.exec(channel, text, wantsReply));
+      return;
+    }
     const isThere = ahead.exec && channel === FIRST_CHANNEL;
     ahead.exec = false;
     if (!isThere) plain.exec(channel, line, wantsReply);

@@ -10,6 +10,7 @@ import type { Answer, EarlySession } from "./early_login.ts";
 import type { Lifeline } from "./lifeline.ts";
 import type { Login } from "./login.ts";
 import { ChannelCommand, type RemoteCommand } from "./remote_command.ts";
+import { SessionAhead } from "./session_ahead.ts";
 import { ping } from "./ssh2_private.ts";
 import type { Target } from "./target.ts";
 import { Tunnel } from "./tunnel.ts";
@@ -38,6 +39,7 @@ export class SshConnection implements Connection {
   readonly #socket: Duplex;
   readonly #lifeline: Lifeline;
   #early: EarlySession | undefined;
+  #ahead: SessionAhead | undefined;
 
   constructor(target: Target, client: Client, socket: Duplex, login: Login, isShared: boolean) {
     this.attempts = login.attempts;
@@ -75,9 +77,29 @@ export class SshConnection implements Connection {
     this.#early = undefined;
     if (early !== undefined && early.line !== line) throw new Error("another command has been started");
     if (early === undefined && this.#lifeline.over !== undefined) throw this.#lost();
-    const answer = await orAborted(early?.answer ?? this.#start(line, signal), signal);
+    const answer = await orAborted(early?.answer ?? this.#answer(line, signal), signal);
     if ("error" in answer) throw this.#refusal(answer.error);
     return answer.command;
+  }
+
+  openAhead(): void {
+    if (this.#ahead !== undefined || this.#lifeline.over !== undefined) return;
+    this.#ahead = new SessionAhead(this.#client, this.#lifeline, () => {
+      this.#ahead = undefined;
+    });
+  }
+
+  /** In the session that has been opened ahead; in another one where there is none, or nothing has come of it. */
+  async #answer(line: string, signal: AbortSignal): Promise<Answer> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    const answer = await ahead?.start(line);
+    if (answer !== undefined && "command" in answer) {
+      if (signal.aborted) answer.command.hangUp();
+      return answer;
+    }
+    const isOver = signal.aborted || this.#lifeline.over !== undefined;
+    return answer !== undefined && isOver ? answer : this.#start(line, signal);
   }
 
   #start(line: string, signal: AbortSignal): Promise<Answer> {

@@ -7,7 +7,7 @@ import { poll } from "../peers/waiting.ts";
 import { nothingRuns, startMail } from "../stream/mail_call.ts";
 import { PLACES, type Place, WITHOUT_GREETING } from "../stream/places.ts";
 import { Drain, GREET, GREETING, MIB } from "../stream/stream.ts";
-import { answers, descriptorsOf, logout, mastersOf, startScene } from "./scene.ts";
+import { answers, callersOf, logout, mastersOf, startScene } from "./scene.ts";
 
 /** The contract's time from a hang-up to the end of the process, in milliseconds. */
 const GONE = 1000;
@@ -27,10 +27,8 @@ async function breakOff(form: Form, place: Place, act: (call: Call) => void, sta
   await using call = await startMail(form, home, options);
   const master = await poll(() => mastersOf(home)[0], "a master");
   await standstill.reached(master);
-  const sockets = (): number => descriptorsOf(master).filter((file) => file.startsWith("socket:")).length;
-  const before = sockets();
   await using other = await startMail(form, home, options);
-  await poll(() => sockets() > before, "the other call at the master");
+  await poll(() => callersOf(home) === 2, "the other call at the master");
   act(call);
   assert.deepEqual(await call.exited(GONE), { status, signal: null });
   assert.equal(call.output.toString(), "");

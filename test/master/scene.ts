@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { Status } from "../../src/master/protocol.ts";
 import type { Form } from "../peers/binaries.ts";
@@ -200,6 +200,14 @@ function directoryOf(pid: number): string {
   } catch {
     return "";
   }
+}
+
+/** How many control connections a home's master has: they have the address that its socket was bound to. */
+export function callersOf(home: Home): number {
+  const address = `${home.env.XDG_RUNTIME_DIR}/preauth/`;
+  const rows = readFileSync("/proc/net/unix", "latin1").split("\n");
+  // SS_CONNECTED of linux/net.h.
+  return rows.filter((row) => row.includes(address) && row.split(/\s+/)[5] === "03").length;
 }
 
 /** What the descriptors of a process are, as /proc shows them. */

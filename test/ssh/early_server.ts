@@ -17,6 +17,8 @@ export interface Manners {
   readonly wantsQuestions?: boolean;
   /** Lets in and never answers a command. */
   readonly isSlow?: boolean;
+  /** Closes every second session as soon as it is open. */
+  readonly closesSecond?: boolean;
 }
 
 /** A server with manners of its own, and what it has seen. */
@@ -32,8 +34,13 @@ interface Private {
   readonly _chanMgr: { _cur: number; get(id: number): unknown };
   readonly _protocol: {
     disconnect(reason: number): void;
+    channelClose(id: number): void;
     readonly _handlers: Record<string, (protocol: unknown, recipient: number, ...rest: unknown[]) => void>;
   };
+}
+
+interface PrivateSession {
+  readonly _chanInfo: { readonly outgoing: { readonly id: number } };
 }
 
 /** Starts one that takes every key and answers every command with "hello". */
@@ -70,7 +77,8 @@ export async function startEarlyServer(manners: Manners = {}): Promise<EarlyServ
   };
 }
 
-function serve(connection: Accepted, { firstChannel = 0, isStrict, wantsQuestions, isSlow }: Manners): void {
+function serve(connection: Accepted, manners: Manners): void {
+  const { firstChannel = 0, isStrict, wantsQuestions, isSlow, closesSecond } = manners;
   const { _chanMgr: channels, _protocol: protocol } = connection as unknown as Private;
   let wasAsked = false;
   connection.on("authentication", (attempt) => {
@@ -87,8 +95,12 @@ function serve(connection: Accepted, { firstChannel = 0, isStrict, wantsQuestion
       protocol.disconnect(2);
       connection.end();
     };
+    let sessions = 0;
     connection.on("session", (accept) => {
-      accept().on("exec", (acceptExec) => {
+      const session = accept();
+      const { outgoing } = (session as unknown as PrivateSession)._chanInfo;
+      if (closesSecond && ++sessions % 2 === 0) protocol.channelClose(outgoing.id);
+      session.on("exec", (acceptExec) => {
         if (isSlow) return;
         const channel = acceptExec();
         channel.write("hello\n");

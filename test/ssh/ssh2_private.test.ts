@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { after, before, test } from "node:test";
 import ssh2, { type ClientChannel } from "ssh2";
-import { ping, tapLogin, widenWindow } from "../../src/ssh/ssh2_private.ts";
+import { openAhead, ping, tapLogin, widenWindow } from "../../src/ssh/ssh2_private.ts";
 import { startAgent } from "../peers/agent.ts";
 import { makeKey } from "../peers/keys.ts";
 import { program } from "../peers/programs.ts";
@@ -89,6 +89,10 @@ test("what is no client of that version is left alone", () => {
   };
   // Not connected yet: it has no protocol.
   assert.equal(tapLogin(client, taps), false);
+  assert.equal(
+    openAhead(client, () => {}),
+    undefined,
+  );
 });
 
 /** Does something while what ssh2 keeps to itself looks like another version's. */
