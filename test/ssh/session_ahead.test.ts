@@ -78,6 +78,8 @@ test("where the server opens no further session, the next command is refused or 
   await answered(connection);
   first.stdin.end();
   await first.ended;
+  // sshd has its room back when it has our end of the session, too.
+  await answered(connection);
   assert.equal(await run(connection, "echo yes"), "yes\n");
   connection.end();
 });
