@@ -29,6 +29,7 @@ const FULL: Scale = {
   budget: 440_000,
   refusals: 8,
   shared: 3,
+  near: 3,
   transfers: 3,
   // Windows open within a few round trips, and bytes come in bursts of one.
   pace: (roundTrip) => ({ settle: 250 + 5 * roundTrip, span: 500 + 3 * roundTrip }),
@@ -39,6 +40,7 @@ const QUICK: Scale = {
   budget: 55_000,
   refusals: 8,
   shared: 2,
+  near: 1,
   transfers: 4,
   pace: (roundTrip) => ({ settle: 100 + 3 * roundTrip, span: 250 + roundTrip }),
 };

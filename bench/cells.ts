@@ -22,6 +22,8 @@ export interface Cell {
 export interface Plan {
   readonly refusals: number;
   readonly shared: number;
+  /** Cold calls and transfers in each round that they are in, where there is no delay: those vary the most. */
+  readonly near: number;
   /** Transfers are in each so manieth round. */
   readonly transfers: number;
   readonly pace: (roundTrip: number) => Pace;
@@ -37,13 +39,17 @@ export function cellsOf(contenders: Contenders, roundTrips: readonly number[], p
       }),
     ),
     ...roundTrips.flatMap((roundTrip) => [
-      ...contenders.cold.map((one) => greetingCell("cold", one, roundTrip, 1)),
-      ...contenders.recent.map((one) => greetingCell("recent", one, roundTrip, 1)),
+      ...contenders.cold.map((one) => greetingCell("cold", one, roundTrip, timesAt(roundTrip, plan))),
+      ...contenders.recent.map((one) => greetingCell("recent", one, roundTrip, timesAt(roundTrip, plan))),
       ...contenders.shared.map((one) => greetingCell("shared", one, roundTrip, plan.shared)),
       ...contenders.transfers.map((one) => transferCell("download", one, roundTrip, plan)),
       ...contenders.transfers.map((one) => transferCell("upload", one, roundTrip, plan)),
     ]),
   ];
+}
+
+function timesAt(roundTrip: number, { near }: Plan): number {
+  return roundTrip === 0 ? near : 1;
 }
 
 function greetingCell(
@@ -59,5 +65,8 @@ function greetingCell(
 
 function transferCell(way: Way, { name, start }: Contender, roundTrip: number, plan: Plan): Cell {
   const take = () => transferRate(start("system", roundTrip, way), way, plan.pace(roundTrip));
-  return { measure: way, roundTrip, program: name, take, times: 1, every: plan.transfers };
+  return {
+    ...{ measure: way, roundTrip, program: name, take },
+    ...{ times: timesAt(roundTrip, plan), every: plan.transfers },
+  };
 }
