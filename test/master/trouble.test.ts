@@ -148,7 +148,7 @@ describeForms("a connection that", { concurrency: 12 }, (form) => {
       const config = ["UnusedConnectionTimeout 1", "LogLevel DEBUG1"];
       await using scene = await startScene(form, { sshd: { config, program: program() } });
       const calls = [await scene.open(), await scene.open()];
-      await scene.sshd.logged(/(confirm session[^]*){3}/);
+      await scene.sshd.logged(/(confirm session[\s\S]*){3}/);
       for (const call of calls) assert.equal(await logout(call), 0);
       await scene.sshd.idle();
       await answers(await scene.open(), "a1");
