@@ -168,7 +168,7 @@ export class Share {
   async #start(decision: Decision, options: CallerOptions, signal: AbortSignal): Promise<Placed> {
     const line = commandLine(decision);
     for (let tries = 1; ; tries++) {
-      const connection = await this.#connection(decision, options, signal);
+      const connection = await this.#connection(decision, options, signal, line);
       const outcome = await connection.open(decision, line, options, signal);
       if (isStarted(outcome)) return { ...outcome, on: connection };
       this.#note(`${decision.server}: a connection is ${outcome.kind}: on to another one`);
@@ -183,23 +183,27 @@ export class Share {
     }
   }
 
-  /** A connection that may take another session; made, once for all who wait, where there is none. */
+  /**
+   * A connection that may take another session; made, once for all who wait, where there is none. `line`: the command
+   * that whoever has it made starts on it at once.
+   */
   async #connection(
     decision: Decision,
     options: CallerOptions,
     signal: AbortSignal,
+    line?: string,
   ): Promise<SharedConnection> {
     const usable = [...this.#connections].find(({ isUsable }) => isUsable);
     if (usable !== undefined) return usable;
-    const attempt = this.#attempt?.isGivenUp === false ? this.#attempt : this.#begin(decision, options);
+    const attempt = this.#attempt?.isGivenUp === false ? this.#attempt : this.#begin(decision, options, line);
     options.progress.follow(attempt.progress);
     return attempt.wait(signal);
   }
 
-  #begin(decision: Decision, options: CallerOptions): Attempt<SharedConnection> {
+  #begin(decision: Decision, options: CallerOptions, line: string | undefined): Attempt<SharedConnection> {
     const attempt = new Attempt(async (broken, progress) => {
       try {
-        return await this.#login(decision, { ...options, broken, progress });
+        return await this.#login(decision, { ...options, broken, progress }, line);
       } finally {
         // Before anybody who waits goes on: it may need yet another connection.
         if (this.#attempt === attempt) this.#attempt = undefined;
@@ -209,8 +213,8 @@ export class Share {
     return attempt;
   }
 
-  async #login(decision: Decision, options: CallerOptions): Promise<SharedConnection> {
-    const connected = await openConnection(decision, { ...options, isShared: true });
+  async #login(decision: Decision, options: CallerOptions, line?: string): Promise<SharedConnection> {
+    const connected = await openConnection(decision, { ...options, isShared: true }, line);
     this.#hasConnected = true;
     const { server } = decision;
     const shared = new SharedConnection(connected, () => {
@@ -220,6 +224,9 @@ export class Share {
     });
     if (this.#isOver) shared.connection.end();
     else this.#connections.add(shared);
+    if (line === undefined) shared.liveness.ask();
+    // Those who wait for the connection come first. Whoever wanted the command may have gone by now.
+    else setImmediate(() => shared.connection.dropEarly());
     return shared;
   }
 

@@ -42,8 +42,6 @@ export class SharedConnection {
     this.connection = connection;
     this.#onChange = onChange;
     this.liveness = watched(connection, target.watching.value);
-    // For the round-trip time, which --status shows.
-    this.liveness.ask();
     void connection.closed.then(() => {
       this.#isOver = true;
       this.liveness.stop();
@@ -83,6 +81,8 @@ export class SharedConnection {
     try {
       void this.#watch(attempt);
       const started = await startSession(decision, line, this, options, attempt.signal);
+      // For the round-trip time, which --status shows.
+      if (this.liveness.roundTrip === undefined) this.liveness.ask();
       // Not behind the first: it is for the callers to ask a server for a second one that may not bear it.
       if (this.#started > 1) this.connection.openAhead();
       return started;

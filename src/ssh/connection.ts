@@ -42,7 +42,7 @@ export interface ConnectOptions {
   readonly interactive?: boolean;
   /** What earlier logins have come to; it is asked before a connection is opened, and before a key is offered. */
   readonly memory?: LoginMemory;
-  /** What is known of logins that have worked, and the command that exec() will be called with first. */
+  /** What is known of logins that have worked, and the command that goes along: exec() is to be called with it, or dropEarly(). */
   readonly early?: EarlyOptions;
 }
 
@@ -69,6 +69,8 @@ export interface Connection {
   ping(onAnswer: () => void): boolean;
   /** Starts a command. Throws a Failure (SessionRefusal when the server opens no session), or the signal's reason. */
   exec(line: string, options: { readonly signal: AbortSignal }): Promise<RemoteCommand>;
+  /** Hangs up the command that went along with the login, unless exec() has been called with it. */
+  dropEarly(): void;
   /** Opens a session for the next command, where there is none yet: exec() then waits for one round trip instead of two. */
   openAhead(): void;
   /**
@@ -162,6 +164,7 @@ async function logIn(
     if (session !== undefined) await awaitAnswer(session, login, target, socket, options);
     return new SshConnection(target, client, socket, login, options.isShared ?? false);
   } catch (error) {
+    if (error instanceof EarlyEnd) throw error;
     const { early, lifeline, refusal } = login;
     const why = options.signal.aborted || refusal !== undefined ? undefined : lifeline.over;
     if (early === undefined || !early.hasLeft || why === undefined) throw error;
@@ -176,14 +179,20 @@ async function awaitAnswer(
   login: Login,
   target: Target,
   socket: Duplex,
-  { signal, progress }: ConnectOptions,
+  { signal, progress, isShared }: ConnectOptions,
 ) {
   progress.begin("command", `starting the remote command on ${target.server}`);
   const answer = await orDestroyed(session.answer, socket, signal);
   if ("command" in answer) return;
   // A session that is refused is followed by the end of the connection: the command had no channel to go to.
-  if (isRefusal(answer.error)) login.early?.avoid();
-  else if (login.lifeline.over !== undefined) throw answer.error;
+  if (isRefusal(answer.error)) {
+    login.early?.avoid();
+    if (!isShared || login.early === undefined) return;
+    // The others who wait for it would be told of that end.
+    socket.destroy();
+    throw new EarlyEnd(login.early, "the server opens no session early");
+  }
+  if (login.lifeline.over !== undefined) throw answer.error;
 }
 
 /** The promise's value, or a rejection, also with the signal's reason; the socket is destroyed then. */

@@ -27,7 +27,7 @@ export interface LoginHistory {
 /** What an early login needs. */
 export interface EarlyOptions {
   readonly history: LoginHistory;
-  /** The command that is sent along: the one that exec() is called with first. */
+  /** The command that is sent along. */
   readonly command?: string | undefined;
 }
 

@@ -73,13 +73,20 @@ export class SshConnection implements Connection {
 
   async exec(line: string, { signal }: { readonly signal: AbortSignal }): Promise<RemoteCommand> {
     signal.throwIfAborted();
-    const early = this.#early;
-    this.#early = undefined;
-    if (early !== undefined && early.line !== line) throw new Error("another command has been started");
+    const early = this.#early?.line === line ? this.#early : undefined;
+    if (early !== undefined) this.#early = undefined;
     if (early === undefined && this.#lifeline.over !== undefined) throw this.#lost();
     const answer = await orAborted(early?.answer ?? this.#answer(line, signal), signal);
     if ("error" in answer) throw this.#refusal(answer.error);
     return answer.command;
+  }
+
+  dropEarly(): void {
+    const early = this.#early;
+    this.#early = undefined;
+    void early?.answer.then((answer) => {
+      if ("command" in answer) answer.command.hangUp();
+    });
   }
 
   openAhead(): void {

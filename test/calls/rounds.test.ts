@@ -3,42 +3,21 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { startAgent } from "../peers/agent.ts";
-import { describeForms, type Form } from "../peers/binaries.ts";
+import { describeForms } from "../peers/binaries.ts";
 import { runCall, startCall } from "../peers/call.ts";
 import { makeMailbox } from "../peers/dovecot.ts";
 import { type Dropbear, skipWithoutDropbear, startDropbear } from "../peers/dropbear.ts";
-import { type Home, type HostLines, makeHome, tableFor } from "../peers/home.ts";
+import { makeHome } from "../peers/home.ts";
 import { makeKey } from "../peers/keys.ts";
-import { type RoundProxy, startRoundProxy } from "../peers/rounds.ts";
+import { startRoundProxy } from "../peers/rounds.ts";
 import { type Sshd, startSshd } from "../peers/sshd.ts";
+import { roundsOf, settle } from "./counted.ts";
 
 let sshd: Sshd;
 before(async () => {
   sshd = await startSshd();
 });
 after(() => sshd.stop());
-
-type Server = Pick<Sshd, "host" | "port" | "user" | "identity" | "knownHosts">;
-
-/** A mailbox behind a proxy that counts. */
-function settle(home: Home, server: Server, proxy: RoundProxy, keys: HostLines = {}): void {
-  const alias = `HostKeyAlias [127.0.0.1]:${server.port}\n`;
-  const config = home.write("ssh_config", alias);
-  home.writeTable(tableFor({ ...server, port: proxy.port }, { ssh_config: config, ...keys }));
-}
-
-/** The round trips to the greeting; the call then ends in order. */
-async function roundsOf(form: Form, home: Home, proxy: RoundProxy, env = home.env): Promise<number> {
-  await using call = await startCall([...form.argv, "mail.test", "jane", "imap"], { env });
-  await call.readUntil(/^\* PREAUTH .*\r\n/);
-  const { rounds } = proxy;
-  call.write("A1 LOGOUT\r\n");
-  call.end();
-  const { status, output } = await call.finished();
-  assert.match(output.toString(), /A1 OK /);
-  assert.equal(status, 0);
-  return rounds;
-}
 
 describeForms("the round trips from TCP connect to the greeting", (form) => {
   test("are seven for the first call and three from then on", async () => {
@@ -70,6 +49,25 @@ describeForms("the round trips from TCP connect to the greeting", (form) => {
     settle(home, dropbear, proxy, { "commands.imap": mailbox.command });
     await roundsOf(form, home, proxy);
     assert.equal(await roundsOf(form, home, proxy), 3);
+  });
+
+  test("are three where a master logs in, too: its first mailbox waits for no more", async () => {
+    using home = makeHome();
+    using mailbox = makeMailbox();
+    await using proxy = await startRoundProxy(sshd);
+    settle(home, sshd, proxy, { "commands.imap": mailbox.command, share: true, persist: "0" });
+    // Counted once the greeting is there, there would be what the master asks the server for its own sake.
+    for (const most of [7, 3, 3]) {
+      proxy.most = most;
+      await using call = await startCall([...form.argv, "mail.test", "jane", "imap"], { env: home.env });
+      await call.readUntil(/^\* PREAUTH .*\r\n/);
+      proxy.most = Number.POSITIVE_INFINITY;
+      call.write("A1 LOGOUT\r\n");
+      await call.readUntil(/A1 OK /);
+      assert.equal((await call.exited()).status, 0);
+      await sshd.idle();
+    }
+    assert.equal(proxy.connections, 3);
   });
 
   test("are those of a first call where nothing can be remembered", async () => {

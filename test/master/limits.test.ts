@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { refusal } from "../calls/scene.ts";
 import { describeForms } from "../peers/binaries.ts";
 import type { Call } from "../peers/call.ts";
+import { poll } from "../peers/waiting.ts";
 import { answers, logout, PREAUTH, startScene } from "./scene.ts";
 
 /** All that a client has read: the greeting and its own dialogue, to the last byte. */
@@ -52,7 +53,10 @@ describeForms("a server's limit of sessions", { concurrency: 4 }, (form) => {
   });
 
   test("none: every call is told so, after one login", async () => {
-    await using scene = await startScene(form, { sshd: { config: ["MaxSessions 0"] } });
+    await using scene = await startScene(form, {
+      sshd: { config: ["MaxSessions 0"] },
+      host: { persist: "0" },
+    });
     const calls = await Promise.all(Array.from({ length: 3 }, () => scene.start()));
     for (const call of calls) {
       await call.readUntil(PREAUTH);
@@ -62,5 +66,18 @@ describeForms("a server's limit of sessions", { concurrency: 4 }, (form) => {
       assert.equal(status, 69);
     }
     assert.equal(scene.sshd.logins(), 1);
+    // The next login has its command go along, which ends the connection; those after it do not any more.
+    for (const most of [3, 4]) {
+      await poll(async () => (await scene.status()) === null, "the end of the master");
+      const next = await Promise.all(Array.from({ length: 3 }, () => scene.start()));
+      for (const call of next) {
+        await call.readUntil(PREAUTH);
+        call.write("A7 SELECT INBOX\r\n");
+        const { output, status } = await call.finished();
+        assert.equal(output.toString(), refusal('mail.test: the server opens no session: "open failed"'));
+        assert.equal(status, 69);
+      }
+      assert.ok(scene.sshd.logins() <= most, scene.home.log());
+    }
   });
 });

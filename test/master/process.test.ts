@@ -6,6 +6,8 @@ import { describeForms } from "../peers/binaries.ts";
 import { startCall } from "../peers/call.ts";
 import { loadedModules } from "../peers/modules.ts";
 import { gone, isAlive, signal } from "../peers/processes.ts";
+import { ssh2Loaded } from "../peers/ssh2_loaded.ts";
+import { refusingPort } from "../peers/tcp.ts";
 import { poll } from "../peers/waiting.ts";
 import { GREET } from "../stream/stream.ts";
 import { preloaded } from "./preloaded.ts";
@@ -85,6 +87,31 @@ describeForms("the master's process", { concurrency: 4 }, (form) => {
       5000,
     );
     assert.deepEqual(socketsOf(scene), []);
+  });
+
+  test("leaves ssh2 to itself: no client loads it, unless it goes direct", async () => {
+    const forward = `[[forward]]\nname = "smtp"\nlisten = ${await refusingPort()}\nto = "127.0.0.1:1"\n`;
+    await using scene = await startScene(form, { table: forward, host: { "commands.smtp": "exec cat" } });
+    const loaded = ssh2Loaded(scene.home);
+    const { env } = loaded;
+    const first = await scene.open({ env });
+    const master = await scene.master();
+    assert.equal(loaded.by(master), true);
+    const clients = [first, await scene.open({ env }), await scene.start({ env, method: "smtp" })];
+    clients[2]?.write("220 here\r\n");
+    await clients[2]?.readUntil(/220 here/);
+    for (const words of [["--forward", "mail.test"], ["--status"], ["--stop"]]) {
+      const call = await startCall([...form.argv, ...words], { env: { ...scene.home.env, ...env } });
+      clients.push(call);
+      await call.finished();
+    }
+    assert.deepEqual(
+      clients.map(({ pid }) => loaded.by(pid)),
+      clients.map(() => false),
+    );
+    signal(master, "SIGSTOP");
+    const direct = await scene.open({ env });
+    assert.equal(loaded.by(direct.pid), true);
   });
 
   const onNode = { skip: form.name === "node" ? false : "the executable has no list of its modules" };

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { describeForms } from "../peers/binaries.ts";
-import { answers, kill, mastersOf, PREAUTH, type Scene, startScene } from "./scene.ts";
+import { poll } from "../peers/waiting.ts";
+import { answers, callersOf, kill, logout, mastersOf, PREAUTH, type Scene, startScene } from "./scene.ts";
 
 const TIMEOUT = { timeout: 120_000 };
 
@@ -46,5 +47,33 @@ describeForms("twenty cold starts at once", (form) => {
       await kill(await scene.master());
       await burst(scene);
     }
+  });
+});
+
+describeForms("a login that a master makes on a server that it knows", (form) => {
+  test("hangs up the command of a call that has gone meanwhile, and serves those that wait", async () => {
+    const host = { persist: "0", "commands.smtp": "echo 220 here; exec cat" };
+    await using scene = await startScene(form, { proxy: true, host });
+    assert.equal(await logout(await scene.open()), 0);
+    await scene.sshd.idle();
+    await poll(() => mastersOf(scene.home).length === 0, "the end of the master");
+    scene.proxy.freeze();
+    const gone = await scene.start();
+    await poll(() => callersOf(scene.home) === 1, "a call that has a login made");
+    const other = await scene.start({ method: "smtp" });
+    await poll(() => callersOf(scene.home) === 2, "a call that waits for it");
+    gone.signal("SIGKILL");
+    await poll(() => callersOf(scene.home) === 1, "the end of the first call");
+    scene.proxy.thaw();
+    await other.readUntil(/^220 here\n/);
+    other.write("hello\n");
+    await other.readUntil(/hello/);
+    await poll(() => scene.imapds().length === 0, "the end of its imapd");
+    const status = await scene.status();
+    assert.deepEqual(
+      status?.connections.map(({ sessions }) => sessions),
+      [1],
+    );
+    assert.equal(scene.sshd.logins(), 2);
   });
 });

@@ -5,6 +5,7 @@ import type { Status } from "../../src/master/protocol.ts";
 import { refusal } from "../calls/scene.ts";
 import { describeForms } from "../peers/binaries.ts";
 import { descendantsOf, isAlive, signal } from "../peers/processes.ts";
+import { recentSshd, skipWithoutRecentSshd } from "../peers/recent_sshd.ts";
 import type { Sshd } from "../peers/sshd.ts";
 import { listen, silentServer } from "../peers/tcp.ts";
 import { throughTable } from "../stream/places.ts";
@@ -136,6 +137,36 @@ describeForms("a connection that", { concurrency: 12 }, (form) => {
     assert.equal(scene.sshd.logins(), 2);
     assert.match(scene.home.log(), /mail\.test: the connection has ended/);
   });
+
+  for (const [title, skip, program] of [
+    ["the system's sshd", false, () => undefined],
+    ["an sshd of OpenSSH 10", skipWithoutRecentSshd(), recentSshd],
+  ] as const) {
+    test(`has a session ahead is closed all the same by a server that sees no use of it: ${title}`, {
+      skip,
+    }, async () => {
+      const config = ["UnusedConnectionTimeout 1", "LogLevel DEBUG1"];
+      await using scene = await startScene(form, { sshd: { config, program: program() } });
+      const calls = [await scene.open(), await scene.open()];
+      await scene.sshd.logged(/(confirm session[\s\S]*){3}/);
+      for (const call of calls) assert.equal(await logout(call), 0);
+      await scene.sshd.idle();
+      await answers(await scene.open(), "a1");
+      assert.equal(scene.sshd.logins(), 2);
+    });
+
+    test(`has a session ahead loses only idle mailboxes to a server that ends those: ${title}`, {
+      skip,
+    }, async () => {
+      const config = ["ChannelTimeout *=1"];
+      await using scene = await startScene(form, { sshd: { config, program: program() } });
+      for (const call of [await scene.open(), await scene.open()]) {
+        assert.deepEqual(await call.exited(DEADLINE), LOST);
+      }
+      await answers(await scene.open(), "a1");
+      assert.equal(scene.sshd.logins(), 1);
+    });
+  }
 
   for (const what of ["with a mailbox", "without one"]) {
     test(`is asked by its server for signs of life gives them, ${what}`, async () => {

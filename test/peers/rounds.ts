@@ -8,6 +8,8 @@ export interface RoundProxy extends AsyncDisposable {
   readonly connections: number;
   /** Round trips of the newest connection so far: those that its last bytes from the server have waited for. */
   readonly rounds: number;
+  /** What a client sends in later rounds than this is held back until it is raised. Default: nothing is. */
+  most: number;
 }
 
 /**
@@ -20,16 +22,22 @@ export async function startRoundProxy(to: {
   readonly port: number;
 }): Promise<RoundProxy> {
   let newest = { toServer: 0, toClient: 0 };
+  let most = Number.POSITIVE_INFINITY;
+  const held: (() => void)[] = [];
   const listener: Listener = await listen((client) => {
     // The last packet of TCP's own handshake, which the server answers if it speaks first.
     const seen = { toServer: 1, toClient: 0 };
     newest = seen;
     const server = connect({ ...to, allowHalfOpen: true, noDelay: true });
-    pass(client, server, new WholeTurns(false), () => {
-      seen.toServer = Math.max(seen.toServer, seen.toClient + 1);
+    pass(client, server, new WholeTurns(false), (send) => {
+      const round = Math.max(seen.toServer, seen.toClient + 1);
+      if (held.length > 0 || round > most) return void held.push(send);
+      seen.toServer = round;
+      send();
     });
-    pass(server, client, new WholeTurns(true), () => {
+    pass(server, client, new WholeTurns(true), (send) => {
       seen.toClient = Math.max(seen.toClient, seen.toServer);
+      send();
     });
   });
   return {
@@ -41,15 +49,23 @@ export async function startRoundProxy(to: {
     get rounds() {
       return newest.toClient;
     },
+    get most() {
+      return most;
+    },
+    set most(rounds) {
+      most = rounds;
+      for (const send of held.splice(0)) send();
+    },
     [Symbol.asyncDispose]: () => listener[Symbol.asyncDispose](),
   };
 }
 
-function pass(from: Socket, to: Socket, turns: WholeTurns, count: () => void): void {
+function pass(from: Socket, to: Socket, turns: WholeTurns, turn: (send: () => void) => void): void {
   const send = (bytes: Buffer) => {
     if (bytes.length === 0) return;
-    count();
-    if (to.writable) to.write(bytes);
+    turn(() => {
+      if (to.writable) to.write(bytes);
+    });
   };
   from.on("data", (piece: Buffer) => send(turns.take(piece)));
   from.on("end", () => {
