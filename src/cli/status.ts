@@ -50,10 +50,17 @@ function serverRow(it: ConnectionStatus): readonly string[] {
   ];
 }
 
-const FORWARD_COLUMNS = ["FORWARD", "SERVER", "LISTEN", "TO", "OPEN", "STATE"];
+const FORWARD_COLUMNS = ["FORWARD", "SERVER", "LISTEN", "TO", "OWNER", "OPEN", "STATE"];
 
 function forwardRow(it: ForwardStatus): readonly string[] {
-  return [it.name, it.server, String(it.listen), it.to, String(it.open), it.state];
+  return [it.name, it.server, String(it.listen), it.to, ownerText(it.owner), String(it.open), it.state];
+}
+
+function ownerText(owner: ForwardStatus["owner"]): string {
+  if (owner === undefined) return "-";
+  const { program, pid, uid } = owner;
+  if (program !== undefined) return `${program} (${pid})`;
+  return uid === undefined ? "?" : `uid ${uid}`;
 }
 
 /** Rows below their heads, each column as wide as its widest. */

@@ -110,6 +110,30 @@ function seen(program: Program | undefined): string {
   return program === undefined ? "" : `: ${programText(program)}`;
 }
 
+/** Who has the place of a forward. What cannot be seen is missing. */
+export interface Owner {
+  readonly uid?: number;
+  readonly pid?: number;
+  /** As Program has it. */
+  readonly program?: string;
+}
+
+/** The owner of a place; `own` is this process. Undefined for nobody, or where it was not looked for. */
+export function ownerOf(
+  { state }: Standing,
+  own: { readonly uid: number; readonly pid: number },
+): Owner | undefined {
+  if (state.kind === "held") return { ...own, program: "preauth" };
+  if (state.kind !== "taken") return undefined;
+  const { by } = state;
+  if (by.kind === "untold") return {};
+  const { pid, name: program } = by.program ?? {};
+  return {
+    uid: by.kind === "ours" ? own.uid : by.uid,
+    ...(pid !== undefined && program !== undefined && { pid, program }),
+  };
+}
+
 /** What the user can do about it, one action; undefined for nothing. */
 export function standingHint({ state }: Standing): string | undefined {
   if (state.kind === "no-right") return "choose a port from 1024 on, in the table and in the mail client";

@@ -2,7 +2,7 @@ import type { Duplex } from "node:stream";
 import type { Origin } from "../forwards/carrier.ts";
 import type { Held } from "../forwards/hold.ts";
 import { endpointText } from "../forwards/plan.ts";
-import { standingText } from "../forwards/state.ts";
+import { ownerOf, standingText } from "../forwards/state.ts";
 import type { Note } from "../report/note.ts";
 import { holdOver } from "../session/holding.ts";
 import { proven } from "../session/keeper.ts";
@@ -82,12 +82,14 @@ export class Forwards {
     return proven({ standings: held.flat() }, decision, (to, origin) => this.#carry(to, origin), signal);
   }
 
-  status(server: string): readonly ForwardStatus[] {
+  /** `own` is this process. */
+  status(server: string, own: Pick<World, "pid" | "uid">): readonly ForwardStatus[] {
     return this.#held.flatMap((held) =>
       held.standings.map((standing) => ({
         ...shown(standing.forward),
         server,
         state: standingText(standing),
+        owner: ownerOf(standing, { pid: own.pid, uid: own.uid }),
         open: held.open,
       })),
     );

@@ -1,4 +1,5 @@
 import type { FailureParts } from "../failure.ts";
+import type { Owner } from "../forwards/state.ts";
 import type { Step } from "../ssh/progress.ts";
 import type { Exit } from "../ssh/remote_command.ts";
 import type { Decision } from "../table/decision.ts";
@@ -95,8 +96,10 @@ export interface ForwardStatus {
   readonly server: string;
   readonly listen: number | string;
   readonly to: string;
-  /** How it stands, in words: whose it is, or why it is not there. */
+  /** How it stands, in words. */
   readonly state: string;
+  /** Whose it is: this process's, another one's; missing where it is nobody's. */
+  readonly owner?: Owner | undefined;
   /** Connections that use it now. */
   readonly open: number;
 }

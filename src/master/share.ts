@@ -135,7 +135,7 @@ export class Share {
     const connections = [...this.#connections].map((connection) =>
       connection.status(this.server, this.#spares.countOn(connection), until),
     );
-    return { connections, forwards: this.#forwards.status(this.server) };
+    return { connections, forwards: this.#forwards.status(this.server, this.#latest.options.world) };
   }
 
   get #isIdle(): boolean {

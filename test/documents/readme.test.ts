@@ -45,6 +45,7 @@ function columns(lines: readonly string[]): readonly string[] {
       .replace(/\d{4}-\d\d-\d\d [\d:]{8}/g, "TIME")
       .replace(/^process \d+, since TIME, at \/.*\//, "process PID, since TIME, at DIRECTORY/")
       .replace(/^work {2}\S+ {2}\S+:\d+ /, "work  USER  TO ")
+      .replace(/ preauth(\.js)? \(\d+\) /, " PROGRAM (PID) ")
       .replace(/[\d.]+ k?B/g, "SIZE")
       .replace(/[\d.]+ ms/, "MS"),
   );

@@ -64,9 +64,24 @@ describeForms("--status", { concurrency: 4 }, (form) => {
     });
     const [{ state = "", ...forward } = {}, ...others] = forwards;
     assert.deepEqual(others, []);
-    assert.deepEqual(forward, { name: "smtp", listen: port, to, server: "mail.test", open: 1 });
+    const owner = { pid: master.pid, uid: process.getuid?.(), program: "preauth" };
+    assert.deepEqual(forward, { name: "smtp", listen: port, to, server: "mail.test", open: 1, owner });
     assert.match(state, /carries/);
     client.destroy();
+  });
+
+  test("tells whose the place of a forward is where another program has it", async () => {
+    await using taken = await silentServer();
+    await using scene = await startScene(form, {
+      table: `[[forward]]\nname = "smtp"\nlisten = ${taken.port}\nto = "mail:25"\n`,
+    });
+    const call = await scene.open();
+    const { forwards } = await scene.statusOnce((it) => it.forwards[0]?.owner, "an owner");
+    const { pid, uid } = forwards[0]?.owner ?? {};
+    assert.deepEqual([pid, uid], [process.pid, process.getuid?.()]);
+    const { output } = await scene.run("--status");
+    assert.match(output.toString(), new RegExp(` \\(${process.pid}\\) +0 +port ${taken.port} is in use by `));
+    assert.equal(await logout(call), 0);
   });
 
   test("tells until when an idle connection will stay", async () => {
@@ -95,7 +110,9 @@ describeForms("--status", { concurrency: 4 }, (form) => {
     assert.match(used, new RegExp(row));
     assert.match(
       used,
-      new RegExp(`\nFORWARD +SERVER +LISTEN +TO +OPEN +STATE\nsmtp +mail\\.test +${port} +mail:25 +0 +`),
+      new RegExp(
+        `\nFORWARD +SERVER +LISTEN +TO +OWNER +OPEN +STATE\nsmtp +mail\\.test +${port} +mail:25 +preauth \\(\\d+\\) +0 +`,
+      ),
     );
     assert.equal(await logout(call), 0);
     await scene.statusOnce((it) => it.connections[0]?.sessions === 0, "no session");
