@@ -60,20 +60,23 @@ if (entry !== undefined) {
  */
 async function buildExecutable() {
   const parts = "dist/parts";
-  await Bun.build({
-    ...common,
-    target: "node",
-    minify: true,
-    entrypoints: ["src/cli/beyond.ts", "src/table/places.ts"],
-    naming: "[name].[ext]",
-    outdir: parts,
-  });
-  await Bun.build({
-    ...executable,
-    entrypoints: ["bin/preauth.ts", `${parts}/beyond.js`, `${parts}/places.js`],
-    root: parts,
-    external: ["*/beyond.js", "*/places.js"],
-    compile: { outfile: "dist/preauth", ...safe },
-  });
-  rmSync(parts, { recursive: true });
+  try {
+    await Bun.build({
+      ...common,
+      target: "node",
+      minify: true,
+      entrypoints: ["src/cli/beyond.ts", "src/table/places.ts"],
+      naming: "[name].[ext]",
+      outdir: parts,
+    });
+    await Bun.build({
+      ...executable,
+      entrypoints: ["bin/preauth.ts", `${parts}/beyond.js`, `${parts}/places.js`],
+      root: parts,
+      external: ["*/beyond.js", "*/places.js"],
+      compile: { outfile: "dist/preauth", ...safe },
+    });
+  } finally {
+    rmSync(parts, { recursive: true, force: true });
+  }
 }

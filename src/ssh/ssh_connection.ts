@@ -90,7 +90,8 @@ export class SshConnection implements Connection {
   }
 
   openAhead(): void {
-    if (this.#ahead !== undefined || this.#lifeline.over !== undefined) return;
+    const isOver = this.#lifeline.over !== undefined || !this.#socket.writable;
+    if (this.#ahead !== undefined || isOver) return;
     this.#ahead = new SessionAhead(this.#client, this.#lifeline, () => {
       this.#ahead = undefined;
     });

@@ -109,6 +109,15 @@ test("a connection that is lost meanwhile is told as such", async () => {
   await assert.rejects(connection.exec("echo never", { signal: never() }), /connection lost/);
 });
 
+test("none is opened on a connection that is being closed", async () => {
+  await using sshd = await startSshd();
+  const connection = await connectTo(targetFor(sshd));
+  connection.end();
+  // Not known to be over yet, and ssh2 throws.
+  connection.openAhead();
+  await connection.closed;
+});
+
 test("a command that was given up while it was being started does not stay behind", async () => {
   await using sshd = await startSshd();
   const connection = await connectTo(targetFor(sshd));
