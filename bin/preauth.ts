@@ -7,7 +7,9 @@ import { background } from "./background.ts";
 import { isTerminal, write } from "./descriptors.ts";
 import { endOutput } from "./end_output.ts";
 import { standardInput } from "./input.ts";
+import { pendingInput } from "./pending.ts";
 import { readerIsGone } from "./reader.ts";
+import { onSignal } from "./signals.ts";
 import { connectWire } from "./sockets.ts";
 import { terminal } from "./terminal.ts";
 
@@ -38,12 +40,8 @@ const world: World = {
   stdio,
   terminal,
   background,
-  onSignal(listener) {
-    const { signals } = process.getBuiltinModule("node:os").constants;
-    for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
-      process.on(signal, () => listener(signal, 128 + signals[signal]));
-    }
-  },
+  pendingInput,
+  onSignal,
   onBug(listener) {
     whenBug = listener;
   },

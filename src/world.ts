@@ -29,11 +29,22 @@ export interface World {
   /** Where somebody can be asked: undefined unless standard input is a terminal. Reads from it, as stdio() does. */
   terminal(): Terminal | undefined;
   readonly background: Background;
-  /** Calls `listener` at an ending signal, with the exit status for it, 128+n. */
-  onSignal(listener: (signal: EndingSignal, status: number) => void): void;
+  /**
+   * What has come on standard input and was not read yet. To be asked before stdio(), which has only what comes after
+   * it. Undefined where that cannot be told without waiting.
+   */
+  pendingInput(): PendingInput | undefined;
+  /** Calls `listener` at an ending signal; at once, too, where one has come since the first who listened. */
+  onSignal(listener: SignalListener): void;
   /** Calls `listener` with what was thrown where nothing catches it: a bug, to be told as any other failure. */
   onBug(listener: (error: unknown) => void): void;
 }
+
+/** `status` is the exit status for the signal, 128+n. */
+export type SignalListener = (signal: EndingSignal, status: number) => void;
+
+/** Bytes; or that there are none so far, or that there will be none any more. */
+export type PendingInput = Buffer | "nothing" | "end";
 
 /** Standard input and output as streams. */
 export interface Stdio {

@@ -1,4 +1,4 @@
-import type { Asked } from "../master/control.ts";
+import type { Early } from "../master/early.ts";
 import type { Decision } from "../table/decision.ts";
 import type { World } from "../world.ts";
 import type { MailCall, VerbCall } from "./call.ts";
@@ -8,15 +8,15 @@ import type { MailCall, VerbCall } from "./call.ts";
 // so that `instanceof` would not know one of the other's; decisions and calls are plain data. What is import()ed here is
 // evaluated only when it is asked for: a call that shares a connection needs neither the verbs nor SSH.
 
-/** A mail call for a server of the table; `asked`: the master, where it has been asked already. */
+/** A mail call for a server of the table; `early`: what it has come to already. */
 export async function serve(
   world: World,
   call: MailCall,
   decision: Decision,
-  asked: Asked | undefined,
+  early: Early | undefined,
 ): Promise<number> {
   const { Caller, runMail } = await import("./mail.ts");
-  return runMail(new Caller(world, call), decision, asked);
+  return runMail(new Caller(world, call, early?.heard), decision, early?.asked);
 }
 
 /** A mail call while the table is missing or wrong. */

@@ -1,6 +1,5 @@
 import { Failure } from "../failure.ts";
-import type { Asked } from "../master/control.ts";
-import { askEarly } from "../master/early.ts";
+import { askEarly, type Early } from "../master/early.ts";
 import { tellCaller } from "../report/speak.ts";
 import { decide } from "../table/decide.ts";
 import type { Decision } from "../table/decision.ts";
@@ -32,8 +31,8 @@ async function mail(world: World, call: MailCall): Promise<number> {
   try {
     const decision = await decide(await readTable(file, world.uid), call);
     if (decision !== undefined) {
-      const asked = await ask(world, call, decision);
-      return await (await import("./beyond.js")).serve(world, call, decision, asked);
+      const early = await ask(world, call, decision);
+      return await (await import("./beyond.js")).serve(world, call, decision, early);
     }
   } catch (error) {
     if (!(error instanceof TableFailure)) throw error;
@@ -45,7 +44,7 @@ async function mail(world: World, call: MailCall): Promise<number> {
 }
 
 /** Asks the master, where one may serve the call, before anything else is loaded: that is done while it does its part. */
-async function ask(world: World, call: MailCall, decision: Decision): Promise<Asked | undefined> {
+async function ask(world: World, call: MailCall, decision: Decision): Promise<Early | undefined> {
   // Recipients are looked at before anything is begun.
   if (!decision.share.value || call.recipients.length > 0) return undefined;
   return askEarly(world, decision);

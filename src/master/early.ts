@@ -12,12 +12,34 @@ import type { Request } from "./protocol.ts";
  */
 const QUIET_MS = 20;
 
+/** What a call has come to before anything else was loaded. */
+export interface Early {
+  /** Undefined where no master listens, or something is odd about it, which is for the second attempt to find out. */
+  readonly asked: Asked | undefined;
+  readonly heard: Heard;
+}
+
+/** What the mail client has said meanwhile. */
+export interface Heard {
+  readonly bytes: readonly Buffer[];
+  /** It has hung up: its input has ended without a byte. */
+  readonly isGone: boolean;
+}
+
+const NOTHING: Heard = { bytes: [], isGone: false };
+
 /**
  * Asks a master that listens for a session, at once: whatever this process loads besides is loaded meanwhile. A
- * greeting that is there by then goes to the client before that. Undefined where no master listens, or something is odd
- * about it, which is for the second attempt to find out.
+ * greeting that is there by then goes to the client before that.
  */
-export async function askEarly(world: World, decision: Decision): Promise<Asked | undefined> {
+export async function askEarly(world: World, decision: Decision): Promise<Early> {
+  const asked = await put(world, decision);
+  const heard =
+    asked !== undefined && decision.method === "imap" ? await passGreeting(asked, world) : NOTHING;
+  return { asked, heard };
+}
+
+async function put(world: World, decision: Decision): Promise<Asked | undefined> {
   try {
     const found = newest(controlPlace(world));
     if (found === undefined) return undefined;
@@ -25,18 +47,37 @@ export async function askEarly(world: World, decision: Decision): Promise<Asked 
     // Made while the master wakes up and takes the connection.
     const request = messageFrame(sessionRequest(world, decision));
     const wire = await connecting;
-    if (wire === undefined) return undefined;
-    const asked = putTo(wire, request);
-    if (decision.method === "imap") await passGreeting(asked, world);
-    return asked;
+    return wire === undefined ? undefined : putTo(wire, request);
   } catch {
     return undefined;
   }
 }
 
-async function passGreeting({ control }: Asked, world: World): Promise<void> {
-  await Promise.race([control.spoken, new Promise((resolve) => setTimeout(resolve, QUIET_MS))]);
-  control.passEarly((bytes) => bytes.length <= AT_ONCE && world.write(1, bytes));
+/** Not where it cannot be told whether the client is still there: no greeting is for one that has hung up. */
+async function passGreeting({ control }: Asked, world: World): Promise<Heard> {
+  const bytes: Buffer[] = [];
+  const look = (): "there" | "gone" | "unknown" => {
+    const pending = world.pendingInput();
+    if (typeof pending === "object") bytes.push(pending);
+    if (pending === undefined) return "unknown";
+    return pending === "end" ? "gone" : "there";
+  };
+  let state = look();
+  if (state === "there") {
+    let isBroken = false;
+    const broken = new Promise<void>((resolve) => {
+      world.onSignal(() => {
+        isBroken = true;
+        resolve();
+      });
+    });
+    await Promise.race([control.spoken, broken, new Promise((resolve) => setTimeout(resolve, QUIET_MS))]);
+    state = isBroken ? "unknown" : look();
+  }
+  if (state === "there") {
+    control.passEarly((greeting) => greeting.length <= AT_ONCE && world.write(1, greeting));
+  }
+  return { bytes, isGone: state === "gone" && bytes.length === 0 };
 }
 
 /** The request for a session of this call. */

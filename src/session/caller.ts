@@ -1,4 +1,5 @@
 import { Failure } from "../failure.ts";
+import type { Heard } from "../master/early.ts";
 import { openLog } from "../report/log.ts";
 import type { Note } from "../report/note.ts";
 import { escapeControls } from "../report/printable.ts";
@@ -29,7 +30,8 @@ export class Caller {
   readonly #hangup = new AbortController();
   readonly #broken = new AbortController();
 
-  constructor(world: World, { server, method, recipients }: CallerWords) {
+  /** `heard`: what the client has said before. */
+  constructor(world: World, { server, method, recipients }: CallerWords, heard?: Heard) {
     this.world = world;
     this.server = server;
     this.method = method;
@@ -42,7 +44,7 @@ export class Caller {
     // A crash would send the client to port 143: whoever can cause one must not gain by it.
     world.onBug((error) => this.#broken.abort(error));
     // Only an IMAP client must wait for a greeting, so only its end of input before that means that it has gone.
-    if (this.isImap) this.client.listen();
+    if (this.isImap) this.client.listen(heard);
   }
 
   get isImap(): boolean {

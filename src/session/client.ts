@@ -1,4 +1,5 @@
 import type { Writable } from "node:stream";
+import type { Heard } from "../master/early.ts";
 import type { RefusedClient } from "../report/refusal.ts";
 import { AT_ONCE, type Stdio, type World } from "../world.ts";
 
@@ -47,11 +48,13 @@ export class Client implements RefusedClient {
     return this.#made;
   }
 
-  /** Starts to read: bytes are kept, and an end without any means that the client has gone. */
-  listen(): void {
+  /** Starts to read: bytes are kept, and an end without any means that the client has gone. `heard` came before. */
+  listen(heard?: Heard): void {
     if (this.#listening) return;
     this.#listening = true;
     const { input } = this.#stdio;
+    for (const chunk of heard?.bytes ?? []) this.#keep(chunk);
+    if (heard?.isGone) this.#end();
     input.on("data", (chunk: Buffer) => this.#onBytes(chunk));
     // A socketpair whose other end is gone may report ECONNRESET instead of its end.
     for (const event of ["end", "error", "close"]) input.on(event, () => this.#end());

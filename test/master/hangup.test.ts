@@ -114,3 +114,57 @@ describeForms("with a master, a hang-up after the greeting", { concurrency: 4 },
     assert.equal(scene.sshd.logins(), 1);
   });
 });
+
+describeForms("with a connection that is there, a client that is quicker than its greeting", (form) => {
+  for (const spare of [0, 1] as const) {
+    test(`and has hung up: nothing is written, spare = ${spare}`, async () => {
+      await using scene = await startScene(form, { host: { spare } });
+      const other = await scene.open();
+      await answers(other, "a1");
+      for (const _ of [1, 2, 3]) {
+        if (spare === 1) await scene.statusOnce((it) => it.connections[0]?.spare === 1, "a spare mailbox");
+        await using call = await scene.start();
+        call.end();
+        const { output, status } = await call.finished(GONE);
+        assert.deepEqual([output.toString(), status], ["", 69]);
+      }
+      await scene.statusOnce(
+        ({ connections }) => connections[0]?.sessions === 1,
+        "the end of their sessions",
+      );
+      assert.equal(await logout(other), 0);
+    });
+
+    test(`and has given its commands: each is answered once, spare = ${spare}`, async () => {
+      await using scene = await startScene(form, { host: { spare } });
+      const other = await scene.open();
+      for (const stdio of ["alpine", "devnull", "socketpair"] as const) {
+        if (spare === 1) await scene.statusOnce((it) => it.connections[0]?.spare === 1, "a spare mailbox");
+        await using call = await scene.start({ stdio });
+        call.write("a1 NOOP\r\n");
+        call.write("a2 NOOP\r\n");
+        await call.readUntil(/^a2 OK /m);
+        call.write("a3 LOGOUT\r\n");
+        const { output, status } = await call.finished();
+        const tags = output.toString().match(/^(\* PREAUTH|a\d OK)/gm);
+        assert.deepEqual(tags, ["* PREAUTH", "a1 OK", "a2 OK", "a3 OK"]);
+        assert.equal(status, 0);
+      }
+      assert.equal(await logout(other), 0);
+    });
+  }
+
+  test("and sends the signal that Alpine has its child ignore: gone with its status", async () => {
+    await using scene = await startScene(form, { host: { "commands.imap": "sleep 20; exec cat" } });
+    for (const [signal, status] of [
+      ["SIGINT", 130],
+      ["SIGTERM", 143],
+    ] as const) {
+      await using call = await scene.start();
+      await poll(() => callersOf(scene.home) === 1, "the call at the master");
+      call.signal(signal);
+      assert.deepEqual(await call.exited(GONE), { status, signal: null });
+      await poll(() => callersOf(scene.home) === 0, "the end of the call at the master");
+    }
+  });
+});
