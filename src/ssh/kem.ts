@@ -40,10 +40,12 @@ export function nativeKem(): Kem {
   if (typeof decapsulate !== "function") throw new Error("no ML-KEM");
   const generate = generateKeyPairSync as unknown as (type: "ml-kem-768") => KeyPair;
   const { publicKey, privateKey } = generate("ml-kem-768");
+  const { pub } = publicKey.export({ format: "jwk" });
+  if (pub === undefined) throw new Error("no raw public key");
   const key = privateKey.toCryptoKey(ALGORITHM, false, ["decapsulateBits"]);
   const open = decapsulate.bind(webcrypto.subtle) as Decapsulate;
   return {
-    publicKey: Buffer.from(publicKey.export({ format: "jwk" }).pub ?? "", "base64url"),
+    publicKey: Buffer.from(pub, "base64url"),
     decapsulate: async (ciphertext) => new Uint8Array(await open(ALGORITHM, key, ciphertext)),
   };
 }

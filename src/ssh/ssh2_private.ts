@@ -151,32 +151,32 @@ function letStart(client: Client, protocol: Protocol, onStart: LoginTaps["onStar
     exec: protocol.exec.bind(protocol),
   };
   // What has left already, and is kept back once when ssh2's turn to send it has come.
-  const ahead = { login: false, exec: false };
+  const sent = { login: false, exec: false };
   const early = (proof: Proof, command: EarlyCommand | undefined): void => {
-    ahead.login = true;
+    sent.login = true;
     plain.service("ssh-userauth");
     sendProof(protocol, proof);
     if (command === undefined) return;
-    ahead.exec = true;
+    sent.exec = true;
     client.exec(command.line, command.done);
     plain.exec(FIRST_CHANNEL, command.line, true);
   };
   protocol.authNone = (user) => {
-    if (!ahead.login) plain.authNone(user);
-    ahead.login = false;
+    if (!sent.login) plain.authNone(user);
+    sent.login = false;
   };
   protocol.exec = (channel, line, wantsReply) => {
     if (line instanceof Ahead) {
       line.opened((text) => plain.exec(channel, text, wantsReply));
       return;
     }
-    const isThere = ahead.exec && channel === FIRST_CHANNEL;
-    ahead.exec = false;
+    const isThere = sent.exec && channel === FIRST_CHANNEL;
+    sent.exec = false;
     if (!isThere) plain.exec(channel, line, wantsReply);
   };
   for (const name of ["USERAUTH_FAILURE", "CHANNEL_OPEN_FAILURE"]) {
     before(protocol, name, () => {
-      ahead.exec = false;
+      sent.exec = false;
     });
   }
   protocol.service = (name) =>

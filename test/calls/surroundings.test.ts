@@ -35,6 +35,10 @@ const MODULES = [
   "beyond.js",
   "cli/beyond.js",
   "src/cli/beyond.js",
+  "parts/beyond.js",
+  "places.js",
+  "table/places.js",
+  "src/table/places.js",
   "index.js",
   "preauth.js",
   "index.ts",
@@ -111,6 +115,13 @@ describeForms("the directory that a call is started in", { concurrency: 3 }, (fo
       const ended = await runCall([...form.argv, ...words], { env: home.env, cwd: folder });
       assert.equal(ended.status, expected, words.join(" "));
     }
+    // The parser that tells where in the table a mistake is.
+    home.writeTable("[[host]]\nmatch = 3\n");
+    const wrong = await runCall([...form.argv, "--explain", "mail.test"], {
+      ...{ env: home.env, cwd: folder },
+      stdio: "pipes",
+    });
+    assert.match(wrong.stderr, /:2:9: match must be/);
     assert.equal(existsSync(ran), false, existsSync(ran) ? readFileSync(ran, "utf8") : "");
   });
 
