@@ -7,7 +7,7 @@ import { startSshd } from "../peers/sshd.ts";
 import { largestFlight } from "./flights.ts";
 import { startMail } from "./mail_call.ts";
 import { throughTable } from "./places.ts";
-import { Drain, GREET, GREETING, MIB, peakMemory, standingStill } from "./stream.ts";
+import { Drain, GREET, GREETING, MIB, Pump, peakMemory, standingStill } from "./stream.ts";
 
 const TIMEOUT = { timeout: 60_000 };
 
@@ -57,4 +57,25 @@ describeForms("a server far away", (form) => {
       assert.deepEqual(await call.exited(), { status: 0, signal: null });
     },
   );
+});
+
+/** sshd's window for a session without a terminal (channels.h of OpenSSH, CHAN_SES_WINDOW_DEFAULT). */
+const SERVER_WINDOW = 2 * MIB;
+
+describeForms("a server that does not read", (form) => {
+  test("is sent all that its window takes, and no more", TIMEOUT, async () => {
+    using home = makeHome();
+    await using sshd = await startSshd();
+    await using proxy = await startProxy({ to: sshd });
+    home.writeTable(throughTable(home, sshd, proxy, { "commands.imap": `${GREET}; exec sleep 30` }));
+    await using call = await startMail(form, home, { collect: false });
+    await new Drain(call.stdout, GREETING.length).reached(0);
+    const before = proxy.up;
+    void new Pump().run(call.stdin, 8 * MIB).catch(() => {});
+    await standingStill(() => proxy.up);
+    const sent = proxy.up - before;
+    // Beside the window there is what the pipe to its command holds, and what SSH puts around it all.
+    assert.ok(sent >= SERVER_WINDOW && sent < 1.2 * SERVER_WINDOW, `${sent} bytes`);
+    call.hangUp();
+  });
 });
