@@ -1,5 +1,7 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process";
-import type { Readable, Writable } from "node:stream";
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Socket } from "node:net";
+import { plumb } from "../test/peers/plumbing.ts";
+import { makeTemporary, removeTemporary } from "../test/peers/temporary.ts";
 import { ended } from "./child.ts";
 import type { Start } from "./contender.ts";
 
@@ -18,47 +20,60 @@ export interface Session {
   close(): Promise<void>;
 }
 
-/** Starts a program as a mail client does (two pipes; fd 2 is /dev/null) and waits for the greeting. */
+/** A program that runs, and the client's ends of its pipes. */
+interface Running {
+  readonly child: ChildProcess;
+  readonly stdin: Socket;
+  readonly stdout: Socket;
+}
+
+/** Starts a program as a mail client does and waits for the greeting: two pipes, and fd 2 is /dev/null. */
 export async function openSession({ argv, env }: Start): Promise<Session> {
   const [program = "", ...words] = argv;
+  const folder = makeTemporary();
+  // What spawn() itself calls a pipe is a pair of sockets.
+  const { stdin, stdout, stdio, close } = await plumb("devnull", folder);
+  if (stdin === undefined || stdout === undefined) throw new Error("no pipes");
   const started = performance.now();
-  const child = spawn(program, words, { env, stdio: ["pipe", "pipe", "ignore"] });
-  child.stdin.on("error", () => {});
+  const running = { child: spawn(program, words, { env, stdio }), stdin, stdout };
+  close();
+  removeTemporary(folder);
+  stdin.on("error", () => {});
   try {
-    const time = (await greeted(child)) - started;
-    return { pid: child.pid ?? 0, time, close: () => leave(child) };
+    const time = (await greeted(running)) - started;
+    return { pid: running.child.pid ?? 0, time, close: () => leave(running) };
   } catch (error) {
-    child.kill("SIGKILL");
+    running.child.kill("SIGKILL");
     throw error;
   }
 }
 
-type Child = ChildProcessByStdio<Writable, Readable, null>;
-
 /** Gives performance.now() at the end of the greeting. */
-function greeted(child: Child): Promise<number> {
+function greeted({ child, stdout }: Running): Promise<number> {
   return new Promise((resolve, reject) => {
     let text = "";
     const fail = (why: string) => reject(new Error(`${why}: ${JSON.stringify(text.slice(0, 200))}`));
     const timer = setTimeout(() => fail("no greeting in time"), PATIENCE);
     child.once("error", reject);
     child.once("close", (status) => fail(`ended with status ${status} before the greeting`));
-    child.stdout.on("data", (piece: Buffer) => {
+    stdout.on("data", (piece: Buffer) => {
       const now = performance.now();
       text += piece.toString("latin1");
       if (!/^\* PREAUTH [^\n]*\n/m.test(text)) return;
-      child.stdout.removeAllListeners("data").resume();
+      stdout.removeAllListeners("data").resume();
       clearTimeout(timer);
       resolve(now);
     });
   });
 }
 
-async function leave(child: Child): Promise<void> {
-  child.stdin.write("a LOGOUT\r\n");
+async function leave({ child, stdin, stdout }: Running): Promise<void> {
+  stdin.write("a LOGOUT\r\n");
   const timer = setTimeout(() => child.kill("SIGKILL"), LEAVING);
   await ended(child);
   clearTimeout(timer);
+  stdin.destroy();
+  stdout.destroy();
 }
 
 /** Milliseconds from the start of a program to its greeting. */
