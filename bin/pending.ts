@@ -1,15 +1,15 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import type { PendingInput } from "../src/world.ts";
 
-/** What a pipe holds (pipe(7)). */
-const MOST = 64 * 1024;
+/** More than a client's first commands; what goes beyond is left where it is. */
+const MOST = 4096;
 
 /**
  * Looks at standard input without waiting, and without the stream that it is otherwise: to make that takes longer than
  * a greeting. On Linux a pipe is opened anew by its name in /proc, so that O_NONBLOCK is for this look alone.
  */
 export function pendingInput(): PendingInput | undefined {
-  const fd = openAgain();
+  const fd = isPipe() ? openAgain() : undefined;
   if (fd === undefined) return undefined;
   try {
     const buffer = Buffer.allocUnsafe(MOST);
@@ -22,10 +22,18 @@ export function pendingInput(): PendingInput | undefined {
   }
 }
 
-/** Undefined where standard input is no pipe, or has no such name. */
+/** Whether pendingInput() can tell anything, as far as can be seen without a look. */
+export function isPipe(): boolean {
+  try {
+    return fstatSync(0).isFIFO();
+  } catch {
+    return false;
+  }
+}
+
+/** Undefined where it has no such name. */
 function openAgain(): number | undefined {
   try {
-    if (!fstatSync(0).isFIFO()) return undefined;
     return openSync("/proc/self/fd/0", constants.O_RDONLY | constants.O_NONBLOCK);
   } catch {
     return undefined;

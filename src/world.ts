@@ -29,6 +29,8 @@ export interface World {
   /** Where somebody can be asked: undefined unless standard input is a terminal. Reads from it, as stdio() does. */
   terminal(): Terminal | undefined;
   readonly background: Background;
+  /** Whether standard input is a pipe. */
+  inputIsPipe(): boolean;
   /**
    * What has come on standard input and was not read yet. To be asked before stdio(), which has only what comes after
    * it. Undefined where that cannot be told without waiting.

@@ -55,29 +55,20 @@ async function put(world: World, decision: Decision): Promise<Asked | undefined>
 
 /** Not where it cannot be told whether the client is still there: no greeting is for one that has hung up. */
 async function passGreeting({ control }: Asked, world: World): Promise<Heard> {
-  const bytes: Buffer[] = [];
-  const look = (): "there" | "gone" | "unknown" => {
-    const pending = world.pendingInput();
-    if (typeof pending === "object") bytes.push(pending);
-    if (pending === undefined) return "unknown";
-    return pending === "end" ? "gone" : "there";
-  };
-  let state = look();
-  if (state === "there") {
-    let isBroken = false;
-    const broken = new Promise<void>((resolve) => {
-      world.onSignal(() => {
-        isBroken = true;
-        resolve();
-      });
+  if (!world.inputIsPipe()) return NOTHING;
+  let isBroken = false;
+  const broken = new Promise<void>((resolve) => {
+    world.onSignal(() => {
+      isBroken = true;
+      resolve();
     });
-    await Promise.race([control.spoken, broken, new Promise((resolve) => setTimeout(resolve, QUIET_MS))]);
-    state = isBroken ? "unknown" : look();
-  }
-  if (state === "there") {
+  });
+  await Promise.race([control.spoken, broken, new Promise((resolve) => setTimeout(resolve, QUIET_MS))]);
+  const pending = world.pendingInput();
+  if (pending !== undefined && pending !== "end" && !isBroken) {
     control.passEarly((greeting) => greeting.length <= AT_ONCE && world.write(1, greeting));
   }
-  return { bytes, isGone: state === "gone" && bytes.length === 0 };
+  return { bytes: typeof pending === "object" ? [pending] : [], isGone: pending === "end" };
 }
 
 /** The request for a session of this call. */

@@ -156,10 +156,12 @@ class Master {
   }
 
   async #session(peer: Peer, request: Request & { readonly type: "session" }): Promise<void> {
-    peer.reply({ type: "here" });
+    // In the next turn, so that a spare mailbox, which is there in this one, wakes its caller only once.
+    const here = setImmediate(() => peer.reply({ type: "here" }));
     const options = this.#options(peer, request);
     const share = await this.#share(request);
     const started = await share.session(request.decision, options);
+    clearImmediate(here);
     const { carrySession } = await import("./session.ts");
     await carrySession(started, peer);
   }

@@ -9,9 +9,9 @@ import type { Persist } from "../table/table.ts";
  * What the master and its callers say to each other, in the messages of frames.ts. A caller connects, sends one
  * request, and gets replies; when either side has nothing more to say it closes.
  *
- *   session   here, then (doing | remark)*, then opened with data frames, or failure. From `opened` on data frames are
- *             the session's bytes, an end frame the end of one direction; exit comes last. A caller that closes has
- *             hung up.
+ *   session   here (unless it is open at once), then (doing | remark)*, then opened with data frames, or failure. From
+ *             `opened` on data frames are the session's bytes, an end frame the end of one direction; exit comes last.
+ *             A caller that closes has hung up.
  *   forward   here, then done with a line for each forward, or failure.
  *   login     here, then (step | remark | tell | question, to be answered by an answer)*, then done or failure.
  *   status    status.
