@@ -1,18 +1,15 @@
 import { Failure } from "../failure.ts";
 import type { Note } from "../report/note.ts";
 import { inTime } from "../session/deadline.ts";
-import { commandLine, type OpeningOptions, openConnection, takeLeave } from "../session/opening.ts";
+import { commandLine } from "../session/opening.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Persist } from "../table/table.ts";
-import { Attempt } from "./attempt.ts";
+import { type CallerOptions, Connections } from "./connections.ts";
 import { Forwards } from "./forwards.ts";
 import type { ConnectionStatus, ForwardStatus } from "./protocol.ts";
-import { isStarted, SharedConnection } from "./shared_connection.ts";
+import { isStarted, type SharedConnection } from "./shared_connection.ts";
 import { type Placed, SpareKeeper } from "./spare.ts";
 import { Stay } from "./stay.ts";
-
-/** What a caller brings along for a session or a connection. */
-export type CallerOptions = Omit<OpeningOptions, "isShared">;
 
 /** Sessions that are tried before a caller is told that there is none: each is lost or refused by another connection. */
 const MOST_TRIES = 20;
@@ -21,10 +18,9 @@ const MOST_TRIES = 20;
 export class Share {
   readonly #note: Note;
   readonly #onRetired: () => void;
-  readonly #connections = new Set<SharedConnection>();
+  readonly #connections: Connections;
   readonly #forwards: Forwards;
   readonly #spares: SpareKeeper;
-  #attempt: Attempt<SharedConnection> | undefined;
   /** The latest caller's, for connections that are made when nobody calls. */
   #latest: { readonly decision: Decision; readonly options: CallerOptions };
   /** SERVER of every call it has served. */
@@ -32,7 +28,6 @@ export class Share {
   /** Callers that are being served. */
   #served = 0;
   readonly #stay: Stay;
-  #hasConnected = false;
   #isOver = false;
 
   /** Resolves when it is over and its connections have been closed. */
@@ -44,6 +39,7 @@ export class Share {
     this.#latest = { decision, options };
     this.#note = note;
     this.#onRetired = onRetired;
+    this.#connections = new Connections(note, () => this.#changed());
     this.left = new Promise((resolve) => {
       this.#leave = resolve;
     });
@@ -77,7 +73,7 @@ export class Share {
 
   /** Sessions that callers have. */
   get sessions(): number {
-    return [...this.#connections].reduce((sum, { sessions }) => sum + sessions, 0) - this.#spares.count;
+    return this.#connections.all.reduce((sum, { sessions }) => sum + sessions, 0) - this.#spares.count;
   }
 
   /** Opens a session within the decision's deadline. Throws a Failure. */
@@ -95,8 +91,8 @@ export class Share {
    */
   login(decision: Decision, options: CallerOptions): Promise<boolean> {
     return this.#serve(decision, options, async () => {
-      if ([...this.#connections].some(({ isUsable }) => isUsable)) return false;
-      await this.#login(decision, options);
+      if (this.#connections.usable !== undefined) return false;
+      await this.#connections.make(decision, options);
       return true;
     });
   }
@@ -108,7 +104,7 @@ export class Share {
     this.#stay.use();
     try {
       const { target } = await inTime(decision, options, (signal) =>
-        this.#connection(decision, options, signal),
+        this.#connections.get(decision, options, signal),
       );
       const lines = await this.#forwards.prove(decision, options.world, target, options.broken);
       this.#stay.extend(time);
@@ -132,7 +128,7 @@ export class Share {
     readonly forwards: readonly ForwardStatus[];
   } {
     const { until } = this.#stay;
-    const connections = [...this.#connections].map((connection) =>
+    const connections = this.#connections.all.map((connection) =>
       connection.status(this.server, this.#spares.countOn(connection), until),
     );
     return { connections, forwards: this.#forwards.status(this.server, this.#latest.options.world) };
@@ -149,7 +145,7 @@ export class Share {
     this.#stay.use();
     try {
       const done = await work();
-      const target = [...this.#connections].find(({ isOver }) => !isOver)?.target;
+      const target = this.#connections.all.find(({ isOver }) => !isOver)?.target;
       if (target !== undefined) this.#forwards.bringUp(decision, options.world, target);
       this.#spares.want(decision, options);
       return done;
@@ -168,7 +164,7 @@ export class Share {
   async #start(decision: Decision, options: CallerOptions, signal: AbortSignal): Promise<Placed> {
     const line = commandLine(decision);
     for (let tries = 1; ; tries++) {
-      const connection = await this.#connection(decision, options, signal, line);
+      const connection = await this.#connections.get(decision, options, signal, line);
       const outcome = await connection.open(decision, line, options, signal);
       if (isStarted(outcome)) return { ...outcome, on: connection };
       this.#note(`${decision.server}: a connection is ${outcome.kind}: on to another one`);
@@ -183,65 +179,18 @@ export class Share {
     }
   }
 
-  /**
-   * A connection that may take another session; made, once for all who wait, where there is none. `line`: the command
-   * that whoever has it made starts on it at once.
-   */
-  async #connection(
-    decision: Decision,
-    options: CallerOptions,
-    signal: AbortSignal,
-    line?: string,
-  ): Promise<SharedConnection> {
-    const usable = [...this.#connections].find(({ isUsable }) => isUsable);
-    if (usable !== undefined) return usable;
-    const attempt = this.#attempt?.isGivenUp === false ? this.#attempt : this.#begin(decision, options, line);
-    options.progress.follow(attempt.progress);
-    return attempt.wait(signal);
-  }
-
-  #begin(decision: Decision, options: CallerOptions, line: string | undefined): Attempt<SharedConnection> {
-    const attempt = new Attempt(async (broken, progress) => {
-      try {
-        return await this.#login(decision, { ...options, broken, progress }, line);
-      } finally {
-        // Before anybody who waits goes on: it may need yet another connection.
-        if (this.#attempt === attempt) this.#attempt = undefined;
-      }
-    });
-    this.#attempt = attempt;
-    return attempt;
-  }
-
-  async #login(decision: Decision, options: CallerOptions, line?: string): Promise<SharedConnection> {
-    const connected = await openConnection(decision, { ...options, isShared: true }, line);
-    this.#hasConnected = true;
-    const { server } = decision;
-    const shared = new SharedConnection(connected, () => {
-      if (shared.isOver && this.#connections.delete(shared))
-        this.#note(`${server}: the connection has ended`);
-      this.#changed();
-    });
-    if (this.#isOver) shared.connection.end();
-    else this.#connections.add(shared);
-    if (line === undefined) shared.liveness.ask();
-    // Those who wait for the connection come first. Whoever wanted the command may have gone by now.
-    else setImmediate(() => shared.connection.dropEarly());
-    return shared;
-  }
-
   /** A connection for the forwards, which outlive the call that wanted them. */
   #forOwnUse(signal: AbortSignal): Promise<SharedConnection> {
     const { decision, options } = this.#latest;
     const began = performance.now();
     const world = { ...options.world, elapsed: () => performance.now() - began };
-    return this.#connection(decision, { ...options, world }, signal);
+    return this.#connections.get(decision, { ...options, world }, signal);
   }
 
   /** Something has begun or ended. */
   #changed(): void {
     if (this.#isOver) return;
-    if (!this.#hasConnected && this.#isIdle) this.#close();
+    if (!this.#connections.hasConnected && this.#isIdle) this.#close();
     else this.#stay.look();
     this.#forwards.onceIdle(() => this.#changed());
   }
@@ -253,8 +202,6 @@ export class Share {
     this.#stay.stop();
     this.#forwards.close();
     this.#spares.close();
-    const leaving = [...this.#connections].map(({ connection }) => takeLeave(connection));
-    this.#connections.clear();
-    void Promise.all(leaving).then(this.#leave);
+    void this.#connections.close().then(this.#leave);
   }
 }

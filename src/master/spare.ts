@@ -3,7 +3,7 @@ import { inTime } from "../session/deadline.ts";
 import type { Started } from "../session/opening.ts";
 import { Progress } from "../ssh/progress.ts";
 import type { Decision } from "../table/decision.ts";
-import type { CallerOptions } from "./share.ts";
+import type { CallerOptions } from "./connections.ts";
 import type { SharedConnection } from "./shared_connection.ts";
 import { SpareCommand } from "./spare_command.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
-import type { CallerOptions } from "../../src/master/share.ts";
+import type { CallerOptions } from "../../src/master/connections.ts";
 import { type Placed, SpareKeeper } from "../../src/master/spare.ts";
 import { Progress } from "../../src/ssh/progress.ts";
 import { decisionWith, tabled } from "./decisions.ts";
