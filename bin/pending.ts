@@ -5,11 +5,11 @@ import type { PendingInput } from "../src/world.ts";
 const MOST = 4096;
 
 /**
- * Looks at standard input without waiting, and without the stream that it is otherwise: to make that takes longer than
+ * Looks at a pipe that is standard input without waiting, and without the stream that it is otherwise: to make that takes longer than
  * a greeting. On Linux a pipe is opened anew by its name in /proc, so that O_NONBLOCK is for this look alone.
  */
 export function pendingInput(): PendingInput | undefined {
-  const fd = isPipe() ? openAgain() : undefined;
+  const fd = openAgain();
   if (fd === undefined) return undefined;
   try {
     const buffer = Buffer.allocUnsafe(MOST);
@@ -22,8 +22,8 @@ export function pendingInput(): PendingInput | undefined {
   }
 }
 
-/** Whether pendingInput() can tell anything, as far as can be seen without a look. */
-export function isPipe(): boolean {
+/** Whether standard input is a pipe. */
+export function inputIsPipe(): boolean {
   try {
     return fstatSync(0).isFIFO();
   } catch {

@@ -7,7 +7,7 @@ import { background } from "./background.ts";
 import { isTerminal, write } from "./descriptors.ts";
 import { endOutput } from "./end_output.ts";
 import { standardInput } from "./input.ts";
-import { isPipe, pendingInput } from "./pending.ts";
+import { inputIsPipe, pendingInput } from "./pending.ts";
 import { readerIsGone } from "./reader.ts";
 import { onSignal } from "./signals.ts";
 import { connectWire } from "./sockets.ts";
@@ -40,7 +40,7 @@ const world: World = {
   stdio,
   terminal,
   background,
-  inputIsPipe: isPipe,
+  inputIsPipe,
   pendingInput,
   onSignal,
   onBug(listener) {

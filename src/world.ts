@@ -32,8 +32,8 @@ export interface World {
   /** Whether standard input is a pipe. */
   inputIsPipe(): boolean;
   /**
-   * What has come on standard input and was not read yet. To be asked before stdio(), which has only what comes after
-   * it. Undefined where that cannot be told without waiting.
+   * What has come on standard input, which must be a pipe, and was not read yet. To be asked before stdio(), which has
+   * only what comes after it. Undefined where that cannot be told without waiting.
    */
   pendingInput(): PendingInput | undefined;
   /** Calls `listener` at an ending signal; at once, too, where one has come since the first who listened. */

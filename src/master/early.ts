@@ -1,5 +1,5 @@
 import type { Decision } from "../table/decision.ts";
-import { AT_ONCE, type World } from "../world.ts";
+import { AT_ONCE, type PendingInput, type World } from "../world.ts";
 import { type Asked, putTo } from "./control.ts";
 import { messageFrame } from "./frames.ts";
 import { newest } from "./names.ts";
@@ -16,17 +16,9 @@ const QUIET_MS = 20;
 export interface Early {
   /** Undefined where no master listens, or something is odd about it, which is for the second attempt to find out. */
   readonly asked: Asked | undefined;
-  readonly heard: Heard;
+  /** What the mail client has said meanwhile, where that was looked at. */
+  readonly heard: PendingInput | undefined;
 }
-
-/** What the mail client has said meanwhile. */
-export interface Heard {
-  readonly bytes: readonly Buffer[];
-  /** It has hung up: its input has ended without a byte. */
-  readonly isGone: boolean;
-}
-
-const NOTHING: Heard = { bytes: [], isGone: false };
 
 /**
  * Asks a master that listens for a session, at once: whatever this process loads besides is loaded meanwhile. A
@@ -35,7 +27,7 @@ const NOTHING: Heard = { bytes: [], isGone: false };
 export async function askEarly(world: World, decision: Decision): Promise<Early> {
   const asked = await put(world, decision);
   const heard =
-    asked !== undefined && decision.method === "imap" ? await passGreeting(asked, world) : NOTHING;
+    asked !== undefined && decision.method === "imap" ? await passGreeting(asked, world) : undefined;
   return { asked, heard };
 }
 
@@ -54,8 +46,8 @@ async function put(world: World, decision: Decision): Promise<Asked | undefined>
 }
 
 /** Not where it cannot be told whether the client is still there: no greeting is for one that has hung up. */
-async function passGreeting({ control }: Asked, world: World): Promise<Heard> {
-  if (!world.inputIsPipe()) return NOTHING;
+async function passGreeting({ control }: Asked, world: World): Promise<PendingInput | undefined> {
+  if (!world.inputIsPipe()) return undefined;
   let isBroken = false;
   const broken = new Promise<void>((resolve) => {
     world.onSignal(() => {
@@ -64,11 +56,11 @@ async function passGreeting({ control }: Asked, world: World): Promise<Heard> {
     });
   });
   await Promise.race([control.spoken, broken, new Promise((resolve) => setTimeout(resolve, QUIET_MS))]);
-  const pending = world.pendingInput();
-  if (pending !== undefined && pending !== "end" && !isBroken) {
+  const heard = world.pendingInput();
+  if (heard !== undefined && heard !== "end" && !isBroken) {
     control.passEarly((greeting) => greeting.length <= AT_ONCE && world.write(1, greeting));
   }
-  return { bytes: typeof pending === "object" ? [pending] : [], isGone: pending === "end" };
+  return heard;
 }
 
 /** The request for a session of this call. */

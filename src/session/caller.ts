@@ -1,5 +1,4 @@
 import { Failure } from "../failure.ts";
-import type { Heard } from "../master/early.ts";
 import { openLog } from "../report/log.ts";
 import type { Note } from "../report/note.ts";
 import { escapeControls } from "../report/printable.ts";
@@ -7,7 +6,7 @@ import { refuse } from "../report/refusal.ts";
 import { tellCaller } from "../report/speak.ts";
 import { stateDirectory } from "../state/directory.ts";
 import type { OnFailure } from "../table/table.ts";
-import type { World } from "../world.ts";
+import type { PendingInput, World } from "../world.ts";
 import { Client } from "./client.ts";
 
 /** The words of a mail call that its session needs. */
@@ -31,7 +30,7 @@ export class Caller {
   readonly #broken = new AbortController();
 
   /** `heard`: what the client has said before. */
-  constructor(world: World, { server, method, recipients }: CallerWords, heard?: Heard) {
+  constructor(world: World, { server, method, recipients }: CallerWords, heard?: PendingInput) {
     this.world = world;
     this.server = server;
     this.method = method;

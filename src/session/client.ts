@@ -1,7 +1,6 @@
 import type { Writable } from "node:stream";
-import type { Heard } from "../master/early.ts";
 import type { RefusedClient } from "../report/refusal.ts";
-import { AT_ONCE, type Stdio, type World } from "../world.ts";
+import { AT_ONCE, type PendingInput, type Stdio, type World } from "../world.ts";
 
 /** Bytes that are kept for a client which speaks before its greeting; then it is not read any further. */
 const MAX_EARLY = 64 * 1024;
@@ -49,12 +48,12 @@ export class Client implements RefusedClient {
   }
 
   /** Starts to read: bytes are kept, and an end without any means that the client has gone. `heard` came before. */
-  listen(heard?: Heard): void {
+  listen(heard?: PendingInput): void {
     if (this.#listening) return;
     this.#listening = true;
     const { input } = this.#stdio;
-    for (const chunk of heard?.bytes ?? []) this.#keep(chunk);
-    if (heard?.isGone) this.#end();
+    if (typeof heard === "object") this.#keep(heard);
+    else if (heard === "end") this.#end();
     input.on("data", (chunk: Buffer) => this.#onBytes(chunk));
     // A socketpair whose other end is gone may report ECONNRESET instead of its end.
     for (const event of ["end", "error", "close"]) input.on(event, () => this.#end());

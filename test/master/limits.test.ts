@@ -14,6 +14,17 @@ function saidOnly(call: Call, tag: string): void {
   assert.deepEqual(lines.slice(2), [""]);
 }
 
+/** Each call is told that the server opens no session, and ends so. */
+async function areTold(calls: readonly Call[]): Promise<void> {
+  for (const call of calls) {
+    await call.readUntil(PREAUTH);
+    call.write("A7 SELECT INBOX\r\n");
+    const { output, status } = await call.finished();
+    assert.equal(output.toString(), refusal('mail.test: the server opens no session: "open failed"'));
+    assert.equal(status, 69);
+  }
+}
+
 describeForms("a server's limit of sessions", { concurrency: 4 }, (form) => {
   test("ten mailboxes where it is four: ten are greeted over three logins at most", async () => {
     await using scene = await startScene(form, { sshd: { config: ["MaxSessions 4"] } });
@@ -58,25 +69,13 @@ describeForms("a server's limit of sessions", { concurrency: 4 }, (form) => {
       host: { persist: "0" },
     });
     const calls = await Promise.all(Array.from({ length: 3 }, () => scene.start()));
-    for (const call of calls) {
-      await call.readUntil(PREAUTH);
-      call.write("A7 SELECT INBOX\r\n");
-      const { output, status } = await call.finished();
-      assert.equal(output.toString(), refusal('mail.test: the server opens no session: "open failed"'));
-      assert.equal(status, 69);
-    }
+    await areTold(calls);
     assert.equal(scene.sshd.logins(), 1);
     // The next login has its command go along, which ends the connection; those after it do not any more.
     for (const most of [3, 4]) {
       await poll(async () => (await scene.status()) === null, "the end of the master");
       const next = await Promise.all(Array.from({ length: 3 }, () => scene.start()));
-      for (const call of next) {
-        await call.readUntil(PREAUTH);
-        call.write("A7 SELECT INBOX\r\n");
-        const { output, status } = await call.finished();
-        assert.equal(output.toString(), refusal('mail.test: the server opens no session: "open failed"'));
-        assert.equal(status, 69);
-      }
+      await areTold(next);
       assert.ok(scene.sshd.logins() <= most, scene.home.log());
     }
   });

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { connected } from "../forwarding/scene.ts";
@@ -70,18 +72,23 @@ describeForms("--status", { concurrency: 4 }, (form) => {
     client.destroy();
   });
 
-  test("tells whose the place of a forward is where another program has it", async () => {
-    await using taken = await silentServer();
+  test("tells whose the place of a forward is where another program has it", async (t) => {
+    // One that starts nothing: whoever is being started has the descriptors of its parent until execve(2).
+    const listen =
+      'const s = require("net").createServer().listen(0, "127.0.0.1", () => console.log(s.address().port))';
+    const taker = spawn(process.execPath, ["-e", listen], { stdio: ["ignore", "pipe", "inherit"] });
+    t.after(() => taker.kill());
+    const [line] = await once(taker.stdout, "data");
+    const port = Number(line);
     await using scene = await startScene(form, {
-      table: `[[forward]]\nname = "smtp"\nlisten = ${taken.port}\nto = "mail:25"\n`,
+      table: `[[forward]]\nname = "smtp"\nlisten = ${port}\nto = "mail:25"\n`,
     });
     const call = await scene.open();
     const { forwards } = await scene.statusOnce((it) => it.forwards[0]?.owner, "an owner");
-    // A program that this one is just starting has its descriptors, too, until execve(2).
     const { pid, uid, program } = forwards[0]?.owner ?? {};
-    assert.equal(uid, process.getuid?.());
+    assert.deepEqual([pid, uid], [taker.pid, process.getuid?.()]);
     const { output } = await scene.run("--status");
-    const row = new RegExp(` ${program} \\(${pid}\\) +0 +port ${taken.port} is in use by ${program} `);
+    const row = new RegExp(` ${program} \\(${taker.pid}\\) +0 +port ${port} is in use by ${program} `);
     assert.match(output.toString(), row);
     assert.equal(await logout(call), 0);
   });
