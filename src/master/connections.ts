@@ -31,6 +31,11 @@ export class Connections {
     return this.all.find(({ isUsable }) => isUsable);
   }
 
+  /** The first that has not ended. */
+  get alive(): SharedConnection | undefined {
+    return this.all.find(({ isOver }) => !isOver);
+  }
+
   /** Whether there has ever been one. */
   get hasConnected(): boolean {
     return this.#hasConnected;

@@ -160,9 +160,11 @@ class Master {
     const here = setImmediate(() => peer.reply({ type: "here" }));
     const options = this.#options(peer, request);
     const share = await this.#share(request);
-    const started = await share.session(request.decision, options);
+    const [started, { carrySession }] = await Promise.all([
+      share.session(request.decision, options),
+      import("./session.ts"),
+    ]);
     clearImmediate(here);
-    const { carrySession } = await import("./session.ts");
     await carrySession(started, peer);
   }
 

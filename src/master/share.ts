@@ -14,6 +14,12 @@ import { Stay } from "./stay.ts";
 /** Sessions that are tried before a caller is told that there is none: each is lost or refused by another connection. */
 const MOST_TRIES = 20;
 
+/**
+ * Milliseconds after a call in which nothing is begun for later ones: the caller, and a server on the same machine, have
+ * the processors to themselves until the mail client has its greeting.
+ */
+const QUIET_MS = 20;
+
 /** Everything that the callers of one shareKey() share: connections, forwards, the spare mailbox, and until when. */
 export class Share {
   readonly #note: Note;
@@ -145,14 +151,22 @@ export class Share {
     this.#stay.use();
     try {
       const done = await work();
-      const target = this.#connections.all.find(({ isOver }) => !isOver)?.target;
-      if (target !== undefined) this.#forwards.bringUp(decision, options.world, target);
-      this.#spares.want(decision, options);
+      setTimeout(() => this.#prepare(decision, options), QUIET_MS);
       return done;
     } finally {
       this.#served--;
       this.#changed();
     }
+  }
+
+  /** What calls after this one will want. */
+  #prepare(decision: Decision, options: CallerOptions): void {
+    if (this.#isOver) return;
+    const { alive } = this.#connections;
+    if (alive !== undefined) this.#forwards.bringUp(decision, options.world, alive.target);
+    this.#spares.want(decision, options);
+    // In another turn: a spare mailbox takes the session that is open already, if there is one.
+    setImmediate(() => this.#connections.usable?.openAhead());
   }
 
   #enter(decision: Decision, options: CallerOptions): void {

@@ -83,8 +83,6 @@ export class SharedConnection {
       const started = await startSession(decision, line, this, options, attempt.signal);
       // For the round-trip time, which --status shows.
       if (this.liveness.roundTrip === undefined) this.liveness.ask();
-      // Not behind the first: it is for the callers to ask a server for a second one that may not bear it.
-      if (this.#started > 1) this.connection.openAhead();
       return started;
     } catch (error) {
       // Of several that are asked for at once the refusals come first, before any command has been started.
@@ -114,6 +112,11 @@ export class SharedConnection {
     } finally {
       this.#answered();
     }
+  }
+
+  /** Opens the next session in advance; not behind the first: a server may not bear a second one, which is for the callers to ask for. */
+  openAhead(): void {
+    if (this.#started > 1) this.connection.openAhead();
   }
 
   status(server: string, spare: number, until: number | "forever" | undefined): ConnectionStatus {
