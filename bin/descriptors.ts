@@ -1,8 +1,9 @@
 import { fstatSync, writeSync } from "node:fs";
+import { encoded } from "../src/utf8.ts";
 
 /** Writes to a descriptor, whole, before it returns. False when nobody can read it any more. */
 export function write(descriptor: number, what: string | Uint8Array): boolean {
-  let bytes: Uint8Array = typeof what === "string" ? Buffer.from(what) : what;
+  let bytes: Uint8Array = typeof what === "string" ? encoded(what) : what;
   while (bytes.length > 0) {
     try {
       bytes = bytes.subarray(writeSync(descriptor, bytes));

@@ -19,11 +19,11 @@ import { terminal } from "./terminal.ts";
 process.removeAllListeners("warning");
 process.on("warning", () => {});
 
-const stderr = standardError();
-
 let whenBug: (error: unknown) => void = crash;
 process.on("uncaughtException", (error) => whenBug(error));
 process.on("unhandledRejection", (error) => whenBug(error));
+
+let stderr: StandardError | undefined;
 
 const world: World = {
   words: process.argv.slice(2),
@@ -33,7 +33,10 @@ const world: World = {
   home: homeDirectory(),
   // Loaded when it is asked for: a refusal does without, and so does nearly every call.
   hostname: () => process.getBuiltinModule("node:os").hostname(),
-  stderr,
+  get stderr() {
+    stderr ??= standardError();
+    return stderr;
+  },
   elapsed: () => performance.now(),
   write,
   connect: connectWire,
@@ -55,7 +58,7 @@ main(world).then((status) => process.exit(status), crash);
  * would send it to port 143 (c-client's imap_open), and whoever can cause one would gain by it.
  */
 function crash(error: unknown): never {
-  const isHeard = stderr === "terminal" || stderr === "separate";
+  const isHeard = world.stderr === "terminal" || world.stderr === "separate";
   if (isHeard) write(2, `${error instanceof Error ? error.stack : String(error)}\n`);
   else if (isImapCall(process.argv.slice(2))) {
     write(1, "* PREAUTH [CAPABILITY IMAP4rev1] preauth\r\n* BYE preauth: internal error\r\n");

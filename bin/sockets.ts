@@ -79,7 +79,7 @@ class BunWire implements Wire {
       open: (socket) => {
         this.#socket = socket;
       },
-      data: (_socket, bytes) => this.#listener?.data(Buffer.from(bytes)),
+      data: (_socket, bytes) => this.#listener?.data(Buffer.copyBytesFrom(bytes)),
       drain: () => this.#flush(),
       close: () => this.#closed(),
       error: () => this.#closed(),

@@ -1,5 +1,7 @@
 import { Failure } from "../failure.ts";
+import { hasControl } from "../table/characters.ts";
 import { isHostname, isMethod, isUser } from "../table/names.ts";
+import { byteLength } from "../utf8.ts";
 
 /** A mail client's call: SERVER USER METHOD, in one of its two forms. */
 export interface MailCall {
@@ -67,7 +69,7 @@ function checkedRecipients(words: readonly string[]): readonly string[] {
     throw new Failure("usage", "usage", `more than ${MOST_RECIPIENTS} addresses behind "--"`);
   }
   for (const word of words) {
-    if (word === "" || /[\x00-\x1f\x7f]/.test(word) || Buffer.byteLength(word) > LONGEST_RECIPIENT) {
+    if (word === "" || hasControl(word) || byteLength(word) > LONGEST_RECIPIENT) {
       throw new Failure("usage", "usage", `"${word}" is not an address`);
     }
   }

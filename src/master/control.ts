@@ -29,28 +29,33 @@ type Said =
   | { readonly kind: "end" }
   | { readonly kind: "closed"; readonly reason: Error | undefined };
 
-/** A caller's end of a control connection. */
+/** A caller's end of a control connection whose request has been put. */
 export class Control {
+  /** Whether the master has taken the request; false when it closed without a word. */
+  readonly isThere: Promise<boolean>;
   /** Resolves when there is more to hear than that the master is there. */
   readonly spoken: Promise<void>;
   #onSpoken: () => void = () => {};
   readonly #wire: Wire;
   #listener: ControlListener | undefined;
   #isClosed = false;
-  #onFirst: ((isThere: boolean) => void) | undefined;
+  #onFirst: (isThere: boolean) => void = () => {};
   #onTaken: (() => void)[] = [];
   /** What came before anybody listened, in order. */
   #early: Said[] = [];
 
   constructor(wire: Wire) {
     this.#wire = wire;
+    this.isThere = new Promise((resolve) => {
+      this.#onFirst = resolve;
+    });
     this.spoken = new Promise((resolve) => {
       this.#onSpoken = resolve;
     });
     const reader = new FrameReader({
       message: (value) => {
         const reply = value as Reply;
-        this.#first(true);
+        this.#onFirst(true);
         if (reply.type !== "here") this.#tell({ kind: "reply", reply });
       },
       data: (bytes) => this.#tell({ kind: "data", bytes }),
@@ -84,15 +89,6 @@ export class Control {
     if (write(first.bytes)) this.#early.splice(1, 1);
   }
 
-  /** Puts the request, a messageFrame() of a Request; false when the master closes without a word. */
-  put(request: Buffer): Promise<boolean> {
-    return new Promise((resolve) => {
-      this.#onFirst = resolve;
-      this.#wire.write(request);
-      if (this.#isClosed) resolve(false);
-    });
-  }
-
   answer(text: string): void {
     this.#wire.write(messageFrame({ type: "answer", text }));
   }
@@ -120,7 +116,7 @@ export class Control {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#wire.close();
-    this.#first(false);
+    this.#onFirst(false);
     this.#taken();
     this.#tell({ kind: "closed", reason });
   }
@@ -148,28 +144,16 @@ export class Control {
     }
   }
 
-  #first(isThere: boolean): void {
-    this.#onFirst?.(isThere);
-    this.#onFirst = undefined;
-  }
-
   #taken(): void {
     for (const onTaken of this.#onTaken.splice(0)) onTaken();
   }
-}
-
-/** A request that has been put to a master. */
-export interface Asked {
-  readonly control: Control;
-  /** Whether the master has taken the request; false when it closed without a word. */
-  readonly isThere: Promise<boolean>;
 }
 
 export interface AskOptions {
   readonly mayStart: boolean;
   readonly note: Note;
   /** The same request, where it has been put already. */
-  readonly asked?: Asked | undefined;
+  readonly asked?: Control | undefined;
 }
 
 /**
@@ -212,19 +196,20 @@ async function attempt(
 }
 
 /** Puts a request, a messageFrame() of a Request, to whoever is at the other end. */
-export function putTo(wire: Wire, request: Buffer): Asked {
-  const control = new Control(wire);
-  return { control, isThere: control.put(request) };
+export function putTo(wire: Wire, request: Uint8Array): Control {
+  // First of all: what else there is to do is done while the master works.
+  wire.write(request);
+  return new Control(wire);
 }
 
 /** Undefined when it closed without a word; throws when it says nothing. */
-async function answered({ control, isThere }: Asked): Promise<Control | undefined> {
+async function answered(control: Control): Promise<Control | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error("no answer within a second")), HERE_MS);
   });
   try {
-    return (await Promise.race([isThere, late])) ? control : undefined;
+    return (await Promise.race([control.isThere, late])) ? control : undefined;
   } catch (error) {
     control.close();
     throw error;

@@ -1,6 +1,6 @@
 import type { Decision } from "../table/decision.ts";
 import { AT_ONCE, type PendingInput, type World } from "../world.ts";
-import { type Asked, putTo } from "./control.ts";
+import { type Control, putTo } from "./control.ts";
 import { messageFrame } from "./frames.ts";
 import { newest } from "./names.ts";
 import { controlPlace } from "./place.ts";
@@ -15,7 +15,7 @@ const QUIET_MS = 20;
 /** What a call has come to before anything else was loaded. */
 export interface Early {
   /** Undefined where no master listens, or something is odd about it, which is for the second attempt to find out. */
-  readonly asked: Asked | undefined;
+  readonly asked: Control | undefined;
   /** What the mail client has said meanwhile, where that was looked at. */
   readonly heard: PendingInput | undefined;
 }
@@ -31,7 +31,7 @@ export async function askEarly(world: World, decision: Decision): Promise<Early>
   return { asked, heard };
 }
 
-async function put(world: World, decision: Decision): Promise<Asked | undefined> {
+async function put(world: World, decision: Decision): Promise<Control | undefined> {
   try {
     const found = newest(controlPlace(world));
     if (found === undefined) return undefined;
@@ -46,7 +46,7 @@ async function put(world: World, decision: Decision): Promise<Asked | undefined>
 }
 
 /** Not where it cannot be told whether the client is still there: no greeting is for one that has hung up. */
-async function passGreeting({ control }: Asked, world: World): Promise<PendingInput | undefined> {
+async function passGreeting(control: Control, world: World): Promise<PendingInput | undefined> {
   if (!world.inputIsPipe()) return undefined;
   let isBroken = false;
   const broken = new Promise<void>((resolve) => {

@@ -1,3 +1,5 @@
+import { encoded } from "../utf8.ts";
+
 /*
  * What goes over the control socket, in both directions: frames of a byte for the kind, four for the length (big
  * endian), and that many bytes. A message is JSON in UTF-8, described in protocol.ts; data are the bytes of the
@@ -23,24 +25,25 @@ export interface FrameListener {
 /** A peer that does not speak our language. */
 export class FrameError extends Error {}
 
-export function messageFrame(value: unknown): Buffer {
-  const text = Buffer.from(JSON.stringify(value));
+export function messageFrame(value: unknown): Uint8Array {
+  const text = encoded(JSON.stringify(value));
   if (text.length > LONGEST_MESSAGE) throw new FrameError("the message is too long");
-  return Buffer.concat([header(MESSAGE, text.length), text]);
+  return frame(MESSAGE, text);
 }
 
-export function dataFrame(bytes: Buffer): Buffer {
-  return Buffer.concat([header(DATA, bytes.length), bytes]);
+export function dataFrame(bytes: Uint8Array): Uint8Array {
+  return frame(DATA, bytes);
 }
 
-export function endFrame(): Buffer {
-  return header(END, 0);
+export function endFrame(): Uint8Array {
+  return frame(END, new Uint8Array(0));
 }
 
-function header(kind: number, length: number): Buffer {
-  const bytes = Buffer.allocUnsafe(HEADER);
+function frame(kind: number, content: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(HEADER + content.length);
   bytes[0] = kind;
-  bytes.writeUInt32BE(length, 1);
+  new DataView(bytes.buffer).setUint32(1, content.length);
+  bytes.set(content, HEADER);
   return bytes;
 }
 

@@ -6,19 +6,24 @@ import type { Place } from "./place.ts";
 
 /** The newest generation's socket, and its number; undefined when there is none. */
 export function newest(place: Place): { readonly number: number; readonly path: string } | undefined {
-  const numbers = generations(place);
-  if (numbers.length === 0) return undefined;
-  const number = Math.max(...numbers);
-  return { number, path: pathOf(place, number) };
+  const number = Math.max(0, ...generations(place));
+  return number === 0 ? undefined : { number, path: pathOf(place, number) };
 }
 
 /** The numbers of all generations, in no order. */
 export function generations({ directory, prefix }: Place): readonly number[] {
-  return readdirSync(directory).flatMap((name) => {
-    const [, number] =
-      /^([1-9]\d{0,14})$/.exec(name.startsWith(`${prefix}.`) ? name.slice(prefix.length + 1) : "") ?? [];
-    return number === undefined ? [] : [Number(number)];
-  });
+  const numbers: number[] = [];
+  for (const name of readdirSync(directory)) {
+    const number = name.startsWith(`${prefix}.`) ? name.slice(prefix.length + 1) : "";
+    if (isGeneration(number)) numbers.push(Number(number));
+  }
+  return numbers;
+}
+
+/** Whether it is a number from 1 on, of at most 15 digits, as this program writes it. */
+function isGeneration(text: string): boolean {
+  const number = Number(text);
+  return number >= 1 && number < 1e15 && String(Math.trunc(number)) === text;
 }
 
 /** Where the socket of a generation is. */

@@ -135,7 +135,7 @@ export class Peer {
     this.#listener?.answer(answer);
   }
 
-  #write(bytes: Buffer): boolean {
+  #write(bytes: Uint8Array): boolean {
     return this.#socket.writable ? this.#socket.write(bytes) : true;
   }
 }

@@ -1,6 +1,7 @@
 import { lstatSync, mkdirSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { stateDirectory } from "../state/directory.ts";
+import { byteLength, encoded } from "../utf8.ts";
 import { VERSION } from "./protocol.ts";
 
 /** Where the control sockets of one user on one machine are: `DIRECTORY/PREFIX.GENERATION`. */
@@ -34,19 +35,28 @@ const LONGEST_HOST = 24;
  * too long.
  */
 export function controlPlace({ env, home, uid, hostname }: Whose): Place {
-  const runtime = [env.XDG_RUNTIME_DIR, `/run/user/${uid}`].find((it) => isPrivate(it, uid));
+  const runtime = runtimeDirectory(env.XDG_RUNTIME_DIR, uid) ?? runtimeDirectory(`/run/user/${uid}`, uid);
   const name = `master-${VERSION}`;
   const place =
     runtime === undefined
       ? { directory: join(stateDirectory(env, home), "run"), prefix: `${hostPart(hostname())}-${name}` }
       : { directory: join(runtime, "preauth"), prefix: name };
-  const longest = Buffer.byteLength(join(place.directory, place.prefix)) + LONGEST_SUFFIX;
+  const longest = byteLength(join(place.directory, place.prefix)) + LONGEST_SUFFIX;
   if (longest > LONGEST_PATH) throw new Error(`${place.directory}: the path is too long for a socket`);
-  mkdirSync(place.directory, { recursive: true, mode: 0o700 });
   if (!isPrivate(place.directory, uid)) {
-    throw new Error(`${place.directory}: must be a directory of uid ${uid} with mode 0700`);
+    mkdirSync(place.directory, { recursive: true, mode: 0o700 });
+    if (!isPrivate(place.directory, uid)) {
+      throw new Error(`${place.directory}: must be a directory of uid ${uid} with mode 0700`);
+    }
   }
   return place;
+}
+
+/** Undefined where it is not the user's own. */
+function runtimeDirectory(directory: string | undefined, uid: number): string | undefined {
+  return directory !== undefined && isAbsolute(directory) && isPrivate(directory, uid)
+    ? directory
+    : undefined;
 }
 
 /** A machine's name as part of a file's: a long or odd one keeps its beginning, and a number tells it from others. */
@@ -54,13 +64,12 @@ export function hostPart(host: string): string {
   if (/^[\w.-]+$/.test(host) && host.length <= LONGEST_HOST) return host;
   // FNV-1a, 32 bits: node:crypto would cost each call milliseconds.
   let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(host)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  for (const byte of encoded(host)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
   return `${host.replace(/[^\w.-]/g, "_").slice(0, LONGEST_HOST - 9)}-${hash.toString(16).padStart(8, "0")}`;
 }
 
 /** Whether a directory is the user's own, and nobody else can enter it. */
-function isPrivate(directory: string | undefined, uid: number): directory is string {
-  if (directory === undefined || !isAbsolute(directory)) return false;
+function isPrivate(directory: string, uid: number): boolean {
   const found = lstatSync(directory, { throwIfNoEntry: false });
   return found?.isDirectory() === true && found.uid === uid && (found.mode & 0o077) === 0;
 }

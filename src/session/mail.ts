@@ -1,6 +1,6 @@
 import { orAborted } from "../aborted.ts";
 import { Failure } from "../failure.ts";
-import type { Asked } from "../master/control.ts";
+import type { Control } from "../master/control.ts";
 import { Progress } from "../ssh/progress.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Caller } from "./caller.ts";
@@ -12,7 +12,7 @@ import type { Session } from "./session.ts";
 import { openShared } from "./shared.ts";
 
 /** Runs a mail call for a server of the table, to its exit status. `asked`: the master, where it has been asked already. */
-export async function runMail(caller: Caller, decision: Decision, asked?: Asked): Promise<number> {
+export async function runMail(caller: Caller, decision: Decision, asked?: Control): Promise<number> {
   let session: Session;
   try {
     await checkRecipients(caller, decision);
@@ -32,7 +32,7 @@ export async function runMail(caller: Caller, decision: Decision, asked?: Asked)
 }
 
 /** Through the master, unless the table or something odd about it forbids. */
-async function open(caller: Caller, decision: Decision, asked: Asked | undefined): Promise<Session> {
+async function open(caller: Caller, decision: Decision, asked: Control | undefined): Promise<Session> {
   if (decision.share.value) {
     const session = await openShared(caller, decision, asked);
     if (session !== undefined) return session;

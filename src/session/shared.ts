@@ -1,6 +1,6 @@
 import { orAborted } from "../aborted.ts";
 import { Failure } from "../failure.ts";
-import { type Asked, ask } from "../master/control.ts";
+import { ask, type Control } from "../master/control.ts";
 import { sessionRequest } from "../master/early.ts";
 import { MasterGone, SharedCommand } from "../master/shared_command.ts";
 import { Progress } from "../ssh/progress.ts";
@@ -19,7 +19,7 @@ const GRACE = 300;
 export async function openShared(
   caller: Caller,
   decision: Decision,
-  asked?: Asked,
+  asked?: Control,
 ): Promise<Session | undefined> {
   const { world, note, broken, server } = caller;
   const progress = new Progress();

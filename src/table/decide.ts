@@ -27,8 +27,11 @@ export async function decide(table: Table, call: Call): Promise<Decision | undef
 
 /** Those whose `via` matches SERVER, and those without. */
 async function forwardsOf({ forwards }: Table, server: string): Promise<readonly Forward[]> {
-  const chosen = await Promise.all(forwards.map(({ via }) => via === undefined || matches(via, server)));
-  return forwards.filter((_forward, index) => chosen[index]);
+  const chosen: Forward[] = [];
+  for (const forward of forwards) {
+    if (forward.via === undefined || (await matches(forward.via, server))) chosen.push(forward);
+  }
+  return chosen;
 }
 
 /** Keys of the table and where they stand, in the order in which they are asked. */

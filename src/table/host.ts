@@ -1,3 +1,5 @@
+import { byteLength } from "../utf8.ts";
+import { hasControl } from "./characters.ts";
 import { isHostname, isMethod, isUser } from "./names.ts";
 import type { Problem } from "./problem.ts";
 import { quoted } from "./problem.ts";
@@ -14,9 +16,13 @@ const MOST_STARS = 3;
 
 /** The list of `match` and of `via`. */
 export const globs = list('a glob with at most three stars, as in "*.isp.com" or "!www.isp.com"', (glob) => {
-  const stars = glob.replace(/\*+/g, "*").split("*").length - 1;
-  return isPlain(glob) && glob !== "!" && Buffer.byteLength(glob) <= LONGEST_GLOB && stars <= MOST_STARS;
+  return isPlain(glob) && glob !== "!" && byteLength(glob) <= LONGEST_GLOB && stars(glob) <= MOST_STARS;
 });
+
+/** How many stars a glob has; several in a row are one. */
+function stars(glob: string): number {
+  return glob.includes("*") ? glob.replace(/\*+/g, "*").split("*").length - 1 : 0;
+}
 
 const paths = list('an absolute path or one that begins with "~/"', isPath);
 
@@ -57,7 +63,7 @@ const HOST_KEYS: Checks<HostKeys> = {
  * TOML make them; a carriage return would become part of the last word.
  */
 function isLine(text: string): boolean {
-  return text.trim() !== "" && !/[\x00-\x08\x0b-\x1f\x7f]/.test(text);
+  return text.trim() !== "" && !hasControl(text.replaceAll("\n", "").replaceAll("\t", ""));
 }
 
 /** The table [defaults]. */
@@ -77,13 +83,13 @@ export const host: Check<Host> = (value, path, problems) => {
 /** The lines of `commands`, by METHOD. */
 function commands(value: unknown, path: TomlPath, problems: Problem[]): Record<string, string> | undefined {
   if (!isTable(value)) return noLines(value, path, problems);
-  const lines: [string, string][] = [];
+  const lines: Record<string, string> = {};
   for (const [method, given] of Object.entries(value)) {
     const where = [...path, method];
     if (!isMethod(method))
       problems.push({ path: where, part: "key", what: `${quoted(method)} is not a METHOD` });
     const read = (method === "imap" ? imapLine : line)(given, where, problems);
-    if (read !== undefined) lines.push([method, read]);
+    if (read !== undefined) lines[method] = read;
   }
-  return Object.fromEntries(lines);
+  return lines;
 }

@@ -2,6 +2,7 @@ import type { Stats } from "node:fs";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { posix } from "node:path";
 import { quoted as word } from "../shell_word.ts";
+import { decoded } from "../utf8.ts";
 import { TableFailure } from "./failure.ts";
 import { quoted } from "./problem.ts";
 import { parseTable } from "./schema.ts";
@@ -36,7 +37,10 @@ export function readText(path: string, uid: number): string {
     // Only the opened file can be judged: a name may mean another file a moment later.
     const file = fstatSync(fd);
     refuse(path, file, uid);
-    return decoded(path, readAll(path, fd, file.size));
+    const bytes = readAll(path, fd, file.size);
+    const text = decoded(bytes);
+    if (text === undefined) throw notUtf8(path, bytes);
+    return text;
   } finally {
     closeSync(fd);
   }
@@ -67,14 +71,16 @@ function refuse(path: string, file: Stats, uid: number): void {
   }
 }
 
-function readAll(path: string, fd: number, size: number): Buffer {
+function readAll(path: string, fd: number, size: number): Uint8Array {
   // One byte more than there should be: the size may be out of date by now, and files of /proc have none.
-  let buffer = Buffer.allocUnsafe(Math.min(size, LARGEST) + 1);
+  let buffer = new Uint8Array(Math.min(size, LARGEST) + 1);
   let length = 0;
   try {
     for (let count = -1; count !== 0 && length <= LARGEST; length += count) {
       if (length === buffer.length) {
-        buffer = Buffer.concat([buffer], Math.min(2 * length, LARGEST) + 1);
+        const larger = new Uint8Array(Math.min(2 * length, LARGEST) + 1);
+        larger.set(buffer);
+        buffer = larger;
       }
       count = readSync(fd, buffer, length, buffer.length - length, null);
     }
@@ -85,23 +91,13 @@ function readAll(path: string, fd: number, size: number): Buffer {
   return buffer.subarray(0, length);
 }
 
-/** TOML is UTF-8 and nothing else. No byte of a newline is ever part of another character. */
-function decoded(path: string, bytes: Buffer): string {
-  const text = utf8(bytes);
-  if (text !== undefined) return text;
-  const isBad = (line: string): boolean => utf8(Buffer.from(line, "latin1")) === undefined;
-  const index = bytes.toString("latin1").split("\n").findIndex(isBad);
-  const line = bytes.toString("utf8").split("\n")[index] ?? "";
-  throw wrong(`${path}:${index + 1}:${line.indexOf("\ufffd") + 1}`, `is not UTF-8: ${quoted(line.trim())}`);
-}
-
-/** Undefined for bytes that are not UTF-8. */
-function utf8(bytes: Buffer): string | undefined {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
+/** TOML is UTF-8 and nothing else: says where the bytes are not. No byte of a newline is ever part of another character. */
+function notUtf8(path: string, bytes: Uint8Array): TableFailure {
+  const all = Buffer.from(bytes);
+  const isBad = (line: string): boolean => decoded(Buffer.from(line, "latin1")) === undefined;
+  const index = all.toString("latin1").split("\n").findIndex(isBad);
+  const line = all.toString("utf8").split("\n")[index] ?? "";
+  return wrong(`${path}:${index + 1}:${line.indexOf("\ufffd") + 1}`, `is not UTF-8: ${quoted(line.trim())}`);
 }
 
 function unreadable(path: string, done: string, error: unknown): TableFailure {

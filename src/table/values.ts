@@ -1,3 +1,4 @@
+import { hasControl } from "./characters.ts";
 import { isHostname } from "./names.ts";
 import type { Problem } from "./problem.ts";
 import { unknownKey } from "./problem.ts";
@@ -26,9 +27,9 @@ export function text(wants: string, isGood: (text: string) => boolean): Check<st
 
 /** One of a few words. */
 export function word<T extends string>(first: T, ...others: readonly T[]): Check<T> {
-  const words = [first, ...others];
-  const wants = words.map((word) => `"${word}"`).join(", ");
-  return value(wants.replace(/, (?=[^,]*$)/, " or "), (value) => words.find((word) => word === value));
+  const words: readonly unknown[] = [first, ...others];
+  const wants = `"${words.slice(0, -1).join('", "')}" or "${words.at(-1)}"`;
+  return value(wants, (value) => (words.includes(value) ? (value as T) : undefined));
 }
 
 /** A string that passes a test, or a list of at least one such string. */
@@ -40,8 +41,7 @@ export function list(wants: string, isGood: (text: string) => boolean): Check<re
       const only = (typeof value === "string" ? one : none)(value, path, problems);
       return only === undefined ? undefined : [only];
     }
-    const many = value.map((item, index) => one(item, [...path, index], problems));
-    return many.every((item) => item !== undefined) ? many : undefined;
+    return all(value, one, path, problems);
   };
 }
 
@@ -82,9 +82,23 @@ export function tables<T>(title: string, each: Check<T>): Check<readonly T[]> {
   const none = value<never>(`written as ${title}`, () => undefined);
   return (value, path, problems) => {
     if (!Array.isArray(value)) return none(value, path, problems);
-    const many = value.map((item, index) => each(item, [...path, index], problems));
-    return many.every((item) => item !== undefined) ? many : undefined;
+    return all(value, each, path, problems);
   };
+}
+
+/** Every item; undefined where one is wrong. */
+function all<T>(
+  items: readonly unknown[],
+  check: Check<T>,
+  path: TomlPath,
+  problems: Problem[],
+): readonly T[] | undefined {
+  const good: T[] = [];
+  for (const [index, item] of items.entries()) {
+    const read = check(item, [...path, index], problems);
+    if (read !== undefined) good.push(read);
+  }
+  return good.length === items.length ? good : undefined;
 }
 
 export const bool: Check<boolean> = value("true or false", (value) =>
@@ -124,7 +138,7 @@ export function isPath(text: string): boolean {
 
 /** Whether a text is not empty and free of control characters. */
 export function isPlain(text: string): boolean {
-  return /^[^\x00-\x1f\x7f]+$/.test(text);
+  return text !== "" && !hasControl(text);
 }
 
 /** Whether a value of the document is a table. */

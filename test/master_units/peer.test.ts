@@ -60,7 +60,7 @@ describe("a caller, for the master", () => {
   it("is still there when it is not read for a while, and hears nothing of that", async () => {
     peer.pause();
     const [heard] = (await within(once(caller, "data"), "an empty frame")) as [Buffer];
-    assert.deepEqual(heard, dataFrame(Buffer.alloc(0)));
+    assert.deepEqual(heard, Buffer.from(dataFrame(Buffer.alloc(0))));
     assert.equal(peer.gone.aborted, false);
   });
 

@@ -46,7 +46,7 @@ class Scene {
   }
 
   /** Says this to each request. */
-  answer(...frames: readonly Buffer[]): Promise<void> {
+  answer(...frames: readonly Uint8Array[]): Promise<void> {
     return this.listen((socket) => void socket.once("data", () => socket.write(Buffer.concat(frames))));
   }
 
