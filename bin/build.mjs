@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -14,10 +14,23 @@ const BUNDLED = ["@noble/post-quantum", "minimist", "picomatch", "smol-toml", "s
 function main() {
   mkdirSync(join(root, "dist"), { recursive: true });
   execFileSync(join(root, "node_modules/.bin/bun"), ["bin/bundle.mjs"], { cwd: root, stdio: "inherit" });
+  writeInOnePiece(join(root, "dist/preauth"));
   chmodSync(join(root, "dist/preauth.js"), 0o755);
   // The package is made of ES modules, this one file is not: see bundle.mjs.
   writeFileSync(join(root, "dist/package.json"), '{ "type": "commonjs" }\n');
   writeFileSync(join(root, "dist/LICENSES"), licences());
+}
+
+/**
+ * Writes an executable again. Bun writes it in small pieces, and the kernel keeps it in memory as it was written: a start
+ * touches some thousand pages, and takes a fifteenth less where they came together (ext4 on Linux 6.18).
+ */
+function writeInOnePiece(file) {
+  const copy = `${file}.new`;
+  writeFileSync(copy, readFileSync(file));
+  chmodSync(copy, 0o755);
+  // A process in the background may run the old one.
+  renameSync(copy, file);
 }
 
 /** The licences of the bundled packages and of all that they depend on, one after another. */
