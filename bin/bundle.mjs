@@ -74,7 +74,7 @@ async function buildExecutable() {
       entrypoints: ["bin/preauth.ts", `${parts}/beyond.js`, `${parts}/places.js`],
       root: parts,
       external: ["*/beyond.js", "*/places.js"],
-      compile: { outfile: "dist/preauth", ...safe },
+      compile: { outfile: "dist/preauth", jitPolicy: 8, ...safe },
     });
   } finally {
     rmSync(parts, { recursive: true, force: true });

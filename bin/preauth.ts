@@ -12,6 +12,7 @@ import { readerIsGone } from "./reader.ts";
 import { onSignal } from "./signals.ts";
 import { connectWire } from "./sockets.ts";
 import { terminal } from "./terminal.ts";
+import { tierUp } from "./tiers.ts";
 
 // Only bin/ touches `process`: it gathers the world outside and sets the exit status.
 
@@ -45,6 +46,7 @@ const world: World = {
   background,
   inputIsPipe,
   pendingInput,
+  tierUp,
   onSignal,
   onBug(listener) {
     whenBug = listener;

@@ -36,6 +36,8 @@ export interface World {
    * only what comes after it. Undefined where that cannot be told without waiting.
    */
   pendingInput(): PendingInput | undefined;
+  /** Tells the runtime that there is work to come which repeats: until then it compiles next to nothing. */
+  tierUp(): void;
   /** Calls `listener` at an ending signal; at once, too, where one has come since the first who listened. */
   onSignal(listener: SignalListener): void;
   /** Calls `listener` with what was thrown where nothing catches it: a bug, to be told as any other failure. */

@@ -21,6 +21,7 @@ export async function runMail(caller: Caller, decision: Decision, asked?: Contro
     return caller.giveUp(decision.onFailure.value, error);
   }
   try {
+    caller.world.tierUp();
     const status = await carry(caller, session);
     await session.finish();
     return status;

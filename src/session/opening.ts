@@ -77,15 +77,17 @@ export async function openSession(decision: Decision, given: OpeningOptions): Pr
  * The same as far as the login: for forwards, accounts without a shell will do. `command`: a line that may go along with
  * it, as with connect().
  */
-export function openConnection(
+export async function openConnection(
   decision: Decision,
   given: OpeningOptions,
   command?: string,
 ): Promise<Connected> {
   const options = { ...given, onRemark: withoutFlood(given.onRemark) };
-  return inTime(decision, options, (signal, person) =>
+  const connected = await inTime(decision, options, (signal, person) =>
     open(decision, { ...options, person }, signal, command),
   );
+  options.world.tierUp();
+  return connected;
 }
 
 /** `command`: the line that will be executed first, which may go along with the login. */
