@@ -1,3 +1,4 @@
+import { onceEnded } from "../session/ended.ts";
 import type { Started } from "../session/opening.ts";
 import type { Peer } from "./peer.ts";
 
@@ -17,7 +18,7 @@ export async function carrySession({ remote, remarks, first }: Started, peer: Pe
     stdout.pause();
     peer.drained(() => stdout.resume());
   });
-  stdout.once("end", () => peer.sendEnd());
+  onceEnded(stdout, () => peer.sendEnd());
   // The server may close its end first: what the caller still says has nowhere to go.
   stdin.on("error", () => {});
   peer.listen({

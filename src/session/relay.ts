@@ -1,4 +1,5 @@
 import type { Client } from "./client.ts";
+import { onceEnded } from "./ended.ts";
 import type { End } from "./exit.ts";
 import type { RelayedCommand } from "./session.ts";
 
@@ -56,7 +57,7 @@ function carryDown(
   for (const chunk of first) pass(chunk);
   remote.stdout.on("data", pass);
   // A server may end its output and go on reading.
-  remote.stdout.once("end", () => void client.flushed().then(() => client.endOutput()));
+  onceEnded(remote.stdout, () => void client.flushed().then(() => client.endOutput()));
   if (!held) remote.stdout.resume();
 }
 
