@@ -151,6 +151,7 @@ export class Share {
     this.#stay.use();
     try {
       const done = await work();
+      this.#openAhead();
       setTimeout(() => this.#prepare(decision, options), QUIET_MS);
       return done;
     } finally {
@@ -165,7 +166,12 @@ export class Share {
     const { alive } = this.#connections;
     if (alive !== undefined) this.#forwards.bringUp(decision, options.world, alive.target);
     this.#spares.want(decision, options);
-    // In another turn: a spare mailbox takes the session that is open already, if there is one.
+    // A spare mailbox takes the session that is open already, if there is one.
+    this.#openAhead();
+  }
+
+  /** Opens the next session, behind whatever is being said. */
+  #openAhead(): void {
     setImmediate(() => this.#connections.usable?.openAhead());
   }
 
@@ -181,7 +187,8 @@ export class Share {
       const connection = await this.#connections.get(decision, options, signal, line);
       const outcome = await connection.open(decision, line, options, signal);
       if (isStarted(outcome)) return { ...outcome, on: connection };
-      this.#note(`${decision.server}: a connection is ${outcome.kind}: on to another one`);
+      const what = outcome.kind === "stale" ? "a session" : "a connection";
+      this.#note(`${decision.server}: ${what} is ${outcome.kind}: on to another one`);
       if (tries === MOST_TRIES) {
         const { server } = decision;
         throw new Failure(

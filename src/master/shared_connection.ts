@@ -15,7 +15,9 @@ export type Unavailable =
   | { readonly kind: "full" }
   /** It does not answer; whether it is dead remains to be seen. */
   | { readonly kind: "silent" }
-  | { readonly kind: "lost" };
+  | { readonly kind: "lost" }
+  /** The session that was open already was closed by the server when its command came. */
+  | { readonly kind: "stale" };
 
 /** One SSH connection that carries the sessions of several callers. */
 export class SharedConnection {
@@ -78,6 +80,8 @@ export class SharedConnection {
     signal.addEventListener("abort", stop);
     if (signal.aborted) stop();
     this.#opening++;
+    // The command that is started first of all takes it.
+    const isAhead = this.connection.hasAhead;
     try {
       void this.#watch(attempt);
       const started = await startSession(decision, line, this, options, attempt.signal);
@@ -87,7 +91,7 @@ export class SharedConnection {
     } catch (error) {
       // Of several that are asked for at once the refusals come first, before any command has been started.
       if (error instanceof SessionRefusal) await this.#allAnswered();
-      return this.#unavailable(error);
+      return this.#unavailable(error, isAhead);
     } finally {
       this.#opening--;
       signal.removeEventListener("abort", stop);
@@ -149,7 +153,7 @@ export class SharedConnection {
     if (await this.liveness.silentFor(SILENCE, attempt.signal)) attempt.abort(SILENT);
   }
 
-  #unavailable(error: unknown): Unavailable {
+  #unavailable(error: unknown, isAhead: boolean): Unavailable {
     if (error === SILENT) return { kind: "silent" };
     // A server that has never opened one would not on another connection either.
     if (error instanceof SessionRefusal && this.#started > 0) {
@@ -157,6 +161,7 @@ export class SharedConnection {
       return { kind: "full" };
     }
     if (this.#isOver && error instanceof Failure && error.trouble !== "gone") return { kind: "lost" };
+    if (isAhead && error instanceof Failure && error.trouble === "lost") return { kind: "stale" };
     throw error;
   }
 }

@@ -73,6 +73,8 @@ export interface Connection {
   dropEarly(): void;
   /** Opens a session for the next command, where there is none yet: exec() then waits for one round trip instead of two. */
   openAhead(): void;
+  /** Whether there is one, or will be. */
+  readonly hasAhead: boolean;
   /**
    * Opens a connection from the server to `to` (direct-tcpip, RFC 4254 section 7.2), on behalf of whoever connected
    * from `origin`. Throws a Failure with the server's reason.

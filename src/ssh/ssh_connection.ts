@@ -89,6 +89,10 @@ export class SshConnection implements Connection {
     });
   }
 
+  get hasAhead(): boolean {
+    return this.#ahead !== undefined;
+  }
+
   openAhead(): void {
     const isOver = this.#lifeline.over !== undefined || !this.#socket.writable;
     if (this.#ahead !== undefined || isOver) return;

@@ -104,10 +104,13 @@ describeForms("a connection that", { concurrency: 12 }, (form) => {
     );
     const call = await scene.start({ collect: false });
     const drain = new Drain(call.stdout, GREETING.length);
+    await drain.reached(1, 50_000);
+    // A machine that was busy just then may have made it two.
+    const logins = scene.sshd.logins();
     // More than twice as long as a connection may be silent.
     await drain.reached(5 * 80 * 1024, 50_000);
     assert.equal(isAlive(call.pid), true);
-    assert.equal(scene.sshd.logins(), 1);
+    assert.equal(scene.sshd.logins(), logins);
   });
 
   test("is ended by the server ends its mailboxes as lost, at once, and the next call has another", async () => {
@@ -158,7 +161,7 @@ describeForms("a connection that", { concurrency: 12 }, (form) => {
     test(`has a session ahead loses only idle mailboxes to a server that ends those: ${title}`, {
       skip,
     }, async () => {
-      const config = ["ChannelTimeout *=1"];
+      const config = ["ChannelTimeout *=3"];
       await using scene = await startScene(form, { sshd: { config, program: program() } });
       for (const call of [await scene.open(), await scene.open()]) {
         assert.deepEqual(await call.exited(DEADLINE), LOST);
@@ -186,7 +189,7 @@ describeForms("a connection that", { concurrency: 12 }, (form) => {
   }
 
   test("loses an idle mailbox to its server goes on: that one has ended as lost", async () => {
-    await using scene = await startScene(form, { sshd: { config: ["ChannelTimeout session:command=1"] } });
+    await using scene = await startScene(form, { sshd: { config: ["ChannelTimeout session:command=3"] } });
     const call = await scene.open({ stdio: "pipes" });
     const { status, stderr } = await call.finished();
     assert.equal(status, 255);
