@@ -74,6 +74,7 @@ async function buildExecutable() {
       entrypoints: ["bin/preauth.ts", `${parts}/beyond.js`, `${parts}/places.js`],
       root: parts,
       external: ["*/beyond.js", "*/places.js"],
+      // Set back to 1 by bin/tiers.ts, once there is work that repeats.
       compile: { outfile: "dist/preauth", jitPolicy: 8, ...safe },
     });
   } finally {

@@ -118,7 +118,7 @@ export class SharedConnection {
     }
   }
 
-  /** Opens the next session in advance; not behind the first: a server may not bear a second one, which is for the callers to ask for. */
+  /** Opens the next session; not behind the first: a server may not bear a second one, which is for a caller to ask for. */
   openAhead(): void {
     if (this.#started > 1) this.connection.openAhead();
   }

@@ -1,9 +1,9 @@
 import { generateKeyPairSync, webcrypto } from "node:crypto";
-import type { Kem } from "./mlkem.ts";
+import { type Kem, rawPublicKey } from "./mlkem.ts";
 
 /** What Bun and Node 24.7 and later have of ML-KEM, and the types of Node 20 do not. */
 interface KeyPair {
-  readonly publicKey: { export(options: { readonly format: "jwk" }): { readonly pub?: string } };
+  readonly publicKey: Parameters<typeof rawPublicKey>[0];
   readonly privateKey: {
     toCryptoKey(
       algorithm: typeof ALGORITHM,
@@ -18,6 +18,9 @@ type Decapsulate = (
   key: webcrypto.CryptoKey,
   ciphertext: Uint8Array,
 ) => Promise<ArrayBuffer>;
+
+/** Bytes of a public key (FIPS 203 table 3). */
+const PUBLIC_KEY = 1184;
 
 const ALGORITHM = { name: "ML-KEM-768" } as const;
 
@@ -40,12 +43,10 @@ export function nativeKem(): Kem {
   if (typeof decapsulate !== "function") throw new Error("no ML-KEM");
   const generate = generateKeyPairSync as unknown as (type: "ml-kem-768") => KeyPair;
   const { publicKey, privateKey } = generate("ml-kem-768");
-  const { pub } = publicKey.export({ format: "jwk" });
-  if (pub === undefined) throw new Error("no raw public key");
   const key = privateKey.toCryptoKey(ALGORITHM, false, ["decapsulateBits"]);
   const open = decapsulate.bind(webcrypto.subtle) as Decapsulate;
   return {
-    publicKey: Buffer.from(pub, "base64url"),
+    publicKey: rawPublicKey(publicKey, PUBLIC_KEY),
     decapsulate: async (ciphertext) => new Uint8Array(await open(ALGORITHM, key, ciphertext)),
   };
 }

@@ -12,6 +12,20 @@ export interface Kem {
   decapsulate(ciphertext: Buffer): Promise<Uint8Array>;
 }
 
+/**
+ * The last `length` bytes of a key's SubjectPublicKeyInfo, which are the key (RFC 8410 section 4; ML-KEM's are alike). Not
+ * by way of a JWK: Node 20 keeps the key locked while it exports one, and should it collect its garbage then, whatever
+ * generated that key waits for the lock for ever.
+ */
+export function rawPublicKey(key: Exportable, length: number): Buffer {
+  return key.export({ format: "der", type: "spki" }).subarray(-length);
+}
+
+/** What is asked of a key. */
+interface Exportable {
+  export(options: { readonly format: "der"; readonly type: "spki" }): Buffer;
+}
+
 /** mlkem768x25519-sha256 (draft-ietf-sshm-mlkem-hybrid-kex): of each message the ML-KEM part comes first. */
 export class MlkemExchange implements KeyExchange {
   readonly hash = "sha256";
@@ -21,8 +35,7 @@ export class MlkemExchange implements KeyExchange {
 
   constructor(kem: Kem) {
     this.#kem = kem;
-    const { x = "" } = this.#curve.publicKey.export({ format: "jwk" });
-    this.init = Buffer.concat([kem.publicKey, Buffer.from(x, "base64url")]);
+    this.init = Buffer.concat([kem.publicKey, rawPublicKey(this.#curve.publicKey, POINT)]);
   }
 
   /** A ciphertext that was not made for this key gives another secret, and the exchange does not verify. */
