@@ -29,7 +29,7 @@ const FULL: Scale = {
   budget: 440_000,
   refusals: 8,
   shared: 3,
-  near: 8,
+  near: 3,
   transfers: 3,
   // Windows open within a few round trips, and bytes come in bursts of one.
   pace: (roundTrip) => ({ settle: 250 + 5 * roundTrip, span: 500 + 3 * roundTrip }),
