@@ -5,8 +5,8 @@ import type { PendingInput } from "../src/world.ts";
 const MOST = 4096;
 
 /**
- * Looks at a pipe that is standard input without waiting, and without the stream that it is otherwise: to make that takes longer than
- * a greeting. On Linux a pipe is opened anew by its name in /proc, so that O_NONBLOCK is for this look alone.
+ * Looks at a pipe that is standard input without waiting, and without the stream that it is otherwise: to make that takes
+ * longer than a greeting. On Linux a pipe is opened anew by its name in /proc, so that O_NONBLOCK is for this look alone.
  */
 export function pendingInput(): PendingInput | undefined {
   const fd = openAgain();

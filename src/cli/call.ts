@@ -1,6 +1,6 @@
 import { Failure } from "../failure.ts";
-import { hasControl } from "../table/characters.ts";
 import { isHostname, isMethod, isUser } from "../table/names.ts";
+import { isPlain } from "../table/values.ts";
 import { byteLength } from "../utf8.ts";
 
 /** A mail client's call: SERVER USER METHOD, in one of its two forms. */
@@ -69,7 +69,7 @@ function checkedRecipients(words: readonly string[]): readonly string[] {
     throw new Failure("usage", "usage", `more than ${MOST_RECIPIENTS} addresses behind "--"`);
   }
   for (const word of words) {
-    if (word === "" || hasControl(word) || byteLength(word) > LONGEST_RECIPIENT) {
+    if (!isPlain(word) || byteLength(word) > LONGEST_RECIPIENT) {
       throw new Failure("usage", "usage", `"${word}" is not an address`);
     }
   }

@@ -1,9 +1,9 @@
 import { generateKeyPairSync, webcrypto } from "node:crypto";
-import { type Kem, rawPublicKey } from "./mlkem.ts";
+import { type Kem, type PublicKey, rawPublicKey } from "./mlkem.ts";
 
 /** What Bun and Node 24.7 and later have of ML-KEM, and the types of Node 20 do not. */
 interface KeyPair {
-  readonly publicKey: Parameters<typeof rawPublicKey>[0];
+  readonly publicKey: PublicKey;
   readonly privateKey: {
     toCryptoKey(
       algorithm: typeof ALGORITHM,

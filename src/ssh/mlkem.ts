@@ -17,12 +17,12 @@ export interface Kem {
  * by way of a JWK: Node 20 keeps the key locked while it exports one, and should it collect its garbage then, whatever
  * generated that key waits for the lock for ever.
  */
-export function rawPublicKey(key: Exportable, length: number): Buffer {
+export function rawPublicKey(key: PublicKey, length: number): Buffer {
   return key.export({ format: "der", type: "spki" }).subarray(-length);
 }
 
-/** What is asked of a key. */
-interface Exportable {
+/** What is asked of a public key. */
+export interface PublicKey {
   export(options: { readonly format: "der"; readonly type: "spki" }): Buffer;
 }
 
