@@ -1,14 +1,14 @@
 import { fstatSync, statSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { main } from "../src/cli/main.ts";
-import { accountInFile } from "../src/ssh/passwd.ts";
+import { accountInFile } from "../src/target/passwd.ts";
 import type { StandardError, Stdio, World } from "../src/world.ts";
 import { background } from "./background.ts";
 import { isTerminal, write } from "./descriptors.ts";
 import { endOutput } from "./end_output.ts";
 import { standardInput } from "./input.ts";
+import { readerIsGone } from "./output_reader.ts";
 import { inputIsPipe, pendingInput } from "./pending.ts";
-import { readerIsGone } from "./reader.ts";
 import { onSignal } from "./signals.ts";
 import { connectWire } from "./sockets.ts";
 import { terminal } from "./terminal.ts";

@@ -1,7 +1,7 @@
-import type { Early } from "../master/early.ts";
+import type { MailCall, VerbCall } from "../call/words.ts";
+import type { Early } from "../control/early.ts";
 import type { Decision } from "../table/decision.ts";
 import type { World } from "../world.ts";
-import type { MailCall, VerbCall } from "./call.ts";
 
 // Everything that the refusal of an unknown server does not need. In the executable this is a bundle of its own:
 // reading it in would cost a refusal a fifth of its time. Each bundle has its own copy of the classes they share,
@@ -15,13 +15,13 @@ export async function serve(
   decision: Decision,
   early: Early | undefined,
 ): Promise<number> {
-  const { Caller, runMail } = await import("./mail.ts");
+  const { Caller, runMail } = await import("../call/load.ts");
   return runMail(new Caller(world, call, early?.heard), decision, early?.asked);
 }
 
 /** A mail call while the table is missing or wrong. */
 export async function serveWithoutTable(world: World, call: MailCall): Promise<number> {
-  return (await import("./untabled.ts")).serveWithoutTable(world, call);
+  return (await import("../call/without_table.ts")).serveWithoutTable(world, call);
 }
 
 /** A verb, to its exit status. */

@@ -1,15 +1,14 @@
+import { FAREWELL_MS } from "../call/relay.ts";
 import { Failure } from "../failure.ts";
 import { answerText, ask } from "../forwards/answer.ts";
 import type { Carry } from "../forwards/carrier.ts";
+import { Progress } from "../progress.ts";
 import { openLog } from "../report/log.ts";
 import { personAt } from "../report/person_at.ts";
 import { print, tellPerson } from "../report/speak.ts";
 import { described, type End, statusOf } from "../session/exit.ts";
-import { selectInbox } from "../session/inbox.ts";
 import { type Opened, openSession, takeLeave } from "../session/opening.ts";
-import { FAREWELL_MS } from "../session/relay.ts";
 import type { RemoteCommand } from "../ssh/connection.ts";
-import { Progress } from "../ssh/progress.ts";
 import { stateDirectory } from "../state/directory.ts";
 import { decide } from "../table/decide.ts";
 import type { Decision } from "../table/decision.ts";
@@ -17,10 +16,11 @@ import { readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
 import type { World } from "../world.ts";
 import { foreseen, forwardLines } from "./forward_report.ts";
-import { originsIn } from "./origin.ts";
+import { selectInbox } from "./inbox.ts";
 import { pinercReport } from "./pinerc_report.ts";
 import { Timeline } from "./timeline.ts";
 import type { ServerWords } from "./verbs.ts";
+import { originsIn } from "./where.ts";
 
 /**
  * `--check`: makes the connection of a mail call step by step, with a line and the time for each, up to a first

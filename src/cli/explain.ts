@@ -2,19 +2,19 @@ import { Failure } from "../failure.ts";
 import { openLog } from "../report/log.ts";
 import { print } from "../report/speak.ts";
 import { outOfTime } from "../session/deadline.ts";
-import { readAccount } from "../ssh/account.ts";
-import { baseline, resolve } from "../ssh/ssh_config.ts";
-import { settle, type Target } from "../ssh/target.ts";
 import { stateDirectory } from "../state/directory.ts";
 import { decide } from "../table/decide.ts";
 import type { Command, Decision, Settled } from "../table/decision.ts";
 import { readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
+import { readAccount } from "../target/account.ts";
+import { baseline, resolve } from "../target/ask_ssh.ts";
+import { settle, type Target } from "../target/target.ts";
 import type { World } from "../world.ts";
 import { columns } from "./columns.ts";
 import { foreseen, forwardLines } from "./forward_report.ts";
-import { originsIn, type Sayer } from "./origin.ts";
 import type { ServerWords } from "./verbs.ts";
+import { originsIn, type Sayer } from "./where.ts";
 
 /** `--explain`: prints what would be done for a server, each value with where it came from. Connects to nothing. */
 export async function explain(world: World, words: ServerWords): Promise<number> {

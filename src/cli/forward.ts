@@ -1,7 +1,7 @@
+import { requestForwards } from "../control/request.ts";
 import { Failure, type FailureParts, fromParts, partsOf } from "../failure.ts";
-import { requestForwards } from "../master/request.ts";
 import { print } from "../report/speak.ts";
-import { keepForwards } from "../session/keeper.ts";
+import { keepForwards } from "../session/keep_forwards.ts";
 import { decide } from "../table/decide.ts";
 import type { Decision } from "../table/decision.ts";
 import { readTable, tablePath } from "../table/read.ts";

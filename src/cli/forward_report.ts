@@ -3,9 +3,9 @@ import { lastLegNote } from "../forwards/plan.ts";
 import { SocketTables } from "../forwards/socket_tables.ts";
 import { type Standing, standingHint, standingText } from "../forwards/state.ts";
 import { Surroundings } from "../forwards/unless.ts";
-import { lookUp } from "../ssh/addresses.ts";
-import type { Target } from "../ssh/target.ts";
+import { lookUp } from "../ssh/network/addresses.ts";
 import type { Decision } from "../table/decision.ts";
+import type { Target } from "../target/target.ts";
 import type { World } from "../world.ts";
 
 /** What it takes to look at this machine. */

@@ -1,17 +1,17 @@
+import { requestLogin } from "../control/request.ts";
 import { Failure } from "../failure.ts";
-import { requestLogin } from "../master/request.ts";
 import type { Person } from "../person.ts";
+import { Progress } from "../progress.ts";
 import { openLog } from "../report/log.ts";
 import { personAt } from "../report/person_at.ts";
 import { print } from "../report/speak.ts";
-import { holdInForeground } from "../session/foreground.ts";
 import { type Connected, openConnection, takeLeave } from "../session/opening.ts";
-import { Progress } from "../ssh/progress.ts";
 import { stateDirectory } from "../state/directory.ts";
 import { decide } from "../table/decide.ts";
 import type { Decision } from "../table/decision.ts";
 import { readTable, tablePath } from "../table/read.ts";
 import type { World } from "../world.ts";
+import { holdInForeground } from "./foreground.ts";
 import { Timeline } from "./timeline.ts";
 import { withUser } from "./user.ts";
 

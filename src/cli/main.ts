@@ -1,12 +1,12 @@
+import { type MailCall, parseCall, type VerbCall } from "../call/words.ts";
+import { askEarly, type Early } from "../control/early.ts";
 import { Failure } from "../failure.ts";
-import { askEarly, type Early } from "../master/early.ts";
 import { tellCaller } from "../report/speak.ts";
 import { decide } from "../table/decide.ts";
 import type { Decision } from "../table/decision.ts";
 import { TableFailure } from "../table/failure.ts";
 import { readTable, tablePath } from "../table/read.ts";
 import type { World } from "../world.ts";
-import { type MailCall, parseCall, type VerbCall } from "./call.ts";
 import { endInUsage } from "./usage.ts";
 
 /**

@@ -1,5 +1,5 @@
-import type { ConnectionStatus, ForwardStatus, Status } from "../master/protocol.ts";
-import { requestStatus } from "../master/request.ts";
+import type { ConnectionStatus, ForwardStatus, Status } from "../control/protocol.ts";
+import { requestStatus } from "../control/request.ts";
 import { print } from "../report/speak.ts";
 import type { World } from "../world.ts";
 

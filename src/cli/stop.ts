@@ -1,5 +1,5 @@
+import { requestStop } from "../control/request.ts";
 import { Failure } from "../failure.ts";
-import { requestStop } from "../master/request.ts";
 import { print } from "../report/speak.ts";
 import type { World } from "../world.ts";
 

@@ -1,6 +1,6 @@
 import { type Person, watched } from "../person.ts";
+import type { Step } from "../progress.ts";
 import { print } from "../report/speak.ts";
-import type { Step } from "../ssh/progress.ts";
 import type { World } from "../world.ts";
 
 const NAMES: Readonly<Record<Step | "table" | "select", string>> = {

@@ -1,8 +1,8 @@
 import { openLog } from "../report/log.ts";
-import { readAccount } from "../ssh/account.ts";
-import { resolve } from "../ssh/ssh_config.ts";
 import { stateDirectory } from "../state/directory.ts";
 import type { Decision } from "../table/decision.ts";
+import { readAccount } from "../target/account.ts";
+import { resolve } from "../target/ask_ssh.ts";
 import type { World } from "../world.ts";
 
 /**

@@ -1,9 +1,9 @@
 import minimist from "minimist";
 import packageJson from "../../package.json" with { type: "json" };
+import { checkedMethod, checkedServer, checkedUser, type VerbCall } from "../call/words.ts";
 import { Failure } from "../failure.ts";
 import { print, tellPerson } from "../report/speak.ts";
 import type { World } from "../world.ts";
-import { checkedMethod, checkedServer, checkedUser, type VerbCall } from "./call.ts";
 import { check } from "./check.ts";
 import { explain } from "./explain.ts";
 import { checkedTime, forward, USUAL_TIME } from "./forward.ts";

@@ -1,10 +1,10 @@
 import type { Duplex } from "node:stream";
-import { orAborted } from "../aborted.ts";
+import { orAborted } from "../abort.ts";
 import type { Endpoint } from "../table/table.ts";
-import { bounded } from "./bound.ts";
 import { abandon, type Carry, NOWHERE } from "./carrier.ts";
 import { endpointText } from "./plan.ts";
 import { reasonOf } from "./reason.ts";
+import { bounded } from "./time_limit.ts";
 
 export type Protocol = "SMTP" | "NNTP" | "POP3" | "IMAP";
 

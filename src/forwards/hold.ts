@@ -1,4 +1,4 @@
-import { orAborted } from "../aborted.ts";
+import { orAborted } from "../abort.ts";
 import type { Note } from "../report/note.ts";
 import type { Forward } from "../table/table.ts";
 import type { Listening } from "./bind.ts";

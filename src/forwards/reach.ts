@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { orAborted } from "../aborted.ts";
+import { orAborted } from "../abort.ts";
 import type { Endpoint } from "../table/table.ts";
 import type { LookUp } from "./carrier.ts";
 import { firstFound } from "./first_found.ts";

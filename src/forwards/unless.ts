@@ -1,10 +1,10 @@
 import type { Endpoint, Forward } from "../table/table.ts";
-import { bounded } from "./bound.ts";
 import type { LookUp } from "./carrier.ts";
 import { type DomainOptions, isWithin, type OwnDomain, ownDomains } from "./domain.ts";
 import { firstFound } from "./first_found.ts";
 import { endpointText } from "./plan.ts";
 import { isReachable } from "./reach.ts";
+import { bounded } from "./time_limit.ts";
 
 /** What holds a forward back: the two tests of `unless`. */
 export type Hindrance =

@@ -1,5 +1,5 @@
-import { orAborted } from "../aborted.ts";
-import { Progress } from "../ssh/progress.ts";
+import { orAborted } from "../abort.ts";
+import { Progress } from "../progress.ts";
 
 /**
  * Something that several callers wait for and that is done once: a login. It goes on as long as one of them still

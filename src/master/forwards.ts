@@ -1,16 +1,16 @@
 import type { Duplex } from "node:stream";
+import type { ForwardStatus } from "../control/protocol.ts";
 import type { Origin } from "../forwards/carrier.ts";
 import type { Held } from "../forwards/hold.ts";
 import { endpointText } from "../forwards/plan.ts";
 import { ownerOf, standingText } from "../forwards/state.ts";
 import type { Note } from "../report/note.ts";
 import { holdOver } from "../session/holding.ts";
-import { proven } from "../session/keeper.ts";
-import type { Target } from "../ssh/target.ts";
+import { proven } from "../session/keep_forwards.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Endpoint, Forward } from "../table/table.ts";
+import type { Target } from "../target/target.ts";
 import type { World } from "../world.ts";
-import type { ForwardStatus } from "./protocol.ts";
 import type { SharedConnection } from "./shared_connection.ts";
 
 /** How often a port that another process or connection holds is asked for again (milliseconds). */

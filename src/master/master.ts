@@ -1,15 +1,15 @@
 import { createServer, type Socket } from "node:net";
+import { type Claim, claim, type Generation, release } from "../control/generations.ts";
+import { Peer } from "../control/masters_end.ts";
+import type { Reply, Request, Status, Wanted } from "../control/protocol.ts";
+import { controlPlace } from "../control/socket_place.ts";
 import { Failure } from "../failure.ts";
+import { Progress } from "../progress.ts";
 import { openLog } from "../report/log.ts";
 import type { Note } from "../report/note.ts";
 import type { OpeningOptions } from "../session/opening.ts";
-import { Progress } from "../ssh/progress.ts";
 import { stateDirectory } from "../state/directory.ts";
 import type { World } from "../world.ts";
-import { type Claim, claim, type Generation, release } from "./generations.ts";
-import { Peer } from "./peer.ts";
-import { controlPlace } from "./place.ts";
-import type { Reply, Request, Status, Wanted } from "./protocol.ts";
 import type { Share } from "./share.ts";
 
 /** Milliseconds that a master waits for its first caller, who was there when it was started. */

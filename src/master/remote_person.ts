@@ -1,6 +1,6 @@
+import type { Peer } from "../control/masters_end.ts";
 import { Failure } from "../failure.ts";
 import type { Person } from "../person.ts";
-import type { Peer } from "./peer.ts";
 
 /** The person at a caller's terminal, seen from the master: what is asked goes there, and the answer comes back. */
 export function remotePerson(peer: Peer): Person {

@@ -1,6 +1,6 @@
+import type { Peer } from "../control/masters_end.ts";
 import { onceEnded } from "../session/ended.ts";
 import type { Started } from "../session/opening.ts";
-import type { Peer } from "./peer.ts";
 
 /**
  * Carries a session's bytes between its command and the caller, at the master's end. Each side is read only as fast as

@@ -1,3 +1,4 @@
+import type { ConnectionStatus, ForwardStatus } from "../control/protocol.ts";
 import { Failure } from "../failure.ts";
 import type { Note } from "../report/note.ts";
 import { inTime } from "../session/deadline.ts";
@@ -6,10 +7,9 @@ import type { Decision } from "../table/decision.ts";
 import type { Persist } from "../table/table.ts";
 import { type CallerOptions, Connections } from "./connections.ts";
 import { Forwards } from "./forwards.ts";
-import type { ConnectionStatus, ForwardStatus } from "./protocol.ts";
+import { Stay } from "./lifetime.ts";
 import { isStarted, type SharedConnection } from "./shared_connection.ts";
 import { type Placed, SpareKeeper } from "./spare.ts";
-import { Stay } from "./stay.ts";
 
 /** Sessions that are tried before a caller is told that there is none: each is lost or refused by another connection. */
 const MOST_TRIES = 20;

@@ -1,10 +1,10 @@
+import type { ConnectionStatus } from "../control/protocol.ts";
 import { Failure } from "../failure.ts";
 import { type Connected, type OpeningOptions, type Started, startSession } from "../session/opening.ts";
 import { type Connection, type RemoteCommand, SessionRefusal } from "../ssh/connection.ts";
 import { type Liveness, watched } from "../ssh/liveness.ts";
-import type { Target } from "../ssh/target.ts";
 import type { Decision } from "../table/decision.ts";
-import type { ConnectionStatus } from "./protocol.ts";
+import type { Target } from "../target/target.ts";
 
 /** Milliseconds without a byte after which a new session is tried over another connection. */
 const SILENCE = 2_000;

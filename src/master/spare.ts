@@ -1,7 +1,7 @@
+import { Progress } from "../progress.ts";
 import type { Note } from "../report/note.ts";
 import { inTime } from "../session/deadline.ts";
 import type { Started } from "../session/opening.ts";
-import { Progress } from "../ssh/progress.ts";
 import type { Decision } from "../table/decision.ts";
 import type { CallerOptions } from "./connections.ts";
 import type { SharedConnection } from "./shared_connection.ts";

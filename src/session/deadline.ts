@@ -1,6 +1,6 @@
 import { Failure } from "../failure.ts";
 import { type Person, watched } from "../person.ts";
-import type { Progress } from "../ssh/progress.ts";
+import type { Progress } from "../progress.ts";
 import type { Decision } from "../table/decision.ts";
 import type { World } from "../world.ts";
 

@@ -1,6 +1,6 @@
 import { Failure } from "../failure.ts";
+import type { Progress } from "../progress.ts";
 import type { Exit, RemoteCommand } from "../ssh/connection.ts";
-import type { Progress } from "../ssh/progress.ts";
 import { described, quotedTail, statusOf } from "./exit.ts";
 import { type Greeting, GreetingGuard } from "./guard.ts";
 import type { Remarks } from "./remarks.ts";

@@ -1,7 +1,7 @@
-import type { KnownLogin, LoginHistory } from "../ssh/early_login.ts";
-import type { Target } from "../ssh/target.ts";
+import type { KnownLogin, LoginHistory } from "../ssh/login/early_login.ts";
 import { stateDirectory } from "../state/directory.ts";
 import { Familiar } from "../state/familiar.ts";
+import type { Target } from "../target/target.ts";
 import type { World } from "../world.ts";
 
 /** What one call knows of logins that have worked, and leaves behind for others. */

@@ -1,8 +1,8 @@
 import type { Carry } from "../forwards/carrier.ts";
 import { type Held, type HoldOptions, holdForwards } from "../forwards/hold.ts";
-import { lookUp } from "../ssh/addresses.ts";
-import type { Target } from "../ssh/target.ts";
+import { lookUp } from "../ssh/network/addresses.ts";
 import type { Decision } from "../table/decision.ts";
+import type { Target } from "../target/target.ts";
 import type { World } from "../world.ts";
 import type { Connected } from "./opening.ts";
 

@@ -1,15 +1,15 @@
 import { Failure } from "../failure.ts";
 import type { Person } from "../person.ts";
+import type { Progress } from "../progress.ts";
 import type { Note } from "../report/note.ts";
-import { readAccount } from "../ssh/account.ts";
 import type { Connection, RemoteCommand } from "../ssh/connection.ts";
-import type { Progress } from "../ssh/progress.ts";
-import { resolve } from "../ssh/ssh_config.ts";
-import { settle, type Target } from "../ssh/target.ts";
 import { stateDirectory } from "../state/directory.ts";
 import { type Tried, Unreachable } from "../state/unreachable.ts";
 import type { Decision } from "../table/decision.ts";
 import { remoteCommandLine } from "../table/imapd.ts";
+import { readAccount } from "../target/account.ts";
+import { resolve } from "../target/ask_ssh.ts";
+import { settle, type Target } from "../target/target.ts";
 import type { World } from "../world.ts";
 import { expired, inTime } from "./deadline.ts";
 import { withoutFlood } from "./flood.ts";
@@ -101,7 +101,7 @@ async function open(
   progress.begin("config", "asking ssh for its configuration");
   const answering = resolve(decision, { env: world.env, home: world.home, signal, note });
   // Loaded while ssh(1) starts and reads, which takes as long.
-  const loading = import("./twice.ts");
+  const loading = import("./busy_server.ts");
   const answers = await answering;
   const target = settle(decision, answers, {
     uid: world.uid,
@@ -162,7 +162,7 @@ interface Given {
 
 async function connectUnlessHopeless(
   target: Target,
-  { connectTwice }: typeof import("./twice.ts"),
+  { connectTwice }: typeof import("./busy_server.ts"),
   { decision, options, signal, command }: Given,
 ): Promise<Connection> {
   const limit = decision.deadline.value;

@@ -1,9 +1,9 @@
 import { Failure } from "../failure.ts";
-import { LoginFailure } from "../ssh/login_failure.ts";
-import type { LoginMemory } from "../ssh/recall.ts";
-import type { Target } from "../ssh/target.ts";
+import { LoginFailure } from "../ssh/login/login_failure.ts";
+import type { LoginMemory } from "../ssh/login/refused_before.ts";
 import { stateDirectory } from "../state/directory.ts";
 import { Refused, type Refusing } from "../state/refused.ts";
+import type { Target } from "../target/target.ts";
 import type { World } from "../world.ts";
 
 /** How often a call looks whether another one is through with the same login. */

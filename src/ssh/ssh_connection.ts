@@ -1,19 +1,19 @@
 import type { Duplex } from "node:stream";
 import type { Client } from "ssh2";
-import { orAborted } from "../aborted.ts";
+import { orAborted } from "../abort.ts";
 import { Failure } from "../failure.ts";
 import type { Endpoint } from "../table/table.ts";
-import type { Attempt } from "./attempt.ts";
-import type { Obstacle } from "./candidate.ts";
+import type { Target } from "../target/target.ts";
+import { ChannelCommand, type RemoteCommand } from "./channel/remote_command.ts";
+import { SessionAhead } from "./channel/session_ahead.ts";
+import { Tunnel } from "./channel/tunnel.ts";
 import type { Connection, Origin } from "./connection.ts";
-import type { Answer, EarlySession } from "./early_login.ts";
-import type { Lifeline } from "./lifeline.ts";
+import type { Attempt } from "./login/attempt.ts";
+import type { Obstacle } from "./login/candidate.ts";
+import type { Answer, EarlySession } from "./login/early_login.ts";
 import type { Login } from "./login.ts";
-import { ChannelCommand, type RemoteCommand } from "./remote_command.ts";
-import { SessionAhead } from "./session_ahead.ts";
-import { ping } from "./ssh2_private.ts";
-import type { Target } from "./target.ts";
-import { Tunnel } from "./tunnel.ts";
+import type { Lifeline } from "./ssh2/connection_end.ts";
+import { ping } from "./ssh2/taps.ts";
 
 /** SSH_OPEN_ADMINISTRATIVELY_PROHIBITED. */
 const PROHIBITED = 1;

@@ -18,7 +18,7 @@ export type Command = { readonly kind: "auto" } | { readonly kind: "line"; reado
 
 /**
  * What the table and the call say about one SERVER. The keys that may be undefined are those that
- * ssh_config may still fill (src/ssh/target.ts), and `command`, where the table has none for the METHOD.
+ * ssh_config may still fill (src/target/target.ts), and `command`, where the table has none for the METHOD.
  */
 export interface Decision {
   /** SERVER as the call had it, for messages. */

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { freePort } from "../forwards/fixtures.ts";
+import { freePort } from "../unit/forwards/fixtures.ts";
 import { hostKeyName, type Key, makeKey } from "./keys.ts";
 import { descendantsOf, signal } from "./processes.ts";
 import { findProgram, program } from "./programs.ts";

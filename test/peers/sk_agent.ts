@@ -2,8 +2,8 @@ import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, sign 
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
-import { fieldsOf, wire } from "../../src/ssh/key_blob.ts";
-import { positive } from "../../src/ssh/public_key.ts";
+import { fieldsOf, wire } from "../../src/ssh/keys/blob.ts";
+import { positive } from "../../src/ssh/keys/public_key.ts";
 import { makeTemporary, removeTemporary } from "./temporary.ts";
 
 export type SecurityKeyType = "sk-ssh-ed25519@openssh.com" | "sk-ecdsa-sha2-nistp256@openssh.com";

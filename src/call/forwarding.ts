@@ -1,0 +1,48 @@
+import type { Held } from "../forwards/hold.ts";
+import type { Opened } from "../session/opening.ts";
+import type { Decision } from "../table/decision.ts";
+import type { Caller } from "./caller.ts";
+
+/** The forwards that come with a mailbox. They are brought up beside it, and never hold it up or break it. */
+export class Forwarding {
+  readonly #caller: Caller;
+  readonly #starting = new AbortController();
+  #held: Held | undefined;
+
+  constructor(caller: Caller, decision: Decision, opened: Opened) {
+    this.#caller = caller;
+    if (decision.forwards.length > 0) void this.#start(decision, opened);
+  }
+
+  async #start(decision: Decision, opened: Opened): Promise<void> {
+    const { world, note, server } = this.#caller;
+    const { signal } = this.#starting;
+    try {
+      const { carrierOf, holdOver } = await import("../session/holding.ts");
+      const options = { note: (line: string) => note(`${server}: ${line}`), signal, retry: RETRY_MS };
+      this.#held = await holdOver(carrierOf(opened), world, decision, options);
+    } catch (error) {
+      if (!signal.aborted)
+        note(`${server}: forwards: ${error instanceof Error ? error.stack : String(error)}`);
+    }
+  }
+
+  /** The mailbox has ended: the ports are free for others at once, and what is being sent is let through. */
+  async finish(): Promise<void> {
+    this.#starting.abort();
+    const held = this.#held;
+    held?.stopListening();
+    const { client, note, server, broken } = this.#caller;
+    if (held === undefined || held.open === 0 || broken.aborted) return;
+    note(`${server}: waiting for ${held.open} forwarded connections`);
+    client.leave();
+    await Promise.race([
+      held.idle(),
+      new Promise<void>((resolve) => broken.addEventListener("abort", () => resolve())),
+    ]);
+    held.close();
+  }
+}
+
+/** How often a port that another mailbox's process holds is asked for again: when that one ends, somebody must follow. */
+const RETRY_MS = 5_000;

@@ -1,0 +1,98 @@
+import { orAborted } from "../abort.ts";
+import type { Control } from "../control/callers_end.ts";
+import { Failure } from "../failure.ts";
+import { Progress } from "../progress.ts";
+import { inTime } from "../session/deadline.ts";
+import { described, quotedTail, statusOf } from "../session/exit.ts";
+import type { Decision } from "../table/decision.ts";
+import type { Caller } from "./caller.ts";
+import { hasWholeHeader, requireNamed } from "./recipients.ts";
+import { relay } from "./relay.ts";
+import type { Session } from "./session.ts";
+import { openShared } from "./shared.ts";
+
+/** Runs a mail call for a server of the table, to its exit status. `asked`: the master, where it has been asked already. */
+export async function runMail(caller: Caller, decision: Decision, asked?: Control): Promise<number> {
+  let session: Session;
+  try {
+    await checkRecipients(caller, decision);
+    session = await open(caller, decision, asked);
+  } catch (error) {
+    return caller.giveUp(decision.onFailure.value, error);
+  }
+  try {
+    caller.world.tierUp();
+    const status = await carry(caller, session);
+    await session.finish();
+    return status;
+  } catch (error) {
+    return caller.breakOff(error);
+  } finally {
+    await session.leave();
+  }
+}
+
+/** Through the master, unless the table or something odd about it forbids. */
+async function open(caller: Caller, decision: Decision, asked: Control | undefined): Promise<Session> {
+  if (decision.share.value) {
+    const session = await openShared(caller, decision, asked);
+    if (session !== undefined) return session;
+  }
+  // Loaded only now: whoever shares a connection needs nothing of SSH.
+  const { openDirect } = await import("./direct.ts");
+  return openDirect(caller, decision);
+}
+
+/** A call that names recipients goes on once its message is seen to name them; nothing has been started until then. */
+async function checkRecipients(caller: Caller, decision: Decision): Promise<void> {
+  const { world, client, recipients, broken } = caller;
+  if (recipients.length === 0) return;
+  const progress = new Progress();
+  caller.doing = () => progress.doing;
+  progress.begin("config", "reading the header of the message");
+  const header = await inTime(decision, { world, progress, broken }, (signal) =>
+    orAborted(client.peek(hasWholeHeader), signal),
+  );
+  requireNamed(recipients, header);
+}
+
+/** Joins client and server until one of them ends. Throws a Failure when the connection is lost. */
+async function carry(caller: Caller, session: Session): Promise<number> {
+  const { client, server, method, note, broken, isImap } = caller;
+  const { remote, first } = session;
+  caller.doing = () => "carrying mail";
+  note(`${server}: ${method}: open after ${Math.round(caller.world.elapsed())} ms`);
+  const end = await Promise.race([
+    relay(client, remote, { inputEndsSession: isImap, first }),
+    whenAborted(broken),
+  ]);
+  if (end instanceof Failure) {
+    note(`${server}: ${end.what}`);
+    // A client that no longer reads has had enough, which is no failure; a signal keeps its status.
+    return end.status > 128 ? end.status : 0;
+  }
+  const status = statusOf(end);
+  note(`${server}: ${method}: ended ${described(end)}`);
+  if (end.kind === "lost") throw new Failure("lost", server, `connection lost${quotedTail(end.why)}`);
+  if (status !== 0 && !isImap) {
+    throw new Failure(
+      "command",
+      server,
+      `${method} ended ${described(end)}${quotedTail(session.lastRemark())}`,
+      {
+        status,
+      },
+    );
+  }
+  return status;
+}
+
+/** Resolves with a hang-up; rejects with anything else that a signal was aborted for. */
+function whenAborted(signal: AbortSignal): Promise<Failure> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void =>
+      signal.reason instanceof Failure ? resolve(signal.reason) : reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort);
+  });
+}

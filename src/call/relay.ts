@@ -1,0 +1,97 @@
+import { onceEnded } from "../session/ended.ts";
+import type { End } from "../session/exit.ts";
+import type { Client } from "./client.ts";
+import type { RelayedCommand } from "./session.ts";
+
+/** How long a server may be silent after an IMAP client has left it, before the channel is closed. */
+export const FAREWELL_MS = 2000;
+
+/** What the relay is given beside its two ends. */
+export interface RelayOptions {
+  /** Whether the end of the client's input means that it will not read for long either (METHOD imap). */
+  readonly inputEndsSession: boolean;
+  /** Bytes of the server that go first. */
+  readonly first: readonly Buffer[];
+}
+
+/**
+ * Carries bytes both ways until the remote command has ended and all of its output is with the client. Each
+ * side is read only as fast as the other takes it. The end of one side's output is passed on as such.
+ */
+export async function relay(client: Client, remote: RelayedCommand, options: RelayOptions): Promise<End> {
+  const farewell = new Farewell(() => remote.hangUp());
+  carryDown(client, remote, farewell, options.first);
+  // The server may close its end first: what the client still says has nowhere to go.
+  remote.stdin.on("error", () => {});
+  client.pour(remote.stdin, () => {
+    remote.stdin.end();
+    if (options.inputEndsSession) farewell.start();
+  });
+  const exit = await remote.ended;
+  farewell.stop();
+  await client.flushed();
+  return farewell.over ? { kind: "left" } : exit;
+}
+
+/** Server to client. */
+function carryDown(
+  client: Client,
+  remote: RelayedCommand,
+  farewell: Farewell,
+  first: readonly Buffer[],
+): void {
+  let held = false;
+  const pass = (chunk: Buffer): void => {
+    farewell.heard();
+    if (chunk.length === 0 || client.write(chunk) || held) return;
+    held = true;
+    remote.stdout.pause();
+    // A client that does not read keeps the server silent: that says nothing about the server.
+    farewell.suspend();
+    client.drained(() => {
+      held = false;
+      farewell.heard();
+      remote.stdout.resume();
+    });
+  };
+  for (const chunk of first) pass(chunk);
+  remote.stdout.on("data", pass);
+  // A server may end its output and go on reading.
+  onceEnded(remote.stdout, () => void client.flushed().then(() => client.endOutput()));
+  if (!held) remote.stdout.resume();
+}
+
+/** The wait after an IMAP client's end of input: it is over once the server has said nothing for a while. */
+class Farewell {
+  over = false;
+  #running = false;
+  #timer: NodeJS.Timeout | undefined;
+  readonly #onOver: () => void;
+
+  constructor(onOver: () => void) {
+    this.#onOver = onOver;
+  }
+
+  start(): void {
+    this.#running = true;
+    this.heard();
+  }
+
+  heard(): void {
+    this.suspend();
+    if (!this.#running) return;
+    this.#timer = setTimeout(() => {
+      this.over = true;
+      this.#onOver();
+    }, FAREWELL_MS);
+  }
+
+  suspend(): void {
+    clearTimeout(this.#timer);
+  }
+
+  stop(): void {
+    this.#running = false;
+    this.suspend();
+  }
+}

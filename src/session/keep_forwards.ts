@@ -1,0 +1,106 @@
+import { Failure } from "../failure.ts";
+import { type Answer, answerText, ask } from "../forwards/answer.ts";
+import type { Carry } from "../forwards/carrier.ts";
+import type { Held } from "../forwards/hold.ts";
+import { type Standing, standingHint, standingText } from "../forwards/state.ts";
+import { Progress } from "../progress.ts";
+import { openLog } from "../report/log.ts";
+import { stateDirectory } from "../state/directory.ts";
+import type { Decision } from "../table/decision.ts";
+import type { Persist } from "../table/table.ts";
+import type { World } from "../world.ts";
+import { carrierOf, holdOver } from "./holding.ts";
+import { openConnection, takeLeave } from "./opening.ts";
+
+/** Milliseconds that the target of a forward has to say its first line. */
+const ANSWER_MS = 5000;
+
+/** How often a port that another process of ours holds is asked for again. */
+const RETRY_MS = 1000;
+
+/**
+ * Holds the forwards of a decision without a session, for `time` milliseconds and as long as connections use them.
+ * `onUp` is called once each of them answers through to its target, with a line for each; until then a failure is
+ * thrown. Resolves when they are given up, or at a signal.
+ */
+export async function keepForwards(
+  world: World,
+  decision: Decision,
+  time: Persist,
+  onUp: (lines: readonly string[]) => void,
+): Promise<void> {
+  const { server } = decision;
+  const log = openLog(stateDirectory(world.env, world.home), world.pid);
+  const note = (line: string): void => log(`${server}: ${line}`);
+  const broken = new AbortController();
+  world.onSignal((signal, status) => broken.abort(new Failure("gone", server, signal, { status })));
+  const connected = await openConnection(decision, {
+    ...{ world, note, progress: new Progress(), broken: broken.signal, heedsMemory: true },
+    onRemark: (line) => note(`said: ${line}`),
+  });
+  try {
+    const held = await holdOver(carrierOf(connected), world, decision, {
+      note,
+      signal: broken.signal,
+      retry: RETRY_MS,
+    });
+    try {
+      onUp(await proven(held, decision, carrierOf(connected).carry, broken.signal));
+      await Promise.race([spent(held, time), connected.connection.closed, aborted(broken.signal)]);
+    } finally {
+      held.close();
+    }
+  } finally {
+    await takeLeave(connected.connection);
+  }
+}
+
+/** A line for each forward that is in place and answers through. Throws a Failure for the first that does not. */
+export async function proven(
+  held: Pick<Held, "standings">,
+  decision: Decision,
+  carry: Carry,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  return Promise.all(
+    held.standings.map(async (standing) => {
+      const { forward } = standing;
+      const subject = `${decision.server}: forward "${forward.name}"`;
+      if (!isInPlace(standing)) {
+        const hint = standingHint(standing);
+        throw new Failure("network", subject, standingText(standing), {
+          hints: hint === undefined ? [] : [hint],
+        });
+      }
+      if (standing.state.kind === "withheld") return `${subject}: ${standingText(standing)}`;
+      const answer = await ask(forward.to, { carry, limit: ANSWER_MS, signal });
+      if (!isAnswer(answer)) throw new Failure("network", subject, answerText(forward.to, answer));
+      return `${subject}: ${standingText(standing)}; ${answerText(forward.to, answer)}`;
+    }),
+  );
+}
+
+/** Ours, or not needed, or held by another program of the same user. Never by another user. */
+function isInPlace({ state }: Standing): boolean {
+  if (state.kind === "taken") return state.by.kind === "ours" || state.by.kind === "same-user";
+  return state.kind === "held" || state.kind === "withheld";
+}
+
+/** In some protocols it is the client who begins. */
+function isAnswer({ kind }: Answer): boolean {
+  return kind === "greets" || kind === "says" || kind === "silent";
+}
+
+/** Resolves when the time is over and no connection is left. */
+async function spent(held: Held, time: Persist): Promise<void> {
+  if (time === "forever") return new Promise(() => {});
+  await new Promise((resolve) => setTimeout(resolve, time));
+  await held.idle();
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve());
+  });
+}

@@ -1,0 +1,83 @@
+import type { Readable, Writable } from "node:stream";
+import type { ClientChannel } from "ssh2";
+import { ChannelInput, type Line, silence } from "../ssh2/channel_input.ts";
+import { widenWindow } from "../ssh2/taps.ts";
+
+/** How a remote command came to its end. */
+export type Exit =
+  | { readonly kind: "status"; readonly status: number }
+  /** `signal` has the name of ours: "SIGTERM". */
+  | { readonly kind: "signal"; readonly signal: string }
+  /** Neither came. `why` completes "connection lost: "; empty when there is nothing to say. */
+  | { readonly kind: "lost"; readonly why: string };
+
+/** A command that runs on the server. */
+export interface RemoteCommand {
+  /** Takes no more once the command has ended: what is written then is thrown away without an error. */
+  readonly stdin: Writable;
+  /** Both outputs must be read: unread ones stall the channel, and `ended` comes after their ends. */
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly ended: Promise<Exit>;
+  /** Closes the channel. A server that does not answer within 500 ms loses the whole connection, unless it is shared. */
+  hangUp(): void;
+}
+
+/** How long the server has to answer a close (milliseconds). */
+const ANSWER = 500;
+
+/** A running command on top of ssh2's channel. */
+export class ChannelCommand implements RemoteCommand {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly ended: Promise<Exit>;
+  readonly #channel: ClientChannel;
+  readonly #line: Line;
+  #exit: Exit | undefined;
+  #hungUp = false;
+  #drop = () => {};
+
+  constructor(channel: ClientChannel, line: Line) {
+    this.#channel = channel;
+    this.#line = line;
+    this.stdin = new ChannelInput(channel, line);
+    this.stdout = channel;
+    this.stderr = channel.stderr;
+    widenWindow(channel);
+    channel.on("error", () => {});
+    const forget = line.onOver(() => silence(channel));
+    channel.once("close", forget);
+    channel.on("exit", (status: number | null, signal?: string) => {
+      if (status !== null) this.#exit = { kind: "status", status };
+      else this.#exit = { kind: "signal", signal: signal ?? "" };
+    });
+    const closed = new Promise<void>((resolve) => channel.once("close", () => resolve()));
+    const quiet = new Promise<void>((resolve) => channel.stderr.once("close", () => resolve()));
+    const dropped = new Promise<void>((resolve) => {
+      this.#drop = resolve;
+    });
+    this.ended = Promise.race([Promise.all([closed, quiet]), dropped]).then(
+      () => this.#exit ?? { kind: "lost", why: this.#why() },
+    );
+  }
+
+  hangUp(): void {
+    if (this.#hungUp) return;
+    this.#hungUp = true;
+    if (this.#line.over === undefined) this.#channel.close();
+    // 'close' does not come before both outputs have been read, which nobody may do any more.
+    this.#channel.resume();
+    this.#channel.stderr.resume();
+    const timer = setTimeout(() => {
+      if (!this.#line.isShared) this.#line.destroy();
+      this.#drop();
+    }, ANSWER);
+    void this.ended.then(() => clearTimeout(timer));
+  }
+
+  #why(): string {
+    if (this.#hungUp) return "hung up";
+    return this.#line.over ?? "the server closed the channel without an exit status";
+  }
+}

@@ -1,0 +1,162 @@
+import { connect, type Socket } from "node:net";
+import { fieldsOf, typeOf, wire } from "../keys/blob.ts";
+import { plainType } from "../keys/type.ts";
+
+/** A key that an agent holds. */
+export interface AgentKey {
+  readonly blob: Buffer;
+  readonly type: string;
+  readonly comment: string;
+}
+
+/** The variable of the environment that named an agent. */
+export interface AgentVariable {
+  readonly name: string;
+  /** The program whose windows keep the environment of the login that started it. */
+  readonly keptBy: "tmux" | "screen" | undefined;
+}
+
+/** Where an agent is. */
+export interface AgentPlace {
+  readonly path: string;
+  /** Undefined where ssh_config gives the path. */
+  readonly variable: AgentVariable | undefined;
+}
+
+/** The agent could not be asked; `message` says why, in words that go after "the agent ". */
+export class AgentError extends Error {
+  /** What the user can do about it. */
+  readonly hint: string | undefined;
+
+  constructor(message: string, hint?: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = "AgentError";
+    this.hint = hint;
+  }
+}
+
+// Message numbers and flags of the agent's protocol, RFC 9987 sections 5 and 6 and draft-miller-ssh-agent.
+const FAILURE = 5;
+const REQUEST_IDENTITIES = 11;
+const IDENTITIES_ANSWER = 12;
+const SIGN_REQUEST = 13;
+const SIGN_RESPONSE = 14;
+const RSA_FLAGS: Readonly<Record<string, number>> = { "rsa-sha2-256": 2, "rsa-sha2-512": 4 };
+
+/** Agents send no more; whatever claims to be longer is none. */
+const LONGEST = 256 * 1024;
+
+/** A connection to an ssh-agent. One request at a time. Call close() at the end. */
+export class Agent {
+  readonly #path: string;
+  readonly #socket: Socket;
+  #received = Buffer.alloc(0);
+  #settle: { resolve(answer: Buffer): void; reject(error: AgentError): void } | undefined;
+  #over: AgentError | undefined;
+
+  /** What is asked of an agent that does not answer hangs until close(). */
+  constructor(place: AgentPlace) {
+    this.#path = place.path;
+    this.#socket = connect({ path: place.path });
+    this.#socket.on("data", (chunk: Buffer) => this.#take(chunk));
+    this.#socket.on("error", (error: NodeJS.ErrnoException) => this.#end(troubleOf(place, error)));
+    this.#socket.on("close", () => this.#end(new AgentError(`at ${this.#path} hung up`)));
+  }
+
+  /** The keys it holds, in its order. Throws an AgentError. */
+  async list(): Promise<readonly AgentKey[]> {
+    const answer = await this.#ask(Buffer.from([REQUEST_IDENTITIES]));
+    if (answer[0] === FAILURE) throw new AgentError("refused to list its keys");
+    if (answer[0] !== IDENTITIES_ANSWER || answer.length < 5) throw this.#nonsense();
+    const count = answer.readUInt32BE(1);
+    const fields = fieldsOf(answer.subarray(5));
+    if (fields?.length !== count * 2) throw this.#nonsense();
+    return Array.from({ length: count }, (_, index) => {
+      const blob = Buffer.from(fields[index * 2] ?? []);
+      return { blob, type: typeOf(blob), comment: String(fields[index * 2 + 1] ?? "") };
+    });
+  }
+
+  /**
+   * Signs `data` with the key or certificate `blob`; `algorithm` is the request's ("rsa-sha2-512"). Gives the whole
+   * signature as it goes to the server, its type first. Throws an AgentError, also when it refuses or signs otherwise.
+   */
+  async sign(blob: Buffer, data: Buffer, algorithm: string): Promise<Buffer> {
+    const type = plainType(algorithm);
+    const flags = Buffer.alloc(4);
+    flags.writeUInt32BE(RSA_FLAGS[type] ?? 0);
+    const answer = await this.#ask(Buffer.concat([Buffer.from([SIGN_REQUEST]), wire(blob, data), flags]));
+    if (answer[0] === FAILURE) throw new AgentError("refused to sign");
+    const [signature] = fieldsOf(answer.subarray(1)) ?? [];
+    // A security key's has flags and a counter behind these two (PROTOCOL.u2f).
+    const [made, bare] = (signature && fieldsOf(signature, 2)) ?? [];
+    if (answer[0] !== SIGN_RESPONSE || signature === undefined || bare === undefined) throw this.#nonsense();
+    // An old agent does not know the flags and signs with SHA-1.
+    if (String(made) !== type) throw new AgentError(`signed with ${made}, not ${type}`);
+    return Buffer.from(signature);
+  }
+
+  close(): void {
+    this.#end(new AgentError("was not needed any more"));
+  }
+
+  #ask(message: Buffer): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      if (this.#over !== undefined) return reject(this.#over);
+      this.#settle = { resolve, reject };
+      this.#socket.write(wire(message));
+    });
+  }
+
+  #take(chunk: Buffer): void {
+    this.#received = Buffer.concat([this.#received, chunk]);
+    if (this.#received.length < 4) return;
+    const length = this.#received.readUInt32BE();
+    if (length > LONGEST || length === 0) this.#end(this.#nonsense());
+    if (this.#received.length < 4 + length) return;
+    const answer = this.#received.subarray(4, 4 + length);
+    this.#received = this.#received.subarray(4 + length);
+    const settle = this.#settle;
+    this.#settle = undefined;
+    settle?.resolve(answer);
+  }
+
+  #end(reason: AgentError): void {
+    this.#over ??= reason;
+    this.#socket.destroy();
+    const settle = this.#settle;
+    this.#settle = undefined;
+    settle?.reject(this.#over);
+  }
+
+  #nonsense(): AgentError {
+    return new AgentError(`at ${this.#path} does not speak the agent's protocol`);
+  }
+}
+
+function troubleOf({ path, variable }: AgentPlace, error: NodeJS.ErrnoException): AgentError {
+  switch (error.code) {
+    case "ENOENT":
+      return new AgentError(
+        `is gone: there is no ${path}${leftBehind(variable)}`,
+        freshAgent(variable),
+        error,
+      );
+    case "ECONNREFUSED":
+      return new AgentError(`at ${path} is dead${leftBehind(variable)}`, freshAgent(variable), error);
+    default:
+      return new AgentError(`at ${path} cannot be reached (${error.code})`, undefined, error);
+  }
+}
+
+function leftBehind(variable: AgentVariable | undefined): string {
+  if (variable === undefined) return "";
+  const { name, keptBy } = variable;
+  return ` (${name} was left by an earlier login${keptBy === undefined ? "" : `, and kept by ${keptBy}`})`;
+}
+
+function freshAgent(variable: AgentVariable | undefined): string {
+  return variable?.keptBy === "tmux"
+    ? `take the new one, and start the mail client again: eval "$(tmux show-environment -s ${variable.name})"`
+    : "start an agent, and the mail client after it";
+}

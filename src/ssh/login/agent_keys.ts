@@ -1,0 +1,76 @@
+import { parseUserCertificate } from "../keys/certificate.ts";
+import { isSecurityKey } from "../keys/type.ts";
+import { Agent, AgentError, type AgentKey, type AgentPlace } from "./agent.ts";
+import type { Candidate, Obstacle, Waiting } from "./candidate.ts";
+
+/** The keys of an agent, for one login. Call close() at the end. */
+export class AgentKeys {
+  /** Why it could not be asked: that may be over at the next call. */
+  trouble: Obstacle | undefined;
+  readonly #place: AgentPlace | undefined;
+  readonly #waiting: Waiting;
+  #agent: Agent | undefined;
+
+  constructor(place: AgentPlace | undefined, waiting: Waiting) {
+    this.#place = place;
+    this.#waiting = waiting;
+  }
+
+  close(): void {
+    this.#agent?.close();
+  }
+
+  /** All that it holds, in its order; nothing where it cannot be asked. A hanging one is asked until the signal aborts. */
+  async list(signal: AbortSignal): Promise<readonly AgentKey[]> {
+    if (this.#place === undefined) return [];
+    const abort = () => this.close();
+    this.#waiting(`waiting for the agent at ${this.#place.path}`);
+    try {
+      this.#agent = new Agent(this.#place);
+      signal.addEventListener("abort", abort);
+      return await this.#agent.list();
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      this.trouble = { what: `the agent ${error.message}`, hint: error.hint };
+      return [];
+    } finally {
+      signal.removeEventListener("abort", abort);
+      if (!signal.aborted) this.#waiting("");
+    }
+  }
+
+  /** What is odd about those that were listed, and would otherwise look as though there were no agent. */
+  oddity(held: readonly AgentKey[], onlyWanted: boolean, wanted: number): Obstacle | undefined {
+    if (this.#place === undefined || this.trouble !== undefined) return this.trouble;
+    if (held.length === 0) {
+      // A locked one says that it has none (ssh-agent.c, process_request_identities).
+      const hint = "add a key to it: ssh-add; or unlock it: ssh-add -X";
+      return { what: "the agent has no keys, or is locked", hint };
+    }
+    if (!onlyWanted || wanted > 0) return undefined;
+    const keys = held.length === 1 ? "the agent has one key" : `the agent has ${held.length} keys`;
+    return { what: `${keys}, but none that is wanted here (IdentitiesOnly)`, hint: undefined };
+  }
+
+  /** `file`: the path of the file that the key is also in. */
+  candidate(key: AgentKey, file: string | undefined): Candidate {
+    const { blob, type, comment } = key;
+    return {
+      ...{ name: file ?? comment, type, blob, source: "agent", certificate: parseUserCertificate(blob) },
+      sign: (data, algorithm) => this.sign(key, data, algorithm),
+    };
+  }
+
+  /** Gives the whole signature. Throws with words for the user. */
+  async sign({ blob, type }: AgentKey, data: Buffer, algorithm: string): Promise<Buffer> {
+    this.#waiting(`waiting for the agent to sign${isSecurityKey(type) ? " (touch the security key)" : ""}`);
+    try {
+      if (this.#agent === undefined) throw new AgentError("is closed");
+      return await this.#agent.sign(blob, data, algorithm);
+    } catch (error) {
+      throw error instanceof AgentError ? new Error(`the agent ${error.message}`, { cause: error }) : error;
+    } finally {
+      this.#waiting("");
+    }
+  }
+}

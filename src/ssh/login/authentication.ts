@@ -1,0 +1,253 @@
+import type { AnyAuthMethod, Client } from "ssh2";
+import { Failure } from "../../failure.ts";
+import type { Method } from "../../target/methods.ts";
+import type { Target } from "../../target/target.ts";
+import { algorithmsFor, chooseAlgorithm } from "../keys/type.ts";
+import { type LoginTaps, tapLogin } from "../ssh2/taps.ts";
+import type { Attempt } from "./attempt.ts";
+import type { Candidate, Obstacle, Sealed } from "./candidate.ts";
+import type { EarlyLogin, KnownLogin } from "./early_login.ts";
+import { earlyOffer, plainLogin, told } from "./early_offer.ts";
+import type { Collection } from "./key_collection.ts";
+import { KeyOffer } from "./key_offer.ts";
+import { NAME_ONE } from "./login_failure.ts";
+import { AskedMethods } from "./password_methods.ts";
+import type { Asking } from "./questions.ts";
+
+/**
+ * Keys that are offered on one connection. sshd ends a login at its sixth refusal (MaxAuthTries of sshd_config(5)), and
+ * what counts these takes it for an attack.
+ */
+const MOST_KEYS = 5;
+
+/** What there is to log in with. */
+export interface Means {
+  readonly keys: Collection;
+  /** Whoever can be asked for a password; nobody when a mail client calls. */
+  readonly asking: Asking | undefined;
+  /** Called once, before the first of these keys is offered. */
+  readonly enter: (keys: readonly string[]) => Promise<void>;
+  /** Ends the login. */
+  readonly fail: (reason: unknown) => void;
+  readonly early: EarlyLogin | undefined;
+}
+
+/** Chooses what to log in with next, until the server is content or nothing is left: RFC 4252 section 5. */
+export class Authentication {
+  readonly #target: Target;
+  readonly #means: Means;
+  readonly #asked: AskedMethods | undefined;
+  readonly #attempts: (KeyOffer | Attempt)[] = [];
+  readonly #obstacles: Obstacle[] = [];
+  #isTapped = false;
+  #isOver = false;
+  #serverAlgorithms: readonly string[] | undefined;
+  #methods: readonly string[] | undefined;
+  #position = 0;
+  #spent = 0;
+  #hasEntered = false;
+  #hasTriedNone = false;
+  #last: "none" | Method = "none";
+  /** The key that was offered before its turn. */
+  #early: KeyOffer | undefined;
+
+  constructor(target: Target, means: Means) {
+    this.#target = target;
+    this.#means = means;
+    this.#asked = means.asking && new AskedMethods(means.asking, target);
+  }
+
+  /** The keys that were offered, in order; the last one that was signed with opened the door. */
+  get attempts(): readonly Attempt[] {
+    const early = this.#early;
+    return told(
+      early === undefined || this.#attempts.includes(early) ? this.#attempts : [...this.#attempts, early],
+    );
+  }
+
+  /** What the next login may build on; undefined after an early one, and where more was asked for than one key. */
+  get plainLogin(): Omit<KnownLogin, "version"> | undefined {
+    return this.#last === "publickey" ? plainLogin(this.#attempts) : undefined;
+  }
+
+  /** The method that was tried last. */
+  get lastMethod(): "none" | Method {
+    return this.#last;
+  }
+
+  /** Why there are no more of them. */
+  get obstacles(): readonly Obstacle[] {
+    return [...this.#means.keys.obstacles, ...this.#obstacles];
+  }
+
+  /** What the server would take now: "publickey", "password". Empty when it did not say. */
+  get methods(): readonly string[] {
+    return this.#methods ?? [];
+  }
+
+  /** The keys of which a refusal is worth remembering; undefined where the next call may fare otherwise. */
+  get refusedKeys(): readonly string[] | undefined {
+    const { keys } = this.#means;
+    const wasRefused = this.#attempts.every(
+      (one) => !(one instanceof KeyOffer) || typeof one.outcome === "string",
+    );
+    const hadSome = this.attempts.length > 0 || !keys.hasAgentTrouble;
+    return wasRefused && hadSome ? keys.ids : undefined;
+  }
+
+  /** To be called right after the client's connect(). */
+  follow(client: Client, onStart: LoginTaps["onStart"]): void {
+    this.#isTapped = tapLogin(client, {
+      onStart,
+      offer: () => this.#current?.offer,
+      onFailure: (methods, partial) => {
+        this.#methods = methods;
+        this.#refuseEarly(partial);
+      },
+      onSignatureAlgorithms: (names) => {
+        this.#serverAlgorithms = names;
+      },
+      onInstruction: (name, instruction) => this.#asked?.instruct(name, instruction),
+    });
+    client.on("change password", (prompt: string) => {
+      const { server } = this.#target;
+      const what = `the server wants the password changed: it says "${prompt.trim()}"`;
+      this.#means.fail(new Failure("auth", server, what, { hints: [`change it: ssh ${server}`] }));
+    });
+  }
+
+  close(): void {
+    this.#isOver = true;
+    this.#current?.close();
+    this.#asked?.close();
+    this.#means.keys.close();
+  }
+
+  /** The key to offer before its turn, if there is one; to be taken back by withdrawEarly() when it cannot be proven. */
+  async offerEarly(known: KnownLogin): Promise<KeyOffer | undefined> {
+    if (this.#target.methods.value[0] !== "publickey" || this.#asked !== undefined) return undefined;
+    this.#early = earlyOffer(await this.#keys(), known, this.#target);
+    if (this.#early === undefined) return undefined;
+    this.#last = "publickey";
+    this.#spent++;
+    return this.#early;
+  }
+
+  withdrawEarly(): void {
+    this.#early = undefined;
+    this.#last = "none";
+    this.#spent--;
+  }
+
+  #refuseEarly(isPartial: boolean): void {
+    const { early } = this.#means;
+    if (this.#early === undefined || early === undefined || early.isRefused) return;
+    // As after the question alone, which an ordinary login would not have gone beyond.
+    if (!isPartial) this.#early.outcome = "offered";
+    early.refuse();
+  }
+
+  /** `methods`: what ssh2 knows of those that the server takes. Undefined when nothing is left. */
+  async next(methods: readonly string[] | null): Promise<AnyAuthMethod | undefined> {
+    this.#methods ??= methods ?? undefined;
+    if (methods !== null && !this.#isTapped) this.#methods = methods;
+    for (const method of this.#target.methods.value) {
+      // Not yet told what the server takes; a key is worth a try.
+      if (this.#methods === undefined && method !== "publickey" && !this.#hasTriedNone) return this.#none();
+      if (this.#methods !== undefined && !this.#methods.includes(method)) continue;
+      const step = await this.#step(method);
+      if (step === undefined && !this.#isOver) continue;
+      this.#last = method;
+      return step;
+    }
+    return this.#methods === undefined && !this.#hasTriedNone ? this.#none() : undefined;
+  }
+
+  get #current(): KeyOffer | undefined {
+    const last = this.#attempts.at(-1);
+    return last instanceof KeyOffer ? last : undefined;
+  }
+
+  /** Not to get in, but to be told what the server takes. */
+  #none(): AnyAuthMethod {
+    this.#hasTriedNone = true;
+    return { type: "none", username: this.#target.user.value };
+  }
+
+  async #step(method: Method): Promise<AnyAuthMethod | undefined> {
+    switch (method) {
+      case "publickey":
+        return this.#nextKey();
+      case "keyboard-interactive":
+        return this.#asked?.interactive();
+      case "password":
+        return this.#asked?.password();
+    }
+  }
+
+  async #keys(): Promise<readonly (Candidate | Sealed)[]> {
+    const { keys, enter } = this.#means;
+    const found = await keys.collect();
+    if (!this.#hasEntered) {
+      this.#hasEntered = true;
+      await enter(keys.ids);
+    }
+    return found;
+  }
+
+  async #nextKey(): Promise<AnyAuthMethod | undefined> {
+    const found = await this.#keys();
+    for (let one = found[this.#position]; one !== undefined; one = found[this.#position]) {
+      if (this.#early !== undefined && this.#early.candidate === one) {
+        this.#attempts.push(this.#early);
+        this.#position++;
+        continue;
+      }
+      if (this.#spent >= MOST_KEYS) {
+        this.#leaveRest(found.length - this.#position);
+        this.#position = found.length;
+        return undefined;
+      }
+      this.#position++;
+      const candidate = "open" in one ? await one.open() : one;
+      const offer = candidate && this.#offer(candidate);
+      if (offer === undefined) continue;
+      this.#attempts.push(offer);
+      this.#spent++;
+      return { type: "agent", username: this.#target.user.value, agent: offer };
+    }
+    return undefined;
+  }
+
+  #offer(candidate: Candidate): KeyOffer | undefined {
+    const { type, name } = candidate;
+    const allowed = this.#target.allowed.value.userKey;
+    const ours = algorithmsFor(type, allowed);
+    // By itself ssh2 does not tell what the server takes; KeyOffer sees to it that nothing is signed with SHA-1.
+    const chosen = this.#isTapped ? chooseAlgorithm(type, allowed, this.#serverAlgorithms) : ours[0];
+    if (chosen === undefined) {
+      const why =
+        this.#serverAlgorithms === undefined
+          ? "does not say that it takes RSA signatures with SHA-2"
+          : "takes no RSA signature that is allowed here";
+      this.#obstacles.push({
+        what: `${name} was not offered, as the server ${why} (${type})`,
+        hint: "make a key of another kind: ssh-keygen -t ed25519",
+      });
+      return undefined;
+    }
+    const offer = KeyOffer.of(candidate, this.#isTapped ? [chosen] : ours, this.#isTapped);
+    if (offer === undefined) {
+      this.#obstacles.push({
+        what: `${name} is a key of a kind that is not supported (${type})`,
+        hint: undefined,
+      });
+    }
+    return offer;
+  }
+
+  #leaveRest(count: number): void {
+    const keys = count === 1 ? "one more key was" : `${count} more keys were`;
+    this.#obstacles.push({ what: `${keys} not tried, lest the server break off`, hint: NAME_ONE });
+  }
+}

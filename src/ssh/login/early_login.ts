@@ -1,0 +1,162 @@
+import type { ClientChannel } from "ssh2";
+import { ChannelCommand } from "../channel/remote_command.ts";
+import type { Lifeline } from "../ssh2/connection_end.ts";
+import type { Departure, Proof } from "../ssh2/taps.ts";
+import type { Authentication } from "./authentication.ts";
+
+/** A login that has worked; nothing of it is secret. */
+export interface KnownLogin {
+  /** The server's version line, without its end. */
+  readonly version: string;
+  /** Fingerprints of the keys that were offered, in order; the last one was let in. */
+  readonly keys: readonly string[];
+  /** The algorithm in its request. */
+  readonly algorithm: string;
+}
+
+/** What is remembered of one user's logins on one server, across processes. */
+export interface LoginHistory {
+  recall(): KnownLogin | undefined;
+  remember(login: KnownLogin): void;
+  /** The key is no longer let in. */
+  forget(): void;
+  /** This server does not bear it that all is sent at once. */
+  avoid(version: string): void;
+}
+
+/** What an early login needs. */
+export interface EarlyOptions {
+  readonly history: LoginHistory;
+  /** The command that is sent along. */
+  readonly command?: string | undefined;
+}
+
+/** An answer of the server to a command that was sent along; `error` as ssh2's exec() gives it. */
+export type Answer = { readonly command: ChannelCommand } | { readonly error: Error };
+
+/** A command that was sent along with the login. */
+export interface EarlySession {
+  readonly line: string;
+  readonly answer: Promise<Answer>;
+}
+
+/** The connection that is logged in on. */
+export interface Course {
+  readonly user: string;
+  readonly authentication: Authentication;
+  readonly lifeline: Lifeline;
+  /** The server's version line; undefined when it was too far behind to be kept. */
+  readonly version: string | undefined;
+  readonly isCompressed: boolean;
+  /** Aborted when the login is over. */
+  readonly over: AbortSignal;
+}
+
+/**
+ * The login on a server where one has worked before: service, proof, session and command leave in one flight, which
+ * saves four round trips. All of it is what an ordinary login would send, one after the other's answer; the host key
+ * has been judged before.
+ */
+export class EarlyLogin {
+  readonly #options: EarlyOptions;
+  readonly #failed: EarlyLogin | undefined;
+  /** The fingerprint of the key that was tried. */
+  #key: string | undefined;
+  #version = "";
+  #hasLeft = false;
+  #isTurn = false;
+  #isRefused = false;
+  #session: EarlySession | undefined;
+
+  /** `failed`: the one that this connection stands in for; then it goes the ordinary way. */
+  constructor(options: EarlyOptions, failed: EarlyLogin | undefined) {
+    this.#options = options;
+    this.#failed = failed;
+  }
+
+  /** Whether it has been tried on this connection. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
+  }
+
+  get isRefused(): boolean {
+    return this.#isRefused;
+  }
+
+  /** The command that is under way, unless the login was refused. */
+  get session(): EarlySession | undefined {
+    return this.#isRefused ? undefined : this.#session;
+  }
+
+  /** Begins a login: early where that is possible, else plainly. Throws as looking for keys does. */
+  async depart(departure: Departure, course: Course): Promise<void> {
+    const proof = await this.#prove(departure, course);
+    if (course.over.aborted) return;
+    if (proof === undefined) departure.plainly();
+    else this.#leave(departure, proof, course);
+  }
+
+  async #prove(departure: Departure, course: Course): Promise<Proof | undefined> {
+    const { version = "", user, authentication } = course;
+    this.#version = version;
+    const known = this.#failed === undefined ? this.#options.history.recall() : undefined;
+    // Compression of zlib@openssh.com begins with the answer to the login: what has left by then would be misread.
+    if (known === undefined || known.version !== version || course.isCompressed) return undefined;
+    const one = await authentication.offerEarly(known);
+    if (one === undefined) return undefined;
+    const signature = await one.proveAtOnce(departure.toSign(user, one.offer));
+    this.#key = known.keys.at(-1);
+    if (signature !== undefined) return { user, offer: one.offer, signature };
+    authentication.withdrawEarly();
+    return undefined;
+  }
+
+  #leave(departure: Departure, proof: Proof, { lifeline }: Course): void {
+    this.#hasLeft = true;
+    this.#isTurn = true;
+    const line = this.#options.command;
+    if (line === undefined) departure.early(proof, undefined);
+    else {
+      const answer = new Promise<Answer>((resolve) => {
+        const done = (error: Error | undefined, channel: ClientChannel): void =>
+          // At once: what the channel says next would be missed in a later turn.
+          resolve(error === undefined ? { command: new ChannelCommand(channel, lifeline) } : { error });
+        departure.early(proof, { line, done });
+      });
+      this.#session = { line, answer };
+    }
+  }
+
+  /** True once, when ssh2 asks for the method that has left already. */
+  takeTurn(): boolean {
+    const isTurn = this.#isTurn;
+    this.#isTurn = false;
+    return isTurn;
+  }
+
+  /** The server does not take the key. */
+  refuse(): void {
+    this.#isRefused = true;
+    this.#options.history.forget();
+  }
+
+  /** The server has hung up. Whether it was for the key, or for what came with it, the ordinary login will tell. */
+  hangUp(): void {
+    this.#options.history.forget();
+  }
+
+  /** The server lets the user in and opens no session: what had been sent to that session then ends the connection. */
+  avoid(): void {
+    this.#options.history.avoid(this.#version);
+  }
+
+  /** An ordinary login has worked. */
+  remember(login: Omit<KnownLogin, "version"> | undefined): void {
+    const { history } = this.#options;
+    if (login === undefined || this.#version === "") return;
+    const failed = this.#failed;
+    const isToBlame = failed !== undefined && !failed.#isRefused && failed.#key === login.keys.at(-1);
+    if (isToBlame) history.avoid(this.#version);
+    else history.remember({ ...login, version: this.#version });
+  }
+}

@@ -1,0 +1,37 @@
+import type { Target } from "../../target/target.ts";
+import { algorithmsFor } from "../keys/type.ts";
+import { type Attempt, attemptOf, fingerprintOf } from "./attempt.ts";
+import type { Candidate, Sealed } from "./candidate.ts";
+import type { KnownLogin } from "./early_login.ts";
+import { KeyOffer } from "./key_offer.ts";
+
+/**
+ * The key of a login that has worked, where an ordinary login would come to it in the same way: those before it are
+ * the same as then. `found`: all keys that would be offered, in order.
+ */
+export function earlyOffer(
+  found: readonly (Candidate | Sealed)[],
+  { keys, algorithm }: KnownLogin,
+  { allowed }: Target,
+): KeyOffer | undefined {
+  const first = found.slice(0, keys.length);
+  const isSame = first.every((one, index) => !("open" in one) && fingerprintOf(one) === keys[index]);
+  const candidate = first[keys.length - 1];
+  if (!isSame || candidate === undefined || "open" in candidate) return undefined;
+  if (!algorithmsFor(candidate.type, allowed.value.userKey).includes(algorithm)) return undefined;
+  return KeyOffer.of(candidate, [algorithm], true);
+}
+
+/** What another login can build on, of the keys that were offered; undefined unless just the last one was proven. */
+export function plainLogin(
+  attempts: readonly (KeyOffer | Attempt)[],
+): Omit<KnownLogin, "version"> | undefined {
+  const last = attempts.at(-1);
+  if (!(last instanceof KeyOffer) || last.outcome !== "signed") return undefined;
+  if (!attempts.slice(0, -1).every(({ outcome }) => outcome === "offered")) return undefined;
+  return { keys: told(attempts).map(({ fingerprint }) => fingerprint), algorithm: last.offer.algorithm };
+}
+
+export function told(attempts: readonly (KeyOffer | Attempt)[]): readonly Attempt[] {
+  return attempts.map((one) => (one instanceof KeyOffer ? attemptOf(one.candidate, one.outcome) : one));
+}

@@ -1,0 +1,195 @@
+import type { Target } from "../../target/target.ts";
+import { fingerprint, typeOf } from "../keys/blob.ts";
+import { type Certificate, parseUserCertificate } from "../keys/certificate.ts";
+import { readIdentity, readPublic } from "../keys/identity_file.ts";
+import type { AgentKey } from "./agent.ts";
+import { AgentKeys } from "./agent_keys.ts";
+import type { Candidate, Obstacle, Sealed, Waiting } from "./candidate.ts";
+import { KeyFile } from "./key_file.ts";
+import { unusable } from "./key_policy.ts";
+import type { Asking } from "./questions.ts";
+
+/** What finding and using keys needs beside the target. */
+export interface CollectionOptions {
+  readonly signal: AbortSignal;
+  readonly waiting: Waiting;
+  /** For the passphrases of key files. */
+  readonly asking?: Asking | undefined;
+}
+
+/** A certificate of a file. */
+interface Certified {
+  readonly path: string;
+  readonly certificate: Certificate;
+}
+
+/** What there is to choose from. */
+interface Stock {
+  readonly files: readonly KeyFile[];
+  /** Certificates that ssh_config names, and those beside identity files where it names none. */
+  readonly chosen: readonly Certified[];
+  readonly implied: readonly Certified[];
+  readonly held: readonly AgentKey[];
+}
+
+/** Finds the user's keys, in the agent and in files. Call close() at the end. */
+export class Collection {
+  readonly obstacles: Obstacle[] = [];
+  /** What is being waited for, in words; empty when nothing is. */
+  waitingFor = "";
+  readonly #target: Target;
+  readonly #options: CollectionOptions;
+  readonly #agent: AgentKeys;
+  #ids: readonly string[] = [];
+  #found: Promise<readonly (Candidate | Sealed)[]> | undefined;
+
+  constructor(target: Target, options: CollectionOptions) {
+    const { agent, agentVariable } = target;
+    const place =
+      agent.value === undefined ? undefined : { path: agent.value, variable: agentVariable.value };
+    this.#target = target;
+    this.#options = options;
+    this.#agent = new AgentKeys(place, (what) => {
+      this.waitingFor = what;
+      options.waiting(what);
+    });
+  }
+
+  /** Which keys these are, files without a known public key left out; empty until they have been found. */
+  get ids(): readonly string[] {
+    return this.#ids;
+  }
+
+  /** The agent could not be asked: that may be over at the next call. */
+  get hasAgentTrouble(): boolean {
+    return this.#agent.trouble !== undefined;
+  }
+
+  close(): void {
+    this.#agent.close();
+  }
+
+  /**
+   * What can be offered, what is most wanted first: certificates that ssh_config names; keys and certificates of
+   * identity files, those in the agent before the others; the agent's other keys. ssh(1) has the last two the other way
+   * round (sshconnect2.c, pubkey_prepare), and a full agent then uses up the server's patience. Found once. Throws only
+   * the signal's reason.
+   */
+  collect(): Promise<readonly (Candidate | Sealed)[]> {
+    this.#found ??= this.#find();
+    return this.#found;
+  }
+
+  async #find(): Promise<readonly (Candidate | Sealed)[]> {
+    const { identityFiles, certificateFiles } = this.#target;
+    const { signal, asking } = this.#options;
+    const identities = await Promise.all(identityFiles.value.map(readIdentity));
+    const files = identities.map((identity) => new KeyFile(identity, asking));
+    const chosen = await this.#certificates(certificateFiles.value, true);
+    const beside = certificateFiles.value.length > 0 ? [] : identityFiles.value.map(besideKey);
+    const implied = await this.#certificates(beside, false);
+    const held = await this.#agent.list(signal);
+    signal.throwIfAborted();
+    const found = this.#inOrder({ files, chosen, implied, held }).filter((one) => this.#isUsable(one));
+    this.#ids = found.flatMap((one) => ("open" in one ? [] : [fingerprint(one.blob)]));
+    return found;
+  }
+
+  #inOrder(stock: Stock): readonly (Candidate | Sealed)[] {
+    const { files, chosen, implied, held } = stock;
+    const first = chosen.map((one) => this.#withCertificate(one, stock));
+    const names = new Map<string, string>();
+    for (const { certificate, path } of [...implied].reverse()) names.set(id(certificate.blob), path);
+    for (const { blob, path } of [...files].reverse()) if (blob !== undefined) names.set(id(blob), path);
+    const named = held.filter(({ blob }) => names.has(id(blob)));
+    const onlyWanted = this.#target.identitiesOnly.value;
+    const taken = new Set(chosen.map(({ certificate }) => id(certificate.blob)));
+    const others = held.filter(({ blob }) => !names.has(id(blob)) && !taken.has(id(blob)));
+    const oddity = this.#agent.oddity(held, onlyWanted, named.length + chosen.length);
+    if (oddity !== undefined) this.obstacles.push(oddity);
+    const inAgent = new Set(held.map(({ blob }) => id(blob)));
+    const rest = files.flatMap((file) => {
+      const isHeld = file.blob !== undefined && inAgent.has(id(file.blob));
+      const certified = implied.filter(
+        ({ path, certificate }) => path === besideKey(file.path) && !inAgent.has(id(certificate.blob)),
+      );
+      return [
+        ...(isHeld ? [] : [this.#fromFile(file)]),
+        ...certified.map((one) => this.#withCertificate(one, stock)),
+      ];
+    });
+    const found = [
+      ...first,
+      ...named.map((key) => this.#agent.candidate(key, names.get(id(key.blob)))),
+      ...rest,
+      ...(onlyWanted ? [] : others.map((key) => this.#agent.candidate(key, undefined))),
+    ];
+    return found.filter((one) => one !== undefined);
+  }
+
+  async #certificates(paths: readonly string[], areNamed: boolean): Promise<readonly Certified[]> {
+    const blobs = await Promise.all(paths.map(readPublic));
+    return paths.flatMap((path, index) => {
+      const certificate = parseUserCertificate(blobs[index] ?? Buffer.alloc(0));
+      if (certificate !== undefined) return [{ path, certificate }];
+      if (areNamed) this.#leaveOut(`${path} holds no user certificate`);
+      return [];
+    });
+  }
+
+  #fromFile(file: KeyFile): Candidate | Sealed | undefined {
+    const { path: name, blob, sign, kind, obstacle } = file;
+    // ssh(1)'s own list is mostly of files that nobody has.
+    const isExpected = kind !== "missing" || this.#target.identityFiles.from.kind === "table";
+    if (obstacle !== undefined && isExpected) this.obstacles.push(obstacle);
+    if (obstacle !== undefined) return undefined;
+    const candidate = (found: Buffer): Candidate => {
+      return { name, type: typeOf(found), blob: found, source: "file", certificate: undefined, sign };
+    };
+    if (blob !== undefined) return candidate(blob);
+    return {
+      open: async () => {
+        const revealed = await file.reveal();
+        const opened = revealed && candidate(revealed);
+        return opened && this.#isUsable(opened) ? opened : undefined;
+      },
+    };
+  }
+
+  /** A certificate with the key that signs for it, in the agent or in a file; undefined without one. */
+  #withCertificate({ path, certificate }: Certified, { held, files }: Stock): Candidate | undefined {
+    const { blob, type, key } = certificate;
+    const common = { name: path, type, blob, certificate };
+    const inAgent = held.find((one) => one.blob.equals(key)) ?? held.find((one) => one.blob.equals(blob));
+    if (inAgent !== undefined) {
+      return {
+        ...{ ...common, source: "agent" },
+        sign: (data, algorithm) => this.#agent.sign(inAgent, data, algorithm),
+      };
+    }
+    const file = files.find((one) => one.blob?.equals(key));
+    if (file !== undefined && file.obstacle === undefined)
+      return { ...common, source: "file", sign: file.sign };
+    this.#leaveOut(`${path} has its private key neither in the agent nor in a file that can be used`);
+    return undefined;
+  }
+
+  #isUsable(one: Candidate | Sealed): boolean {
+    const why = "open" in one ? undefined : unusable(one, this.#target);
+    if (why !== undefined) this.#leaveOut(why);
+    return why === undefined;
+  }
+
+  #leaveOut(what: string): void {
+    this.obstacles.push({ what, hint: undefined });
+  }
+}
+
+/** Where ssh-keygen puts a key's certificate (ssh-keygen(1), -s). */
+function besideKey(path: string): string {
+  return `${path}-cert.pub`;
+}
+
+function id(blob: Buffer): string {
+  return blob.toString("latin1");
+}

@@ -1,0 +1,65 @@
+import type { KeyObject } from "node:crypto";
+import { type Identity, signWith } from "../keys/identity_file.ts";
+import { publicBlob } from "../keys/public_key.ts";
+import type { Obstacle } from "./candidate.ts";
+import type { Asking } from "./questions.ts";
+
+/** An identity file as a key to sign with, opened by a person where it must be and there is one. */
+export class KeyFile {
+  readonly path: string;
+  readonly kind: Identity["kind"];
+  /** Its public key, as far as that is known without a passphrase. */
+  readonly blob: Buffer | undefined;
+  /** Why it cannot be used by itself. */
+  readonly obstacle: Obstacle | undefined;
+  readonly #identity: Identity;
+  readonly #asking: Asking | undefined;
+  #opening: Promise<KeyObject | undefined> | undefined;
+
+  constructor(identity: Identity, asking: Asking | undefined) {
+    this.path = identity.path;
+    this.kind = identity.kind;
+    this.blob = "blob" in identity ? identity.blob : undefined;
+    this.obstacle = obstacleOf(identity, asking !== undefined);
+    this.#identity = identity;
+    this.#asking = asking;
+  }
+
+  /** Gives the whole signature. Throws with words for the user, or as Person.ask() does. */
+  readonly sign = async (data: Buffer, algorithm: string): Promise<Buffer> => {
+    const key = await this.#key();
+    if (key === undefined) throw new Error("its passphrase was not given");
+    return signWith(key, data, algorithm);
+  };
+
+  /** The public key of a file that does not tell it without its passphrase. */
+  async reveal(): Promise<Buffer | undefined> {
+    const key = await this.#key();
+    return key && publicBlob(key);
+  }
+
+  async #key(): Promise<KeyObject | undefined> {
+    if (this.#identity.kind === "private") return this.#identity.key;
+    if (this.#identity.kind !== "encrypted") return undefined;
+    // Asked for once, also where a certificate needs the same key.
+    this.#opening ??= this.#asking?.openKey(this.path, this.#identity.open);
+    return this.#opening;
+  }
+}
+
+function obstacleOf(identity: Identity, canAsk: boolean): Obstacle | undefined {
+  const { path, kind } = identity;
+  switch (kind) {
+    case "private":
+      return undefined;
+    case "encrypted":
+      return canAsk
+        ? undefined
+        : { what: `${path} is encrypted`, hint: `add the key to an agent: ssh-add ${path}` };
+    case "missing":
+      return { what: `${path} is missing`, hint: undefined };
+    case "public":
+    case "useless":
+      return { what: `${path} ${identity.why}`, hint: undefined };
+  }
+}

@@ -1,0 +1,96 @@
+import { Failure } from "../../failure.ts";
+import type { Target } from "../../target/target.ts";
+import type { Attempt } from "./attempt.ts";
+import type { Authentication } from "./authentication.ts";
+import type { Obstacle } from "./candidate.ts";
+
+/** How many of the keys that were tried a message names. */
+const NAMED = 3;
+
+/** What to do about too many keys. */
+export const NAME_ONE = 'name one key for this server in the table: identity = "~/.ssh/..."';
+
+/** The server did not let the user in. */
+export class LoginFailure extends Failure {
+  /** The keys that were offered, in order. */
+  readonly attempts: readonly Attempt[];
+  /** Why there were no others. */
+  readonly obstacles: readonly Obstacle[];
+  /** What the server would take: "publickey", "password". Empty when it did not say. */
+  readonly methods: readonly string[];
+  /** The keys that the server has refused; undefined where it was not the server, and the next call may fare otherwise. */
+  readonly refusedKeys: readonly string[] | undefined;
+
+  /** `ending`: the server's own words, where it broke off. */
+  constructor(target: Target, authentication: Authentication, ending?: string) {
+    const { attempts, obstacles, methods } = authentication;
+    super("auth", target.server, reason(target, attempts, obstacles, methods, ending), {
+      hints: hints(target, attempts, obstacles, methods, ending),
+    });
+    this.name = "LoginFailure";
+    this.attempts = attempts;
+    this.obstacles = obstacles;
+    this.methods = methods;
+    this.refusedKeys = authentication.refusedKeys;
+  }
+}
+
+/** "ssh-ed25519 SHA256:... from the agent": a key, in the words of messages and of --check. */
+function described({ type, fingerprint, source, name, isExpired }: Attempt): string {
+  const origin = source === "agent" ? "from the agent" : `from ${name}`;
+  return `${type} ${fingerprint} ${origin}${isExpired ? ", which has expired" : ""}`;
+}
+
+/** What opened the door, and the keys that were offered before it, for --check. */
+export function loggedIn({ attempts, lastMethod }: Authentication): string {
+  const asked = lastMethod === "none" || lastMethod === "publickey" ? undefined : lastMethod;
+  const key = attempts.findLast(({ outcome }) => outcome === "signed");
+  if (asked !== undefined) return key === undefined ? asked : `${asked}, after ${described(key)}`;
+  if (key === undefined) return "no proof was asked for";
+  const before = attempts.slice(0, attempts.indexOf(key)).map((one) => `${described(one)}${failed(one)}`);
+  return before.length === 0 ? described(key) : `${described(key)}, after ${before.join(", ")}`;
+}
+
+function reason(
+  { user }: Target,
+  attempts: readonly Attempt[],
+  obstacles: readonly Obstacle[],
+  methods: readonly string[],
+  ending: string | undefined,
+): string {
+  const shown = attempts.slice(0, NAMED).map((one) => `${described(one)}${failed(one)}`);
+  const more = attempts.length > NAMED ? [`${attempts.length - NAMED} more`] : [];
+  const parts = [
+    ...(ending === undefined ? [] : [`the server says "${ending}"`]),
+    ...(attempts.length === 0 ? [] : [`tried ${[...shown, ...more].join(", ")}`]),
+    ...obstacles.slice(0, NAMED).map(({ what }) => what),
+    ...(methods.length === 0 ? [] : [`the server takes ${methods.join(", ")}`]),
+  ];
+  const what = attempts.length === 0 ? `no key to log in with as ${user.value}` : `${user.value} not let in`;
+  return parts.length === 0 ? what : `${what} (${parts.join("; ")})`;
+}
+
+function failed({ outcome }: Attempt): string {
+  return typeof outcome === "string" ? "" : `, but ${outcome.failed}`;
+}
+
+function hints(
+  { user, host, agent }: Target,
+  attempts: readonly Attempt[],
+  obstacles: readonly Obstacle[],
+  methods: readonly string[],
+  ending: string | undefined,
+): readonly string[] {
+  const told = obstacles.map(({ hint }) => hint).filter((hint) => hint !== undefined);
+  if (agent.value === undefined && told.some((hint) => hint.includes("ssh-add"))) {
+    told.push("start an agent: SSH_AUTH_SOCK is not set");
+  }
+  if (ending !== undefined && attempts.length > 1) told.push(NAME_ONE);
+  if (methods.length > 0 && !methods.includes("publickey"))
+    return ["ask for public keys to be allowed there"];
+  if (attempts.length > 0) {
+    told.push(`put a key's .pub line into ~${user.value}/.ssh/authorized_keys on ${host.value}`);
+  }
+  if (attempts.length === 0 && told.length === 0) told.push("make a key with ssh-keygen");
+  return [...new Set(told)];
+}

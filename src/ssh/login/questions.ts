@@ -1,0 +1,85 @@
+import type { KeyObject } from "node:crypto";
+import type { Prompt } from "ssh2";
+import type { Person } from "../../person.ts";
+import { lines } from "../../report/lines.ts";
+import { escapeControls } from "../../report/printable.ts";
+
+/** What a server may show of its own words in one go. */
+const MOST_LINES = 40;
+
+/** What asking needs. */
+export interface AskingOptions {
+  readonly person: Person;
+  readonly signal: AbortSignal;
+  /** "jane@mail.example.org", before a prompt of the server's as ssh(1) has it, lest it pass for one of ours. */
+  readonly account: string;
+  /** How often each passphrase is asked for. */
+  readonly tries: number;
+  /** Told when the person has gone, or the signal was aborted: there is nobody to ask any more. */
+  readonly onEnd: (reason: unknown) => void;
+}
+
+/** The questions of a login, to somebody at a terminal. Each rejects as Person.ask() does. */
+export class Asking {
+  readonly #person: Person;
+  readonly #signal: AbortSignal;
+  readonly #tries: number;
+  readonly #account: string;
+  readonly #onEnd: (reason: unknown) => void;
+
+  constructor({ person, signal, account, tries, onEnd }: AskingOptions) {
+    this.#person = person;
+    this.#signal = signal;
+    this.#account = account;
+    this.#tries = tries;
+    this.#onEnd = onEnd;
+  }
+
+  /** Opens a key file; undefined when nothing is typed, or never its passphrase. */
+  async openKey(
+    path: string,
+    open: (passphrase: string) => KeyObject | undefined,
+  ): Promise<KeyObject | undefined> {
+    for (let left = this.#tries; left > 0; left--) {
+      const passphrase = await this.#ask(`Enter passphrase for key '${path}': `, false);
+      if (passphrase === "") return undefined;
+      const key = open(passphrase);
+      if (key !== undefined) return key;
+      this.#person.tell([`${path}: this is not its passphrase`]);
+    }
+    return undefined;
+  }
+
+  password(): Promise<string> {
+    return this.#ask(`${this.#account}'s password: `, false);
+  }
+
+  again(): void {
+    this.#person.tell(["permission denied, please try again"]);
+  }
+
+  /** The server's name for what it asks for, and what it says about it: RFC 4256 section 3.2. */
+  instruct(name: string, instruction: string): void {
+    const said = lines(`${name}\n${instruction}`).slice(0, MOST_LINES);
+    if (said.length > 0) this.#person.tell(said.map(escapeControls));
+  }
+
+  /** An answer to each prompt of a round. */
+  async answers(prompts: readonly Prompt[]): Promise<string[]> {
+    const answers: string[] = [];
+    for (const { prompt, echo = false } of prompts) {
+      const said = escapeControls(prompt.trimEnd());
+      answers.push(await this.#ask(`(${this.#account}) ${said} `, echo));
+    }
+    return answers;
+  }
+
+  async #ask(question: string, echo: boolean): Promise<string> {
+    try {
+      return await this.#person.ask(escapeControls(question), { echo, signal: this.#signal });
+    } catch (error) {
+      this.#onEnd(error);
+      throw error;
+    }
+  }
+}

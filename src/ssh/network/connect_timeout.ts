@@ -1,0 +1,41 @@
+import { Failure } from "../../failure.ts";
+import type { Progress, Step } from "../../progress.ts";
+import type { Target } from "../../target/target.ts";
+
+/** Steps that ConnectTimeout of ssh_config(5) is about: the connection, up to the exchange of keys. */
+const LIMITED: ReadonlySet<Step> = new Set(["name", "connect", "kex", "hostkey"]);
+
+/** ConnectTimeout beside the deadline: a signal that is aborted by whichever comes first. Call end() at the end. */
+export class ConnectTimeout {
+  readonly #ends = new AbortController();
+  readonly #outer: AbortSignal;
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #breakOff = (): void => this.#ends.abort(this.#outer.reason);
+
+  constructor(
+    { server, tcp }: Target,
+    { signal, progress }: { readonly signal: AbortSignal; readonly progress: Progress },
+  ) {
+    this.#outer = signal;
+    // AbortSignal.any() would do, but Node 20 may collect such a signal while somebody listens to it.
+    signal.addEventListener("abort", this.#breakOff);
+    if (signal.aborted) this.#breakOff();
+    const { timeout } = tcp.value;
+    if (timeout === undefined) return;
+    const expire = (): void => {
+      if (!LIMITED.has(progress.step)) return;
+      const what = `${progress.doing} took longer than the ${timeout / 1000} s of ConnectTimeout`;
+      this.#ends.abort(new Failure("deadline", server, what));
+    };
+    this.#timer = setTimeout(expire, timeout);
+  }
+
+  get signal(): AbortSignal {
+    return this.#ends.signal;
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#outer.removeEventListener("abort", this.#breakOff);
+  }
+}

@@ -1,0 +1,91 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { once } from "node:events";
+import { Duplex, type Readable, type Writable } from "node:stream";
+import type { Progress } from "../../progress.ts";
+import { lines } from "../../report/lines.ts";
+import type { Note } from "../../report/note.ts";
+import { Complaints, ProxyFailure } from "./proxy_failure.ts";
+
+export interface ProxyOptions {
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Takes what the command says on stderr. */
+  readonly note: Note;
+}
+
+/**
+ * Starts a ProxyCommand; what it reads and writes is the connection. It is in a session of its own, so that
+ * it finds no terminal to ask on and can be ended with all that it starts. Throws the signal's reason.
+ */
+export async function startProxy(
+  command: string,
+  { signal, progress, note, env }: ProxyOptions,
+): Promise<Duplex> {
+  signal.throwIfAborted();
+  progress.begin("connect", "starting the ProxyCommand");
+  const line = `SSH_ASKPASS_REQUIRE=never; export SSH_ASKPASS_REQUIRE; exec ${command}`;
+  const child = spawn("/bin/sh", ["-c", line], { stdio: ["pipe", "pipe", "pipe"], detached: true, env });
+  progress.done("connect", `through ${command}`);
+  return new ProxySocket(child, note);
+}
+
+class ProxySocket extends Duplex {
+  /** As net.Socket's. */
+  bytesWritten = 0;
+  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+
+  constructor(child: ChildProcessByStdio<Writable, Readable, Readable>, note: Note) {
+    super({ allowHalfOpen: false });
+    this.#child = child;
+    const complaints = new Complaints();
+    // Its error may come before anybody listens.
+    this.on("error", () => {});
+    child.on("error", (error) => this.destroy(error));
+    child.stdout.on("data", (chunk: Buffer) => {
+      if (!this.push(chunk)) child.stdout.pause();
+    });
+    child.stderr.on("data", (chunk: Buffer) => {
+      for (const line of lines(chunk.toString())) {
+        complaints.take(line);
+        note(`ProxyCommand: ${line}`);
+      }
+    });
+    for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on("error", () => {});
+    // Only its status tells an end of the connection from a proxy that never had one.
+    const ends = [once(child, "exit"), once(child.stdout, "close")] as const;
+    Promise.all(ends).then(
+      ([[status, name]]) => {
+        if (status === 0) this.push(null);
+        else this.destroy(new ProxyFailure(name ?? `status ${status}`, complaints.sum));
+      },
+      (error: Error) => this.destroy(error),
+    );
+  }
+
+  override _read(): void {
+    this.#child.stdout.resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.bytesWritten += chunk.length;
+    // Without its error: the command's end says more than a broken pipe.
+    this.#child.stdin.write(chunk, () => done());
+  }
+
+  override _final(done: () => void): void {
+    this.#child.stdin.end(() => done());
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    const { pid, stdin, stdout, stderr } = this.#child;
+    try {
+      if (pid !== undefined) process.kill(-pid, "SIGTERM");
+    } catch {
+      // It has ended by itself.
+    }
+    for (const stream of [stdin, stdout, stderr]) stream.destroy();
+    this.#child.unref();
+    done(error);
+  }
+}

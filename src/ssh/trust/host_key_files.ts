@@ -1,0 +1,49 @@
+import type { Note } from "../../report/note.ts";
+import type { Target } from "../../target/target.ts";
+import { readRegular, readRegularBytes } from "../keys/regular_file.ts";
+import { type KnownHost, parseKnownHosts } from "./known_hosts.ts";
+import { askKnownHosts } from "./known_hosts_command.ts";
+import { parseRevokedKeys, type RevokedKeys, uselessKeys } from "./revoked_keys.ts";
+
+/** All that is written down about the keys of hosts. */
+export interface HostKeyFiles {
+  readonly entries: readonly KnownHost[];
+  readonly revoked: readonly RevokedKeys[];
+}
+
+/**
+ * Reads the target's known_hosts files and those of RevokedHostKeys, and asks KnownHostsCommand. Throws a Failure when
+ * the command fails, or the signal's reason.
+ */
+export async function readHostKeyFiles(
+  target: Target,
+  note: Note,
+  signal: AbortSignal,
+): Promise<HostKeyFiles> {
+  const known = target.knownHosts.value.map((path) => readKnownHosts(path, note));
+  const [entries, revoked] = await Promise.all([
+    Promise.all([...known, askKnownHosts(target, signal)]),
+    Promise.all(target.revokedHostKeys.value.map(readRevokedKeys)),
+  ]);
+  return { entries: entries.flat(), revoked };
+}
+
+/** As for ssh(1), a file that cannot be read holds nothing; that is noted. */
+async function readKnownHosts(path: string, note: Note): Promise<readonly KnownHost[]> {
+  try {
+    return parseKnownHosts((await readRegular(path)).text, path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT") note(`${path}: cannot be read (${code}): no host key of it counts`);
+    return [];
+  }
+}
+
+/** ssh_config(5): with a file that does not exist or cannot be read, host authentication is refused for all hosts. */
+async function readRevokedKeys(path: string): Promise<RevokedKeys> {
+  try {
+    return parseRevokedKeys((await readRegularBytes(path)).bytes, path);
+  } catch (error) {
+    return uselessKeys(path, `cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+}

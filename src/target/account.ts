@@ -1,0 +1,30 @@
+import { userInfo } from "node:os";
+import { type Account, accountIn, accountInFile } from "./passwd.ts";
+import { capture } from "./run_program.ts";
+
+/**
+ * Looks up the password file's entry for a uid, as ssh(1) does for ~, %d and %u. Bun's os.userInfo() answers
+ * from $USER and $HOME, so the file is read here; getent(1), which waits for a directory service, is asked
+ * only for accounts that are not in it. Throws only the signal's reason.
+ */
+export async function readAccount(uid: number, signal: AbortSignal): Promise<Account> {
+  return accountInFile(uid) ?? accountIn(await getent(uid, signal), uid) ?? systemsAnswer();
+}
+
+async function getent(uid: number, signal: AbortSignal): Promise<string> {
+  try {
+    return (await capture("getent", ["passwd", String(uid)], { signal }))?.stdout ?? "";
+  } catch {
+    signal.throwIfAborted();
+    return "";
+  }
+}
+
+function systemsAnswer(): Account {
+  try {
+    const { username, homedir } = userInfo();
+    return { user: username, home: homedir };
+  } catch {
+    return { user: "nobody", home: "/" };
+  }
+}

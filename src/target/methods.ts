@@ -1,0 +1,49 @@
+import { Failure } from "../failure.ts";
+import type { Person } from "../person.ts";
+import type { Settled } from "../table/decision.ts";
+import { type Config, together } from "./answers.ts";
+import type { Target } from "./target.ts";
+
+/** Ways to log in, by the names of RFC 4252 and RFC 4256. */
+export type Method = "publickey" | "keyboard-interactive" | "password";
+
+/** PreferredAuthentications of ssh_config(5), as far as there is something for it here. */
+const METHODS: readonly Method[] = ["publickey", "keyboard-interactive", "password"];
+
+/** The keys that turn each of them off; ssh(1) before 8.7 calls the second another name. */
+const SWITCHES: Readonly<Record<Method, readonly string[]>> = {
+  publickey: ["pubkeyauthentication"],
+  "keyboard-interactive": ["kbdinteractiveauthentication", "challengeresponseauthentication"],
+  password: ["passwordauthentication"],
+};
+
+/** What may be tried, best first: PreferredAuthentications less what is turned off. */
+export function methodsOf(config: Config): Settled<readonly Method[]> {
+  const wanted = config.one("preferredauthentications", METHODS.join(","));
+  const first: Settled<readonly Method[]> = {
+    value: wanted.value.split(",").filter((name): name is Method => METHODS.some((one) => one === name)),
+    from: wanted.from,
+  };
+  return METHODS.reduce(
+    (left, method) =>
+      SWITCHES[method].reduce(
+        (rest, key) =>
+          together(rest, config.one(key, "yes"), (names, value) =>
+            /^(no|false)$/.test(value) ? names.filter((name) => name !== method) : names,
+          ),
+        left,
+      ),
+    first,
+  );
+}
+
+/** Throws a Failure when nothing may be tried: without a person only keys can be. */
+export function requireMethod({ server, methods }: Target, person: Person | undefined): void {
+  const { value } = methods;
+  if (person === undefined ? value.includes("publickey") : value.length > 0) return;
+  const what =
+    person === undefined ? "public key authentication off, and there is no other" : "every login off";
+  throw new Failure("auth", server, `ssh_config turns ${what}`, {
+    hints: ["see PreferredAuthentications and PubkeyAuthentication of ssh_config(5)"],
+  });
+}

@@ -1,0 +1,113 @@
+import { resolve as absolute } from "node:path";
+import type { AgentVariable } from "../ssh/login/agent.ts";
+import type { Settled } from "../table/decision.ts";
+import { type Config, together } from "./answers.ts";
+import { expandPath, type Meanings } from "./tokens.ts";
+
+// ssh(1)'s own defaults: IdentityFile, UserKnownHostsFile, GlobalKnownHostsFile.
+const IDENTITIES = ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"];
+const USER_KNOWN_HOSTS = ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"];
+const GLOBAL_KNOWN_HOSTS = ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"];
+
+/** The files of a key of the table; a relative path is one below home. Undefined where it has none. */
+export function tableFiles(
+  paths: Settled<readonly string[]> | undefined,
+  meanings: Meanings,
+): Settled<readonly string[]> | undefined {
+  return paths && { value: expandAll(paths.value, meanings, meanings.home), from: paths.from };
+}
+
+/** IdentityFile, which `ssh -G` prints as it was written. */
+export function identityFiles(config: Config, meanings: Meanings): Settled<readonly string[]> {
+  const { value, from } = config.all(
+    "identityfile",
+    IDENTITIES.map((name) => `~/.ssh/${name}`),
+  );
+  return { value: expandAll(value, meanings), from };
+}
+
+/** Where trusted host keys are read, and where a new one goes. */
+export interface KnownHostsFiles {
+  readonly knownHosts: Settled<readonly string[]>;
+  /** The first of the user's own; undefined where there is none, and nothing is ever remembered. */
+  readonly newHostKeys: Settled<string | undefined>;
+}
+
+/** The table's known_hosts, which stands for the user's and the system's; else those that ssh_config names. */
+export function knownHostsFiles(
+  inTable: Settled<readonly string[]> | undefined,
+  config: Config,
+  meanings: Meanings,
+): KnownHostsFiles {
+  if (inTable !== undefined) return withFirst(inTable, inTable);
+  const user = filesOf("userknownhostsfile", USER_KNOWN_HOSTS, config, meanings);
+  const global = filesOf("globalknownhostsfile", GLOBAL_KNOWN_HOSTS, config, meanings);
+  return withFirst(
+    together(user, global, (userFiles, globalFiles) => [...userFiles, ...globalFiles]),
+    user,
+  );
+}
+
+function filesOf(
+  key: string,
+  otherwise: readonly string[],
+  config: Config,
+  meanings: Meanings,
+): Settled<readonly string[]> {
+  const { value, from } = config.one(key, undefined);
+  return { value: value === undefined ? expandAll(otherwise, meanings) : pathsIn(value, meanings), from };
+}
+
+function withFirst(
+  knownHosts: Settled<readonly string[]>,
+  user: Settled<readonly string[]>,
+): KnownHostsFiles {
+  return { knownHosts, newHostKeys: { value: user.value[0], from: user.from } };
+}
+
+/** RevokedHostKeys, one file up to OpenSSH 10.2, several later. `ssh -G` prints it as it prints known_hosts. */
+export function revokedHostKeys(config: Config, meanings: Meanings): Settled<readonly string[]> {
+  return filesOf("revokedhostkeys", [], config, meanings);
+}
+
+/**
+ * Reads a line of paths. `ssh -G` prints them without quotes: what does not begin like a path belongs to the
+ * one before it. It has expanded them, some versions all but the tilde; to expand them again would be wrong.
+ */
+function pathsIn(line: string, { home }: Meanings): readonly string[] {
+  if (line === "none" || line === "") return [];
+  return line.split(/ (?=\/|~\/)/).map((path) => absolute(path.replace(/^~(?=\/)/, home)));
+}
+
+function expandAll(paths: readonly string[], meanings: Meanings, base = ""): readonly string[] {
+  const meant = paths.filter((path) => path.toLowerCase() !== "none");
+  return [...new Set(meant.map((path) => absolute(base, expandPath(path, meanings))))];
+}
+
+/** CertificateFile, which `ssh -G` prints as it was written. */
+export function certificateFiles(config: Config, meanings: Meanings): Settled<readonly string[]> {
+  const { value, from } = config.all("certificatefile", []);
+  return { value: expandAll(value, meanings), from };
+}
+
+/** The agent's socket. IdentityAgent is a path, expanded by `ssh -G`; "none"; or the variable that has it. */
+export function agentSocket(config: Config, { local }: Meanings): Settled<string | undefined> {
+  const { value, from } = config.one("identityagent", "SSH_AUTH_SOCK");
+  if (value === "none") return { value: undefined, from };
+  const variable = agentVariable(value);
+  return { value: variable === undefined ? value : local.env[variable] || undefined, from };
+}
+
+/** The variable that the agent's socket was read from; undefined where ssh_config gives its path. */
+export function agentOrigin(config: Config, { local }: Meanings): Settled<AgentVariable | undefined> {
+  const { value, from } = config.one("identityagent", "SSH_AUTH_SOCK");
+  const name = agentVariable(value);
+  if (name === undefined) return { value: undefined, from };
+  const { TMUX, STY } = local.env;
+  return { value: { name, keptBy: TMUX ? "tmux" : STY ? "screen" : undefined }, from };
+}
+
+function agentVariable(value: string): string | undefined {
+  if (value === "SSH_AUTH_SOCK") return value;
+  return value.startsWith("$") ? value.slice(1) : undefined;
+}

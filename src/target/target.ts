@@ -1,0 +1,192 @@
+import { USUAL_ALIVE, type Watching } from "../ssh/liveness.ts";
+import type { AgentVariable } from "../ssh/login/agent.ts";
+import { knownHostsCommand } from "../ssh/trust/known_hosts_command.ts";
+import type { Decision, Settled } from "../table/decision.ts";
+import { Config, together } from "./answers.ts";
+import { type ConfigAnswers, destinationOf } from "./ask_ssh.ts";
+import { type Method, methodsOf } from "./methods.ts";
+import {
+  agentOrigin,
+  agentSocket,
+  certificateFiles,
+  identityFiles,
+  type KnownHostsFiles,
+  knownHostsFiles,
+  revokedHostKeys,
+  tableFiles,
+} from "./paths.ts";
+import { type Detour, detourOf } from "./proxy_command.ts";
+import { type Tcp, tcpOf } from "./tcp_options.ts";
+import { expandForShell, type Local, type Meanings, tokensOf } from "./tokens.ts";
+
+/** Which addresses of a name to try: ssh_config's AddressFamily. */
+export type AddressFamily = "any" | "inet" | "inet6";
+
+/** Names of algorithms that ssh_config allows; undefined where every one is allowed. */
+export interface Allowed {
+  readonly kex: readonly string[] | undefined;
+  readonly hostKey: readonly string[] | undefined;
+  readonly cipher: readonly string[] | undefined;
+  readonly mac: readonly string[] | undefined;
+  /** For the user's own keys: PubkeyAcceptedAlgorithms. */
+  readonly userKey: readonly string[] | undefined;
+}
+
+/** Everything a connection needs, each value settled, with the place it came from. Paths are absolute. */
+export interface Target extends KnownHostsFiles {
+  /** SERVER as the call had it, for messages. */
+  readonly server: string;
+  /** The name or address to connect to; an IPv6 address has no brackets. */
+  readonly host: Settled<string>;
+  readonly port: Settled<number>;
+  readonly user: Settled<string>;
+  readonly addressFamily: Settled<AddressFamily>;
+  readonly tcp: Settled<Tcp>;
+  /** What known_hosts calls the server: HostKeyAlias, or the host; `[host]:port` unless the port is 22. */
+  readonly hostKeyName: Settled<string>;
+  /** Whether a name is hashed before it is written to known_hosts. */
+  readonly hashNames: Settled<boolean>;
+  /** Files with keys that no server may have; one that cannot be read revokes every key. */
+  readonly revokedHostKeys: Settled<readonly string[]>;
+  /** KnownHostsCommand as words; undefined for none. */
+  readonly knownHostsCommand: Settled<readonly string[] | undefined>;
+  readonly identityFiles: Settled<readonly string[]>;
+  /** Only keys named by identityFiles may be offered. */
+  readonly identitiesOnly: Settled<boolean>;
+  /** Path of the agent's socket; undefined for none. */
+  readonly agent: Settled<string | undefined>;
+  /** The variable that it was read from; undefined where ssh_config gives it. */
+  readonly agentVariable: Settled<AgentVariable | undefined>;
+  /** Certificates for keys of identityFiles or the agent. Empty: those beside the identity files. */
+  readonly certificateFiles: Settled<readonly string[]>;
+  /** What may be tried to log in, best first. */
+  readonly methods: Settled<readonly Method[]>;
+  /** How often a person is asked for a password, or for a passphrase. */
+  readonly passwordPrompts: Settled<number>;
+  readonly compression: Settled<boolean>;
+  readonly allowed: Settled<Allowed>;
+  /** Signatures of host certificates that count: CASignatureAlgorithms; undefined for all. */
+  readonly caSignatures: Settled<readonly string[] | undefined>;
+  /** Bits of the smallest RSA key to trust or to use. */
+  readonly smallestRsa: Settled<number>;
+  /** How it is noticed that the server is gone: ServerAliveInterval and ServerAliveCountMax. */
+  readonly watching: Settled<Watching>;
+  /** The command whose stdin and stdout are the connection, tokens expanded; undefined for TCP. */
+  readonly proxyCommand: Settled<string | undefined>;
+}
+
+/** NumberOfPasswordPrompts of ssh_config(5). */
+const PROMPTS = 3;
+
+/** RequiredRSASize of ssh_config(5). */
+const SMALLEST_RSA = 1024;
+
+/**
+ * Settles everything a connection needs: the decision of the table and the call, then ssh_config, then
+ * ssh(1)'s defaults. `answers` are those of resolve(), undefined without an ssh program. With `plain`,
+ * those of baseline(), a value that ssh_config does not change counts as a default; otherwise all that
+ * comes from `ssh -G` counts as ssh_config's. Throws a Failure for what cannot be expanded or followed.
+ */
+export function settle(
+  decision: Decision,
+  answers: ConfigAnswers | undefined,
+  local: Local,
+  plain?: ConfigAnswers,
+): Target {
+  const { server, identity } = decision;
+  const config = new Config(answers, plain);
+  const host = hostOf(decision, config);
+  const port = decision.port ?? config.number("port", 22, 1);
+  const user = decision.user ?? config.one("user", local.account.user);
+  const alias = config.one("hostkeyalias", undefined);
+  const values = {
+    uid: local.uid,
+    account: local.account,
+    original: destinationOf(decision),
+    host: host.value,
+    port: port.value,
+    user: user.value,
+    alias: alias.value,
+  };
+  const detour = detourOf(decision, config, { tokens: tokensOf({ ...values, jump: "" }), home: local.home });
+  const tokens = tokensOf({ ...values, jump: detour.value?.jumpHost ?? "" });
+  const meanings: Meanings = { home: local.account.home, local, tokens, subject: server };
+  const inTable: Meanings = { ...meanings, home: local.home };
+  const hostKeyName = hostKeyNameOf(alias, host, port);
+  return {
+    ...{ server, host, port, user, hostKeyName },
+    addressFamily: familyOf(config),
+    tcp: tcpOf(config),
+    ...knownHostsFiles(tableFiles(decision.knownHosts, inTable), config, meanings),
+    hashNames: config.flag("hashknownhosts"),
+    revokedHostKeys: revokedHostKeys(config, meanings),
+    knownHostsCommand: decision.knownHosts
+      ? { value: undefined, from: decision.knownHosts.from }
+      : knownHostsCommand(decision, config, tokens, hostKeyName.value),
+    identityFiles: tableFiles(identity, inTable) ?? identityFiles(config, meanings),
+    identitiesOnly: identity ? { value: true, from: identity.from } : config.flag("identitiesonly"),
+    agent: agentSocket(config, meanings),
+    agentVariable: agentOrigin(config, meanings),
+    certificateFiles: certificateFiles(config, meanings),
+    methods: methodsOf(config),
+    passwordPrompts: config.number("numberofpasswordprompts", PROMPTS, 1),
+    compression: decision.compression ?? config.flag("compression"),
+    allowed: allowedBy(config),
+    watching: watchingOf(config),
+    caSignatures: {
+      ...config.one("casignaturealgorithms", undefined),
+      value: config.list("casignaturealgorithms"),
+    },
+    smallestRsa: config.number("requiredrsasize", SMALLEST_RSA, 0),
+    proxyCommand: expandDetour(detour, meanings),
+  };
+}
+
+function hostOf(decision: Decision, config: Config): Settled<string> {
+  const given = destinationOf(decision).toLowerCase();
+  const { value, from } = config.one("hostname", given);
+  return value.toLowerCase() === given ? { value, from: decision.destination.from } : { value, from };
+}
+
+/** sshconnect.c: an alias stands as it is, without the port. */
+function hostKeyNameOf(
+  alias: Settled<string | undefined>,
+  host: Settled<string>,
+  port: Settled<number>,
+): Settled<string> {
+  if (alias.value !== undefined) return { value: alias.value.toLowerCase(), from: alias.from };
+  return together(host, port, (name, number) => {
+    const lower = name.toLowerCase();
+    return number === 22 ? lower : `[${lower}]:${number}`;
+  });
+}
+
+function familyOf(config: Config): Settled<AddressFamily> {
+  const { value, from } = config.one("addressfamily", "any");
+  return value === "inet" || value === "inet6" ? { value, from } : { value: "any", from };
+}
+
+function allowedBy(config: Config): Settled<Allowed> {
+  const { from } = config.one("hostkeyalgorithms", undefined);
+  const value = {
+    kex: config.list("kexalgorithms"),
+    hostKey: config.list("hostkeyalgorithms"),
+    cipher: config.list("ciphers"),
+    mac: config.list("macs"),
+    userKey: config.list("pubkeyacceptedalgorithms") ?? config.list("pubkeyacceptedkeytypes"),
+  };
+  return { value, from };
+}
+
+/** ssh(1) does not ask at all unless it is told to; who waits for mail wants to know. */
+function watchingOf(config: Config): Settled<Watching> {
+  const { value, from } = config.number("serveraliveinterval", USUAL_ALIVE.interval, 1);
+  const most = config.number("serveralivecountmax", USUAL_ALIVE.most, 1).value;
+  return { value: { interval: value * 1000, most }, from };
+}
+
+function expandDetour(detour: Settled<Detour | undefined>, meanings: Meanings): Settled<string | undefined> {
+  const { value, from } = detour;
+  if (value === undefined) return { value, from };
+  return { value: expandForShell(value.command, meanings.tokens, meanings.subject), from };
+}

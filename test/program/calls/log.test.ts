@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { after, before, test } from "node:test";
+import { describeForms } from "../../peers/binaries.ts";
+import { runCall, startCall } from "../../peers/call.ts";
+import { type Home, makeHome, tableFor } from "../../peers/home.ts";
+import { skipUnlessRoot, withoutPrivileges } from "../../peers/rights.ts";
+import { type Sshd, startSshd } from "../../peers/sshd.ts";
+import { converse, GREETING, MAIL, refusal, saying } from "./client.ts";
+
+let sshd: Sshd;
+before(async () => {
+  sshd = await startSshd();
+});
+after(() => sshd.stop());
+
+const ECHO = `${GREETING}A1 NOOP\r\n`;
+const LINE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \[(\d+)\] \S.*$/;
+
+function modeOf(path: string): number {
+  return statSync(path).mode & 0o7777;
+}
+
+/** What keeps a log from being written. */
+const OBSTACLES: readonly {
+  readonly title: string;
+  readonly skip?: string | false;
+  make(home: Home): void;
+}[] = [
+  { title: "a file for a state directory", make: (home) => home.write("state", "") },
+  { title: "a file for preauth's own directory", make: (home) => home.write("state/preauth", "") },
+  { title: "a directory in its place", make: (home) => mkdirSync(home.logFile, { recursive: true }) },
+  {
+    title: "a state directory that may not be written",
+    make: (home) => {
+      home.write("state/other", "");
+      chmodSync(join(home.path, "state"), 0o500);
+    },
+  },
+  {
+    title: "a log that may not be written",
+    make: (home) => home.write("state/preauth/log", "", 0o400),
+  },
+  {
+    title: "a link to /dev/full",
+    make: (home) => {
+      home.write("state/preauth/other", "");
+      home.link("state/preauth/log", "/dev/full");
+    },
+  },
+  {
+    title: "a full disk",
+    skip: skipUnlessRoot,
+    make: (home) => {
+      home.write("state/preauth/other", "");
+      // The numbers of /dev/full (null(4) of Linux's devices.txt).
+      execFileSync("mknod", [home.logFile, "c", "1", "7"]);
+    },
+  },
+  {
+    title: "a FIFO that nobody reads",
+    make: (home) => {
+      home.write("state/preauth/other", "");
+      execFileSync("mkfifo", [home.logFile]);
+    },
+  },
+];
+
+describeForms("the log", { concurrency: 3 }, (form) => {
+  const argv = [...form.argv, ...MAIL];
+
+  test("is for its owner alone, whatever the umask, and has whole lines with UTC time and pid", async () => {
+    using home = makeHome();
+    home.writeTable(tableFor(sshd, { "commands.imap": `echo noise; ${saying(home, GREETING)}` }));
+    const under = ["sh", "-c", 'umask 0; exec "$@"', "sh"];
+    await using call = await startCall(argv, { env: home.env, under });
+    call.write("A1 NOOP\r\n");
+    call.end();
+    assert.equal((await call.finished()).status, 0);
+    assert.equal(modeOf(home.logFile), 0o600);
+    assert.equal(modeOf(dirname(home.logFile)), 0o700);
+    const lines = home.log().split("\n");
+    assert.equal(lines.pop(), "");
+    assert.ok(lines.length >= 3, home.log());
+    for (const line of lines) assert.equal(LINE.exec(line)?.[1], String(call.pid), line);
+  });
+
+  test("of many calls at once has every line of each, whole", async () => {
+    using home = makeHome();
+    const many = "seq -f 'line %g of it' 100 >&2";
+    home.writeTable(tableFor(sshd, { "commands.imap": `${many}; ${saying(home, GREETING)}` }));
+    const calls = Array.from({ length: 6 }, () => runCall(argv, { env: home.env, input: "A1 NOOP\r\n" }));
+    for (const { status } of await Promise.all(calls)) assert.equal(status, 0);
+    const lines = home.log().trimEnd().split("\n");
+    assert.ok(lines.every((line) => LINE.test(line)));
+    const said = lines.filter((line) => line.endsWith(" of it"));
+    const pids = new Set(said.map((line) => LINE.exec(line)?.[1]));
+    assert.deepEqual([said.length, pids.size], [600, 6]);
+  });
+
+  for (const { title, skip = false, make } of OBSTACLES) {
+    test(`that cannot be written (${title}) stops no mail, and no reason either`, { skip }, async () => {
+      using home = makeHome();
+      make(home);
+      const plain = [...withoutPrivileges(), ...argv];
+      home.writeTable(tableFor(sshd, { "commands.imap": `echo noise; ${saying(home, GREETING)}` }));
+      const { status, output } = await runCall(plain, { env: home.env, input: "A1 NOOP\r\n" });
+      assert.deepEqual([status, output.toString()], [0, ECHO]);
+      home.writeTable(tableFor(sshd, { "commands.imap": "exit 3" }));
+      const refused = await converse(plain, { env: home.env });
+      const reason = "mail.test: the remote command ended with status 3 before any greeting";
+      assert.deepEqual([refused.status, refused.output.toString()], [3, refusal(reason)]);
+    });
+  }
+
+  test("is not written through a link", async () => {
+    using home = makeHome();
+    const victim = home.write("victim", "as it was\n");
+    home.write("state/preauth/other", "");
+    home.link("state/preauth/log", victim);
+    home.writeTable(tableFor(sshd, { "commands.imap": "exit 3" }));
+    assert.equal((await converse(argv, { env: home.env })).status, 3);
+    assert.equal(readFileSync(victim, "utf8"), "as it was\n");
+  });
+});

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { test } from "node:test";
+import { DOCUMENTS, documentText } from "./documents.ts";
+
+/** What belongs to the machine that a document was written on, and to no other. */
+const LOCAL: readonly RegExp[] = [
+  /\/(?:work|root|tmp|mnt|workspace|builds)\b/,
+  /\bshared\//,
+  /\bregistry\b/i,
+  /\bnpmjs\b|\bartifactory\b|\bnexus\b/i,
+  /\b10\.\d+\.\d+\.\d+\b|\b127\.0\.0\.1:\d+/,
+];
+
+for (const path of DOCUMENTS) {
+  test(`${path} has nothing of the machine it was written on, and no pictures of faces`, () => {
+    for (const [index, line] of documentText(path).split("\n").entries()) {
+      for (const pattern of LOCAL) assert.doesNotMatch(line, pattern, `${path}:${index + 1}`);
+      assert.doesNotMatch(line, /\p{Extended_Pictographic}/u, `${path}:${index + 1}`);
+    }
+  });
+}
+
+test("the links of the README lead to files", () => {
+  const links = [...documentText("README.md").matchAll(/\]\((?!https:)([^)]+)\)/g)].map(
+    ([, link = ""]) => link,
+  );
+  assert.notEqual(links.length, 0);
+  for (const link of links) assert.ok(existsSync(new URL(`../../../${link}`, import.meta.url)), link);
+});
+
+test("the changelog begins with the version of the package", () => {
+  const { version }: { version: string } = JSON.parse(documentText("package.json"));
+  const [, first] = /^## \[([\d.]+)\]/m.exec(documentText("CHANGELOG.md")) ?? [];
+  assert.equal(first, version);
+});

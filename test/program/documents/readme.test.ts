@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { describe, test } from "node:test";
+import { decide } from "../../../src/table/decide.ts";
+import type { Command } from "../../../src/table/decision.ts";
+import { parseTable } from "../../../src/table/schema.ts";
+import { rshPath } from "../../peers/alpine.ts";
+import { describeForms, type Form } from "../../peers/binaries.ts";
+import { makeMailbox } from "../../peers/dovecot.ts";
+import { type Home, makeHome, tableFor } from "../../peers/home.ts";
+import { startSshd } from "../../peers/sshd.ts";
+import { refusingPort } from "../../peers/tcp.ts";
+import { startScene } from "../master/shared_home.ts";
+import { documentText, readmeOutput, readmeTables } from "./documents.ts";
+
+const HEADINGS = [
+  "In ~/.pinerc",
+  "Install",
+  "The table",
+  "When it does not work",
+  "What differs from ssh(1)",
+  "Figures",
+  "Security",
+];
+
+/** What a verb of the built program prints. */
+function output(form: Form, home: Home, ...words: readonly string[]): readonly string[] {
+  const [program = "", ...rest] = [...form.argv, ...words];
+  const { stdout, stderr } = spawnSync(program, rest, { env: home.env, encoding: "utf8" });
+  assert.notEqual(stdout, "", stderr);
+  return stdout.trimEnd().split("\n");
+}
+
+/** The first column of a verb's output, where a line has one. */
+function names(lines: readonly string[]): readonly string[] {
+  return lines.map((line) => /^(\S.*?) {2,}/.exec(line)?.[1]).filter((name) => name !== undefined);
+}
+
+/** Lines of --status, with what changes from one time to the next put aside. */
+function columns(lines: readonly string[]): readonly string[] {
+  return lines.map((line) =>
+    line
+      .replace(/ {2,}/g, "  ")
+      .replace(/\d{4}-\d\d-\d\d [\d:]{8}/g, "TIME")
+      .replace(/^process \d+, since TIME, at \/.*\//, "process PID, since TIME, at DIRECTORY/")
+      .replace(/^work {2}\S+ {2}\S+:\d+ /, "work  USER  TO ")
+      .replace(/ preauth(\.js)? \(\d+\) /, " PROGRAM (PID) ")
+      .replace(/[\d.]+ k?B/g, "SIZE")
+      .replace(/[\d.]+ ms/, "MS"),
+  );
+}
+
+/** The remote command that the README's table has for a call. */
+async function command(server: string, method: string): Promise<Command | undefined> {
+  const table = await parseTable(readmeTables()[1] ?? "", "README.md");
+  return (await decide(table, { server, method }))?.command?.value;
+}
+
+describe("the README", () => {
+  test("has its parts in their order", () => {
+    const found = [...documentText("README.md").matchAll(/^## (.*)$/gm)].map(([, heading]) => heading);
+    assert.deepEqual(found, HEADINGS);
+  });
+
+  test("links to files that are there", () => {
+    const links = [...documentText("README.md").matchAll(/\]\(([^):]+)\)/g)].map(([, path = ""]) => path);
+    const root = new URL("../../../", import.meta.url);
+    assert.deepEqual(
+      links.filter((path) => !existsSync(new URL(path, root))),
+      [],
+    );
+    assert.equal(links.includes("bench/results.svg"), true);
+  });
+
+  test("has tables that are tables", async () => {
+    assert.equal(readmeTables().length, 3);
+    for (const text of readmeTables()) await parseTable(text, "README.md");
+  });
+
+  test("has the hosts of the SSH book's script in its table, after one that resolves nowhere", async () => {
+    const table = await parseTable(readmeTables()[1] ?? "", "README.md");
+    assert.deepEqual(table.hosts[0]?.match, ["work"]);
+    assert.deepEqual(await command("work", "imap"), { kind: "auto" });
+    assert.deepEqual(await command("mail.isp.com", "imap"), { kind: "line", line: "cd ~/bin; exec imapd" });
+    assert.deepEqual(await command("clueful.isp.com", "pop"), { kind: "line", line: "exec /etc/rpopd" });
+  });
+});
+
+describeForms("the README", (form) => {
+  test("shows what --explain prints about its table", () => {
+    using home = makeHome();
+    home.writeTable(readmeTables()[1] ?? "");
+    const shown = readmeOutput("preauth --explain work");
+    const printed = output(form, home, "--explain", "work");
+    assert.deepEqual(names(shown), names(printed));
+    const placed = (lines: readonly string[]) => lines.filter((line) => / hosts\.toml:\d+:\d+$/.test(line));
+    const words = (lines: readonly string[]) => lines.map((line) => line.replace(/ {2,}/g, "  "));
+    assert.deepEqual(words(placed(shown)), words(placed(printed)));
+  });
+
+  test("shows what --status and --stop print", { timeout: 60_000 }, async () => {
+    const port = await refusingPort();
+    await using scene = await startScene(form, {
+      host: { match: "work", spare: 1 },
+      table: `[[forward]]\nname = "smtp"\nlisten = ${port}\nto = "mail:25"\n`,
+    });
+    await scene.open({ server: "work" });
+    await scene.open({ server: "work" });
+    await scene.statusOnce(
+      ({ connections: [one], forwards }) =>
+        one?.spare === 1 && one.roundTrip !== undefined && forwards.length === 1,
+      "a spare mailbox, a round-trip time and the forward",
+    );
+    const printed = output(form, scene.home, "--status").map((line) => line.replaceAll(String(port), "2025"));
+    assert.deepEqual(columns(readmeOutput("preauth --status")), columns(printed));
+    const stopped = output(form, scene.home, "--stop");
+    const ended = output(form, scene.home, "--stop", "--now");
+    assert.deepEqual(readmeOutput("preauth --stop"), [...stopped, "$ preauth --stop --now", ...ended]);
+  });
+
+  test("shows the steps and the last lines of --check", { timeout: 60_000 }, async () => {
+    using home = makeHome();
+    using mailbox = makeMailbox();
+    await using sshd = await startSshd();
+    home.writeTable(tableFor(sshd, { match: "work", "commands.imap": mailbox.command }));
+    home.write(".pinerc", `rsh-path=${rshPath(home, form.argv)}\ninbox-path={work}INBOX\n`);
+    const shown = readmeOutput("preauth --check work");
+    const printed = output(form, home, "--check", "work");
+    assert.deepEqual(names(shown), names(printed));
+    const last = (lines: readonly string[]) => lines.slice(-4).map((line) => line.replace(/[\d.]+ s,/, "T,"));
+    assert.deepEqual(last(shown), last(printed));
+  });
+});

@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { readdirSync, readlinkSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { describeForms, type Form } from "../../peers/binaries.ts";
+import { type Finished, runCall } from "../../peers/call.ts";
+import type { Home } from "../../peers/home.ts";
+import { signal } from "../../peers/processes.ts";
+import { type Sshd, startSshd } from "../../peers/sshd.ts";
+import { closingServer, type Listener, refusingPort, speakingServer } from "../../peers/tcp.ts";
+import { poll } from "../../peers/waiting.ts";
+import { STRANGER, startListener, withoutRoot } from "../../unit/forwards/fixtures.ts";
+import { connected, heard, sceneFor } from "./one_forward.ts";
+
+let sshd: Sshd;
+let smtp: Listener;
+
+before(async () => {
+  // An account whose shell lets nobody in.
+  sshd = await startSshd({ shell: "/usr/sbin/nologin" });
+  smtp = await speakingServer("220 mail.test ESMTP\r\n");
+});
+after(async () => {
+  await smtp[Symbol.asyncDispose]();
+  await sshd.stop();
+});
+
+const target = (): string => `127.0.0.1:${smtp.port}`;
+
+const run = (form: Form, home: Home, ...words: readonly string[]): Promise<Finished> =>
+  runCall([...form.argv, "--forward", ...words], { env: home.env, stdio: "pipes" });
+
+/** The pid of the process in the background, of the lines it has logged. */
+function keeperOf(home: Home): number {
+  return Number(/\[(\d+)\] work: forward "smtp": carries/.exec(home.log())?.[1]);
+}
+
+const isFree = (port: number): Promise<boolean> =>
+  connected(port).then(
+    (socket) => {
+      socket.destroy();
+      return false;
+    },
+    () => true,
+  );
+
+describeForms("--forward", (form) => {
+  test("brings a forward up without a session, and keeps it for its time and while it is used", async () => {
+    const { home, port } = await sceneFor(sshd, target());
+    const { status, output, stderr } = await run(form, home, "work", "--for", "2s");
+    assert.equal(stderr, "");
+    assert.match(
+      output.toString(),
+      /^work: forward "smtp": carries port \d+ .*; \S+ answers as SMTP: "220 mail\.test ESMTP"\n$/,
+    );
+    assert.equal(status, 0);
+    const client = await connected(port);
+    // Beyond its time: the connection holds it.
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    const second = await connected(port);
+    second.end();
+    assert.equal(await heard(second), "220 mail.test ESMTP\r\n");
+    client.end();
+    assert.equal(await heard(client), "220 mail.test ESMTP\r\n");
+    await poll(
+      async () => await isFree(port),
+      "the end of the forward",
+      () => home.log(),
+    );
+    home[Symbol.dispose]();
+  });
+
+  test("leaves a process that holds nothing of the caller's", async () => {
+    const { home } = await sceneFor(sshd, target());
+    await run(form, home, "work", "--for", "20s");
+    const pid = keeperOf(home);
+    const held = [0, 1, 2].map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+    assert.deepEqual(held, ["/dev/null", "/dev/null", "/dev/null"]);
+    assert.equal(readlinkSync(`/proc/${pid}/cwd`), "/");
+    const pipes = readdirSync(`/proc/${pid}/fd`).filter((fd) => fd === "3");
+    for (const fd of pipes) assert.doesNotMatch(readlinkSync(`/proc/${pid}/fd/${fd}`), /^pipe:/);
+    signal(pid, "SIGTERM");
+    home[Symbol.dispose]();
+  });
+
+  test("keeps a forward for 5 seconds where no time is given, and until it is ended for ever", async () => {
+    const [short, long] = [await sceneFor(sshd, target()), await sceneFor(sshd, target())];
+    assert.equal((await run(form, long.home, "work", "--for", "forever")).status, 0);
+    const started = performance.now();
+    assert.equal((await run(form, short.home, "work")).status, 0);
+    await poll(() => isFree(short.port), "the end of the forward", short.home.log);
+    assert.equal(performance.now() - started >= 5000, true, "gone too early");
+    assert.equal(await isFree(long.port), false);
+    signal(keeperOf(long.home), "SIGTERM");
+    await poll(() => isFree(long.port), "the end of the other", long.home.log);
+    for (const { home } of [short, long]) home[Symbol.dispose]();
+  });
+
+  test("is there already: 0 as well, and nobody is hindered", async () => {
+    const { home, port } = await sceneFor(sshd, target());
+    await run(form, home, "work", "--for", "20s");
+    const { status, output } = await run(form, home, "work", "--for", "1s");
+    assert.match(output.toString(), /is held by \S+ \(pid \d+\) already; \S+ answers as SMTP/);
+    assert.equal(status, 0);
+    const client = await connected(port);
+    client.end();
+    assert.equal(await heard(client), "220 mail.test ESMTP\r\n");
+    signal(keeperOf(home), "SIGTERM");
+    home[Symbol.dispose]();
+  });
+
+  for (const [title, host, to, reason, status] of [
+    [
+      "a dead target",
+      {},
+      async () => `127.0.0.1:${await refusingPort()}`,
+      /the server cannot connect to/,
+      69,
+    ],
+    ["a target that says nothing and closes", {}, undefined, /closes the connection without a word/, 69],
+    ["a port that refuses", { port: 1 }, async () => target(), /connection refused/, 69],
+  ] as const) {
+    test(`${title}: ${status}, with the reason, and nothing is left`, async () => {
+      await using closing = await closingServer();
+      const { home, port } = await sceneFor(sshd, (await to?.()) ?? `127.0.0.1:${closing.port}`, "", host);
+      const finished = await run(form, home, "work");
+      assert.match(finished.stderr, new RegExp(`^preauth: work.*${reason.source}`));
+      assert.equal(finished.status, status);
+      await poll(
+        async () => await isFree(port),
+        "a free port",
+        () => home.log(),
+      );
+      home[Symbol.dispose]();
+    });
+  }
+
+  test("a server that allows no forwarding: 69, with the reason", async () => {
+    await using strict = await startSshd({ config: ["AllowTcpForwarding no"] });
+    const { home } = await sceneFor(strict, target());
+    const { status, stderr } = await run(form, home, "work");
+    assert.match(
+      stderr,
+      /^preauth: work: forward "smtp": no connection to \S+: the server does not allow forwarding/,
+    );
+    assert.equal(status, 69);
+    home[Symbol.dispose]();
+  });
+
+  test("a port of another user's: 69, with its owner", { skip: withoutRoot }, async () => {
+    await using other = await startListener({ uid: STRANGER });
+    const { home } = await sceneFor(sshd, target(), "", {}, other.port);
+    const { status, stderr } = await run(form, home, "work");
+    assert.match(
+      stderr,
+      /^preauth: work: forward "smtp": port \d+ is in use by uid 12345: perl .*\npreauth: hint: /,
+    );
+    assert.equal(status, 69);
+    home[Symbol.dispose]();
+  });
+
+  test("a server without a forward, or not in the table, is told", async () => {
+    const { home } = await sceneFor(sshd, target(), 'via = "other"');
+    const none = await run(form, home, "work");
+    assert.match(none.stderr, /^preauth: work: the table has no \[\[forward\]\] for it\n/);
+    assert.equal(none.status, 78);
+    assert.equal((await run(form, home, "elsewhere")).status, 1);
+    home[Symbol.dispose]();
+  });
+
+  test("its words are checked", async () => {
+    const { home } = await sceneFor(sshd, target());
+    for (const words of [
+      ["work", "--for"],
+      ["work", "--for", "soon"],
+      ["work", "--for", "1s", "--for", "2s"],
+      [],
+    ]) {
+      assert.equal((await run(form, home, ...words)).status, 64, words.join(" "));
+    }
+    assert.equal((await run(form, home, "work", "joe", "imap")).status, 64);
+    assert.equal((await run(form, home, "work", "--until", "1s")).status, 64);
+    home[Symbol.dispose]();
+  });
+
+  test("compression works with it", async () => {
+    const { home, port } = await sceneFor(sshd, target(), "", { compression: true });
+    assert.equal((await run(form, home, "work", "--for", "20s")).status, 0);
+    const client = await connected(port);
+    client.end();
+    assert.equal(await heard(client), "220 mail.test ESMTP\r\n");
+    signal(keeperOf(home), "SIGTERM");
+    home[Symbol.dispose]();
+  });
+});

@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { describeForms } from "../../peers/binaries.ts";
+import { runCall } from "../../peers/call.ts";
+import { makeHome, tableFor } from "../../peers/home.ts";
+import { type Sshd, startSshd } from "../../peers/sshd.ts";
+import { RAW } from "./fuzz.ts";
+
+let sshd: Sshd;
+before(async () => {
+  sshd = await startSshd();
+});
+after(() => sshd.stop());
+
+describeForms("the words of a call", (form) => {
+  const ODD = ["\x1b]0;owned\x07\r\n* PREAUTH x\u202e", "%s%n$(id)", "a".repeat(100_000), "--"];
+
+  test("are never written raw, on a terminal or into the log, wherever they stand", async () => {
+    using home = makeHome();
+    home.writeTable(tableFor(sshd));
+    const run = async (words: readonly string[], stdio: "terminal" | "alpine"): Promise<void> => {
+      const { output, status } = await runCall([...form.argv, ...words], { env: home.env, stdio, input: "" });
+      assert.doesNotMatch(output.toString("utf8").replace(/\r+\n/g, "\n"), RAW, JSON.stringify(words));
+      assert.equal(status === 0 || status === 70, false, `${status}: ${JSON.stringify(words)}`);
+      if (stdio === "alpine" && words.length === 3) assert.equal(output.toString(), "");
+    };
+    for (const odd of ODD) {
+      const calls = [
+        [odd, "jane", "imap"],
+        ["mail.test", odd, "imap"],
+        ["mail.test", "jane", odd],
+      ];
+      const verbs = [[odd], [`--${odd}`], ["--explain", odd]];
+      await Promise.all([
+        ...[...calls, ...verbs].map((words) => run(words, "terminal")),
+        ...calls.slice(odd === "--" ? 1 : 0).map((words) => run(words, "alpine")),
+      ]);
+    }
+    assert.doesNotMatch(home.log(), RAW);
+  });
+});

@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { userInfo } from "node:os";
+import { test } from "node:test";
+import { describeForms, type Form } from "../../peers/binaries.ts";
+import { runCall } from "../../peers/call.ts";
+import { type Home, makeHome } from "../../peers/home.ts";
+import { trace } from "../../peers/strace.ts";
+
+interface Explained {
+  readonly status: number | null;
+  readonly text: string;
+  readonly stderr: string;
+  /** Name of a row to its value and origin. */
+  readonly rows: ReadonlyMap<string, readonly [value: string, from: string]>;
+}
+
+async function explain(
+  form: Form,
+  home: Home,
+  words: readonly string[],
+  under: readonly string[] = [],
+): Promise<Explained> {
+  const argv = [...form.argv, "--explain", ...words];
+  const { status, output, stderr } = await runCall(argv, { env: home.env, stdio: "pipes", under });
+  const text = output.toString();
+  const rows = [...text.matchAll(/^(\S.*?) {2,}(.*?) {2,}(\S.*)$/gm)].map(
+    ([, name = "", value = "", from = ""]) => [name, [value, from]] as const,
+  );
+  return { status, text, stderr, rows: new Map(rows) };
+}
+
+const TABLE = `[defaults]
+deadline = "5s"
+
+[[host]]
+match = ["mail.isp.com", "*.mail.isp.com"]
+user = "jane"
+ssh_config = "CONFIG"
+commands.imap = "cd ~/bin; exec imapd"
+
+[[host]]
+match = "plain"
+ssh_config = "CONFIG"
+`;
+
+function tableHome(config: string): Home {
+  const home = makeHome();
+  const file = home.write("ssh_config", config);
+  home.writeTable(TABLE.replaceAll("CONFIG", file));
+  return home;
+}
+
+describeForms("--explain", (form) => {
+  test("tells each value and where it came from", async () => {
+    using home = tableHome("Host mail.isp.com\n  HostName 192.0.2.7\n  Port 2222\n  HostKeyAlias isp\n");
+    const { rows, status } = await explain(form, home, ["mail.isp.com", "joe", "imap"]);
+    const expected = {
+      server: ["mail.isp.com", "the call"],
+      match: ["[[host]] 1", "hosts.toml:4:1"],
+      "ssh to": ["mail.isp.com", "the call"],
+      address: ["192.0.2.7", "ssh_config"],
+      port: ["2222", "ssh_config"],
+      user: ["jane", "hosts.toml:6:1"],
+      command: ["cd ~/bin; exec imapd", "hosts.toml:8:1"],
+      "known as": ["isp", "ssh_config"],
+      on_failure: ["refuse", "default"],
+      deadline: ["5 s", "hosts.toml:2:1"],
+    };
+    for (const [name, row] of Object.entries(expected)) assert.deepEqual(rows.get(name), row, name);
+    assert.equal(status, 0);
+  });
+
+  test("without USER and METHOD: the login name, and imap", async () => {
+    using home = tableHome("");
+    const { rows } = await explain(form, home, ["plain"]);
+    assert.deepEqual(rows.get("user"), [userInfo().username, "default"]);
+    assert.deepEqual(rows.get("command"), ["auto: the first imapd that is found there", "default"]);
+    assert.deepEqual(rows.get("port"), ["22", "default"]);
+  });
+
+  test("warns when the call's user wins over another in ssh_config, and only then", async () => {
+    using home = tableHome("Host plain\n  User jane\n");
+    const overruled = await explain(form, home, ["plain", "joe"]);
+    assert.match(
+      overruled.text,
+      /^note: the call's user "joe" wins over ssh_config's "jane", as with ssh -l$/m,
+    );
+    assert.deepEqual(overruled.rows.get("user"), ["joe", "the call"]);
+    assert.doesNotMatch((await explain(form, home, ["plain", "jane"])).text, /^note:/m);
+    assert.doesNotMatch((await explain(form, home, ["plain"])).text, /^note:/m);
+    using bare = tableHome("");
+    assert.doesNotMatch((await explain(form, bare, ["plain", "joe"])).text, /^note:/m);
+  });
+
+  test("connects to nothing", async () => {
+    using home = tableHome("Host plain\n  HostName 127.0.0.1\n");
+    const traced = trace(home, ["connect", "socket"]);
+    const { status } = await explain(form, home, ["plain", "joe"], traced.under);
+    assert.equal(status, 0);
+    assert.deepEqual(
+      traced.lines().filter((line) => /AF_INET|sin_port|sin6_port/.test(line)),
+      [],
+    );
+  });
+
+  test("an ssh_config that takes longer than the deadline: 69", async () => {
+    using home = tableHome('Match exec "sleep 1000"\n  User jane\n');
+    home.writeTable(TABLE.replaceAll("CONFIG", `${home.path}/ssh_config`).replace('"5s"', '"1s"'));
+    const { status, stderr } = await explain(form, home, ["plain"]);
+    assert.match(stderr, /^preauth: plain: looking at this machine took longer than 1 s$/m);
+    assert.equal(status, 69);
+  });
+
+  test("a server that is not in the table: 1, and that the client goes direct", async () => {
+    using home = tableHome("");
+    const { status, text } = await explain(form, home, ["imap.example.com"]);
+    assert.match(
+      text,
+      /imap\.example\.com is not in the table \/.*: exit 1 at once, and the mail client goes direct/,
+    );
+    assert.equal(status, 1);
+  });
+
+  test("a METHOD without a command: 69, after all the rest", async () => {
+    using home = tableHome("");
+    const { status, stderr, rows } = await explain(form, home, ["plain", "joe", "smtp"]);
+    assert.match(stderr, /^preauth: plain: the table has no command for METHOD "smtp"$/m);
+    assert.deepEqual(rows.get("deadline"), ["5 s", "hosts.toml:2:1"]);
+    assert.equal(status, 69);
+  });
+});

@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { parseCall } from "../../../src/call/words.ts";
+import { Failure } from "../../../src/failure.ts";
+
+const usage = (words: readonly string[]): string => {
+  try {
+    parseCall(words);
+  } catch (error) {
+    assert.ok(error instanceof Failure);
+    assert.equal(error.trouble, "usage");
+    assert.equal(error.status, 64);
+    return error.message;
+  }
+  assert.fail(`was taken: ${words.join(" ")}`);
+};
+
+describe("the words of a mail call", () => {
+  const call = { kind: "mail", server: "mail.isp.com", user: "joe", method: "imap", recipients: [] };
+
+  for (const words of [
+    "mail.isp.com joe imap",
+    "mail.isp.com -l joe exec /etc/rimapd",
+    "mail.isp.com -l joe /etc/rimapd",
+    "mail.isp.com -q -l joe exec /etc/rimapd",
+    "mail.isp.com -q -a -x -T -l joe exec /etc/rimapd",
+  ]) {
+    test(`"${words}" is one`, () => assert.deepEqual(parseCall(words.split(" ")), call));
+  }
+
+  test("recipients may come behind it, after two dashes, unless it is for imap", () => {
+    const words = ["mail.isp.com", "joe", "sendmail", "--", "ann@isp.com", "-oi", "--", "a b"];
+    const recipients = ["ann@isp.com", "-oi", "--", "a b"];
+    assert.deepEqual(parseCall(words), { ...call, method: "sendmail", recipients });
+    const many = Array.from({ length: 1001 }, () => "ann@isp.com");
+    assert.equal(usage(["h", "u", "smtp", "--", ...many]), 'usage: more than 1000 addresses behind "--"');
+    assert.equal(parseCall(["h", "u", "smtp", "--", ...many.slice(1)]).kind, "mail");
+    for (const word of ["", "a\nb", "a\0b", "\x7f", "\x1b[2J", "é".repeat(161)]) {
+      assert.equal(
+        usage(["h", "u", "smtp", "--", "ann@isp.com", word]),
+        `usage: "${word}" is not an address`,
+      );
+    }
+  });
+
+  test("a user 007 stays what it is", () => {
+    assert.equal((parseCall(["h", "007", "imap"]) as { user?: string }).user, "007");
+    assert.equal((parseCall(["h", "-l", "007", "/etc/rimapd"]) as { user?: string }).user, "007");
+  });
+
+  for (const [words, message] of [
+    ["", "usage: SERVER, USER and METHOD are missing"],
+    ["h", "usage: USER and METHOD are missing"],
+    ["h u", "usage: METHOD is missing"],
+    ["h u imap -- x", 'usage: one word too many: "--"'],
+    ["h u smtp --", 'usage: no address behind "--"'],
+    ["h u smtp x -- y", 'usage: one word too many: "x"'],
+    ["h u -- x", 'usage: one word too many: "x"'],
+    ["h -l u exec /etc/rsmtpd -- x", 'usage: "exec /etc/rsmtpd -- x" is not exec /etc/rMETHODd'],
+    ["h u imap x", 'usage: one word too many: "x"'],
+    ["h u IMAP", 'METHOD: "IMAP" is not a method such as imap'],
+    ["h u imap;", 'METHOD: "imap;" is not a method such as imap'],
+    ["-oProxyCommand=x u imap", 'SERVER: "-oProxyCommand=x" is not a host name'],
+    ["h -oProxyCommand=x imap", 'usage: "-oProxyCommand=x" is not -l USER'],
+    ["h -l -oProxyCommand=x /etc/rimapd", 'USER: "-oProxyCommand=x" is not a user name'],
+    ["h -l u -q exec /etc/rimapd", 'usage: "-q exec /etc/rimapd" is not exec /etc/rMETHODd'],
+    ["h -l=u exec /etc/rimapd", 'usage: "-l=u" is not -l USER'],
+    ["h -lu exec /etc/rimapd", 'usage: "-lu" is not -l USER'],
+    ["h -qa -l u exec /etc/rimapd", 'usage: "-qa" is not -l USER'],
+    ["h -q", 'usage: "" is not -l USER'],
+    ["h -l", "usage: USER is missing after -l"],
+    ["h -l u", 'usage: "" is not exec /etc/rMETHODd'],
+    ["h -l u exec", 'usage: "exec" is not exec /etc/rMETHODd'],
+    ["h -l u exec /etc/rimapd x", 'usage: "exec /etc/rimapd x" is not exec /etc/rMETHODd'],
+    ["h -l u exec /bin/sh", 'usage: "exec /bin/sh" is not exec /etc/rMETHODd'],
+    ["h -l u exec /etc/rIMAPd", 'METHOD: "IMAP" is not a method such as imap'],
+    ["h -l a -l b exec /etc/rimapd", 'usage: "-l b exec /etc/rimapd" is not exec /etc/rMETHODd'],
+  ] as const) {
+    test(`"${words}" is not: ${message}`, () =>
+      assert.equal(usage(words === "" ? [] : words.split(" ")), message));
+  }
+
+  test("an empty SERVER or USER is refused", () => {
+    usage(["", "u", "imap"]);
+    usage(["h", "", "imap"]);
+    usage(["h", "-l", "", "/etc/rimapd"]);
+  });
+
+  test("a METHOD is at most 32 characters", () => {
+    assert.equal(parseCall(["h", "u", "a".repeat(32)]).kind, "mail");
+    usage(["h", "u", "a".repeat(33)]);
+    usage(["h", "u", "-a"]);
+  });
+
+  test("two dashes make a verb, whatever mailbox name they come from", () => {
+    assert.deepEqual(parseCall(["--table=evil.toml", "work", "jane", "imap"]), {
+      kind: "verb",
+      verb: "table=evil.toml",
+      words: ["work", "jane", "imap"],
+    });
+  });
+
+  test("whatever is taken is safe to hand to ssh", () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: "binary" }), { maxLength: 6 }), (words) => {
+        let call: ReturnType<typeof parseCall>;
+        try {
+          call = parseCall(words);
+        } catch (error) {
+          return error instanceof Failure;
+        }
+        if (call.kind === "verb") return words[0]?.startsWith("--") === true;
+        const safe = (word: string): boolean => !/^-|[\0-\x1f;&|<>`'"(){}]/.test(word) && word !== "";
+        return safe(call.server) && safe(call.user) && /^[a-z0-9][a-z0-9-]*$/.test(call.method);
+      }),
+    );
+  });
+});
