@@ -65,15 +65,15 @@ async function buildExecutable() {
       ...common,
       target: "node",
       minify: true,
-      entrypoints: ["src/cli/beyond.ts", "src/table/places.ts"],
+      entrypoints: ["src/cli/second_bundle.ts", "src/table/places.ts"],
       naming: "[name].[ext]",
       outdir: parts,
     });
     await Bun.build({
       ...executable,
-      entrypoints: ["bin/preauth.ts", `${parts}/beyond.js`, `${parts}/places.js`],
+      entrypoints: ["bin/preauth.ts", `${parts}/second_bundle.js`, `${parts}/places.js`],
       root: parts,
-      external: ["*/beyond.js", "*/places.js"],
+      external: ["*/second_bundle.js", "*/places.js"],
       // Set back to 1 by bin/tiers.ts, once there is work that repeats.
       compile: { outfile: "dist/preauth", jitPolicy: 8, ...safe },
     });

@@ -22,7 +22,7 @@ export async function main(world: World): Promise<number> {
     throw error;
   }
   if (call.kind === "mail") return mail(world, call);
-  const { runVerb } = await import("./beyond.js");
+  const { runVerb } = await import("./second_bundle.js");
   return runVerb(world, call);
 }
 
@@ -32,11 +32,11 @@ async function mail(world: World, call: MailCall): Promise<number> {
     const decision = await decide(await readTable(file, world.uid), call);
     if (decision !== undefined) {
       const early = await ask(world, call, decision);
-      return await (await import("./beyond.js")).serve(world, call, decision, early);
+      return await (await import("./second_bundle.js")).serve(world, call, decision, early);
     }
   } catch (error) {
     if (!(error instanceof TableFailure)) throw error;
-    return (await import("./beyond.js")).serveWithoutTable(world, call);
+    return (await import("./second_bundle.js")).serveWithoutTable(world, call);
   }
   const unknown = new Failure("unknown", call.server, `not in the table ${file}`);
   tellCaller(world, unknown);

@@ -32,10 +32,10 @@ const PACKAGES = [
 ];
 const MODULES = [
   "evil.js",
-  "beyond.js",
-  "cli/beyond.js",
-  "src/cli/beyond.js",
-  "parts/beyond.js",
+  "second_bundle.js",
+  "cli/second_bundle.js",
+  "src/cli/second_bundle.js",
+  "parts/second_bundle.js",
   "places.js",
   "table/places.js",
   "src/table/places.js",
