@@ -29,7 +29,7 @@ after(async () => {
 
 test("the shape that is relied on is that of the pinned version", () => {
   const { version } = require("ssh2/package.json");
-  const { devDependencies } = require("../../package.json");
+  const { devDependencies } = require("../../../../package.json");
   assert.equal(version, devDependencies.ssh2);
   const { authPK, authNone, service, exec } = Protocol.prototype;
   assert.deepEqual([authPK.length, authNone.length, service.length, exec.length], [4, 1, 1, 3]);
