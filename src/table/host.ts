@@ -8,21 +8,13 @@ import { parseTime } from "./time.ts";
 import type { Check, Checks } from "./values.ts";
 import { bool, isPath, isPlain, isTable, list, port, table, text, value, word } from "./values.ts";
 
-/** No name is longer (names.ts), and picomatch throws above 65,536 characters. */
+/** Bytes: no name is longer (names.ts). */
 const LONGEST_GLOB = 255;
 
-/** Each star multiplies what a name can cost: with three and 255 characters it is milliseconds, with five a minute. */
-const MOST_STARS = 3;
-
 /** The list of `match` and of `via`. */
-export const globs = list('a glob with at most three stars, as in "*.isp.com" or "!www.isp.com"', (glob) => {
-  return isPlain(glob) && glob !== "!" && byteLength(glob) <= LONGEST_GLOB && stars(glob) <= MOST_STARS;
+export const globs = list('a glob, as in "*.isp.com" or "!www.isp.com"', (glob) => {
+  return isPlain(glob) && glob !== "!" && byteLength(glob) <= LONGEST_GLOB;
 });
-
-/** How many stars a glob has; several in a row are one. */
-function stars(glob: string): number {
-  return glob.includes("*") ? glob.replace(/\*+/g, "*").split("*").length - 1 : 0;
-}
 
 const paths = list('an absolute path or one that begins with "~/"', isPath);
 

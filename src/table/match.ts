@@ -1,3 +1,5 @@
+import { fits } from "./stars.ts";
+
 /**
  * Which SERVERs a list of globs chooses: as PATTERNS of ssh_config(5), but that `!` alone chooses nothing.
  */
@@ -13,7 +15,7 @@ export async function matches(globs: readonly string[], server: string): Promise
     const excludes = glob.startsWith("!");
     if (chosen && !excludes) continue;
     const wanted = plain(excludes ? glob.slice(1) : glob);
-    const hit = compared(wanted, name) ?? (await compiled(wanted)).test(spelt(name));
+    const hit = compared(wanted, name) ?? (await tried(wanted, name));
     if (hit && excludes) return false;
     chosen ||= hit;
   }
@@ -35,7 +37,23 @@ function compared(glob: string, name: string): boolean | undefined {
 }
 
 /**
- * Any other glob as an expression for spelt names. picomatch is loaded here, because most tables never get
+ * The answer for any other glob. An expression goes back to every star that it has met, so that each further one would
+ * multiply what a name costs; and a long row of question marks takes milliseconds to compile.
+ */
+async function tried(glob: string, name: string): Promise<boolean> {
+  const isPlain = count(glob, "*") <= 1 && count(glob, "?") <= MOST_COMPILED;
+  return isPlain ? (await compiled(glob)).test(spelt(name)) : fits(Array.from(glob), Array.from(name));
+}
+
+/** Question marks of a glob that is compiled: more than the names of machines are numbered with. */
+const MOST_COMPILED = 4;
+
+function count(glob: string, wildcard: string): number {
+  return glob.split(wildcard).length - 1;
+}
+
+/**
+ * A glob as an expression for spelt names. picomatch is loaded here, because most tables never get
  * here. It is made for file names: brackets, braces and slashes mean something to it, and so do dots beside
  * a star. Spelt in letters and digits, a glob has nothing left for it but the two wildcards.
  */

@@ -55,6 +55,13 @@ test("picomatch is loaded for another wildcard, and only when it comes to it", (
   assert.match(decided(table, "example.com"), NOT_THERE);
 });
 
+test("picomatch has no part in a glob of several stars or of many question marks", () => {
+  const table = '[[host]]\nmatch = ["m*l*.isp.com", "??????.isp.com"]\n';
+  assert.equal(decided(table, "mail.isp.com"), "known");
+  assert.equal(decided(table, "mail-7.isp.com"), "known");
+  assert.equal(decided(table, "example.com"), "unknown");
+});
+
 test("the parser with places is loaded for a table that is wrong, but not for one that is no TOML", () => {
   assert.match(decided("port = 1\n", "h"), NOT_THERE);
   assert.match(decided("port 1\n", "h"), /:1:6: illegal character in key: "port 1"$/);

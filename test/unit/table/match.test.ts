@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { matches } from "../../../src/table/match.ts";
+import { fits } from "../../../src/table/stars.ts";
 
 async function chooses(globs: readonly string[], ...servers: readonly string[]): Promise<void> {
   for (const server of servers) assert.ok(await matches(globs, server), `${globs} should match ${server}`);
@@ -35,6 +36,17 @@ test("a star spans dots, slashes, a leading dot, and nothing at all", async () =
   await chooses(["**"], "a.b", ".");
 });
 
+test("a glob may have any number of stars, question marks and names in it", async () => {
+  await chooses(["*a*b*c*d*e*"], "abcde", "xaxbxcxdxex", "a.b.c.d.e.e");
+  await leaves(["*a*b*c*d*e*"], "abcd", "edcba", "");
+  await chooses(["m*i*.*.com"], "mail.isp.com", "mii.a.b.com", "m.i.com.com");
+  await leaves(["m*i*.*.com"], "mail.com", "mail.isp.com.net");
+  await chooses(["??????"], "mail-7");
+  await leaves(["??????"], "mail-", "mail-77");
+  await chooses(["?*?*?*\u{1f4ea}"], "abc\u{1f4ea}");
+  await leaves(["?*?*?*\u{1f4ea}"], "ab\u{1f4ea}");
+});
+
 test("a question mark is one character", async () => {
   await chooses(["mail?"], "mail1", "mail-", "mail/");
   await leaves(["mail?"], "mail", "mail12", "mail.");
@@ -66,17 +78,17 @@ test("a list of nothing but exclusions matches nothing", async () => {
 /** What a list means, said in the slowest way. */
 function isChosen(globs: readonly string[], server: string): boolean {
   const plain = (text: string): string[] => [...text.toLowerCase().replace(/\.$/, "")];
-  const hit = (glob: string): boolean => fits(plain(glob), plain(server));
+  const hit = (glob: string): boolean => means(plain(glob), plain(server));
   if (globs.some((glob) => glob.startsWith("!") && hit(glob.slice(1)))) return false;
   return globs.some((glob) => !glob.startsWith("!") && hit(glob));
 }
 
-function fits([first, ...rest]: readonly string[], name: readonly string[]): boolean {
+function means([first, ...rest]: readonly string[], name: readonly string[]): boolean {
   if (first === undefined) return name.length === 0;
-  if (first === "*" && fits(rest, name)) return true;
+  if (first === "*" && means(rest, name)) return true;
   if (name.length === 0) return false;
-  if (first === "*") return fits([first, ...rest], name.slice(1));
-  return (first === "?" || first === name[0]) && fits(rest, name.slice(1));
+  if (first === "*") return means([first, ...rest], name.slice(1));
+  return (first === "?" || first === name[0]) && means(rest, name.slice(1));
 }
 
 const text = fc
@@ -89,5 +101,46 @@ test("any list of globs means what the reference says", async () => {
       assert.equal(await matches(globs, server), isChosen(globs, server));
     }),
     { numRuns: 3_000 },
+  );
+});
+
+/** How often a glob of several stars is looked at while a name is held against it. */
+function steps(glob: string, name: string): number {
+  let count = 0;
+  const characters = new Proxy(Array.from(glob), {
+    get(target, key) {
+      if (key !== "length") count++;
+      return Reflect.get(target, key);
+    },
+  });
+  fits(characters, Array.from(name));
+  return count;
+}
+
+/** A step is some nanoseconds: a millisecond has room for hundred thousand of them on any machine. */
+const MOST_STEPS = 100_000;
+
+/** Globs of 255 bytes that a way of going back to each star would never be done with, and names for them. */
+const COSTLY: readonly (readonly [glob: string, name: string])[] = [
+  [`${"*a".repeat(127)}b`, "a".repeat(255)],
+  [`*${"a".repeat(127)}*${"a".repeat(125)}b`, "a".repeat(255)],
+  [`*${"a".repeat(126)}b${"*".repeat(126)}b`, "a".repeat(255)],
+  [`${"*".repeat(254)}b`, "a".repeat(255)],
+  [`*${"?".repeat(127)}*${"?".repeat(126)}`, "a".repeat(252)],
+  [`*${"?".repeat(127)}b*`, "a".repeat(255)],
+  [`${"*?".repeat(127)}b`, "a".repeat(255)],
+];
+
+test("no glob takes more than a step for each character of its own and of the name", async () => {
+  for (const [glob, name] of COSTLY) {
+    assert.equal(glob.length <= 255, true);
+    assert.equal(steps(glob, name) < MOST_STEPS, true, `${glob.slice(0, 20)}...: ${steps(glob, name)}`);
+    await leaves([glob], name);
+  }
+  const pieces = fc.array(fc.constantFrom("*", "*", "?", "a", "ab"), { maxLength: 127 });
+  fc.assert(
+    fc.property(pieces, fc.array(fc.constantFrom("a", "b"), { maxLength: 255 }), (glob, name) => {
+      assert.equal(steps(glob.join(""), name.join("")) < MOST_STEPS, true);
+    }),
   );
 });
