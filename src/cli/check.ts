@@ -18,8 +18,8 @@ import type { World } from "../world.ts";
 import { foreseen, forwardLines } from "./forward_report.ts";
 import { selectInbox } from "./inbox.ts";
 import { pinercReport } from "./pinerc_report.ts";
+import type { ServerWords } from "./server_words.ts";
 import { Timeline } from "./timeline.ts";
-import type { ServerWords } from "./verbs.ts";
 import { originsIn } from "./where.ts";
 
 /**

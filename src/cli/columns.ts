@@ -9,3 +9,19 @@ export function columns(rows: readonly (readonly [string, string, string])[]): r
 
 /** Characters of a value that the others are lined up with. */
 const WIDEST = 50;
+
+/** Text in lines of at most `width` columns, broken between words; each line begins with `indent` spaces. */
+export function wrapped(text: string, width: number, indent = 0): readonly string[] {
+  const lines: string[] = [];
+  const start = " ".repeat(indent);
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && indent + line.length + 1 + word.length > width) {
+      lines.push(start + line);
+      line = word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, start + line];
+}

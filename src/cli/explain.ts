@@ -13,7 +13,7 @@ import { settle, type Target } from "../target/target.ts";
 import type { World } from "../world.ts";
 import { columns } from "./columns.ts";
 import { foreseen, forwardLines } from "./forward_report.ts";
-import type { ServerWords } from "./verbs.ts";
+import type { ServerWords } from "./server_words.ts";
 import { originsIn, type Sayer } from "./where.ts";
 
 /** `--explain`: prints what would be done for a server, each value with where it came from. Connects to nothing. */

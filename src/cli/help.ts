@@ -1,39 +1,54 @@
+import { wrapped } from "./columns.ts";
+import { VERBS, type Verb } from "./verbs.ts";
+
+const CALLS = ["SERVER USER METHOD [-- ADDRESS...]", "SERVER [-q -a -x -T] -l USER [exec] /etc/rMETHODd"];
+
+/** The words that a verb takes: `--forward SERVER [USER] [--for TIME]`. */
+export function formOf(name: string, { words, needed = 0, options = {}, flags = [] }: Verb): string {
+  const optional = words.slice(needed).reduceRight((inner, word) => `[${word}${inner && ` ${inner}`}]`, "");
+  return [
+    `--${name}`,
+    ...words.slice(0, needed),
+    ...(optional === "" ? [] : [optional]),
+    ...Object.entries(options).map(([option, value]) => `[--${option} ${value}]`),
+    ...flags.map((flag) => `[--${flag}]`),
+  ].join(" ");
+}
+
 /** The forms of a call, as `--help` and a usage error on a terminal show them. */
-export const SYNOPSIS: readonly string[] = [
-  "usage: preauth SERVER USER METHOD [-- ADDRESS...]",
-  "       preauth SERVER [-q -a -x -T] -l USER [exec] /etc/rMETHODd",
-  "       preauth --explain SERVER [USER [METHOD]]",
-  "       preauth --check SERVER [USER [METHOD]]",
-  "       preauth --login SERVER [USER]",
-  "       preauth --forward SERVER [USER] [--for TIME]",
-  "       preauth --status [--json]",
-  "       preauth --stop [SERVER] [--now]",
-  "       preauth --help | --version",
-];
+export function synopsis(): readonly string[] {
+  const forms = [...CALLS, ...Object.entries(VERBS).map(([name, verb]) => formOf(name, verb))];
+  return forms.map((form, index) => `${index === 0 ? "usage:" : "      "} preauth ${form}`);
+}
+
+/** Columns of a line of --help. */
+const WIDTH = 80;
 
 /** All that `--help` says. */
-export const HELP: readonly string[] = [
-  ...SYNOPSIS,
-  "",
-  "Gives a mail client a preauthenticated connection to the mail server of any host",
-  "that its user can ssh to. The first two forms are what mail clients call; in",
-  "~/.pinerc:",
-  "",
-  "  rsh-path=/usr/local/bin/preauth",
-  "  rsh-command=%s %s %s %s",
-  "",
-  "  --explain   tells what the table of hosts says about SERVER, and where;",
-  "              connects to nothing",
-  "  --check     makes the connection, tells how long each step takes, and what to",
-  "              do about the one that fails",
-  "  --login     logs in where somebody can be asked, on the terminal, and leaves the",
-  "              connection for the mail client",
-  "  --forward   brings up the forwards of the table without opening a mailbox, and",
-  "              keeps them for TIME (5s, or forever) and while they are in use",
-  "  --status    tells which connections, mailboxes and forwards are held",
-  "  --stop      ends them, those of SERVER or all: open mailboxes finish first,",
-  "              unless --now",
-  "",
-  "The table of hosts is ~/.config/preauth/hosts.toml (or $PREAUTH_TABLE), the log",
-  "~/.local/state/preauth/log. preauth(1) describes both.",
-];
+export function help(): readonly string[] {
+  const names = Object.keys(VERBS).map((name) => `--${name}`);
+  const indent = Math.max(...names.map((name) => name.length)) + 4;
+  const verbs = Object.entries(VERBS).flatMap(([name, { about }]) =>
+    wrapped(about, WIDTH, indent).map((line, index) =>
+      index === 0 ? `  --${name}`.padEnd(indent) + line.slice(indent) : line,
+    ),
+  );
+  return [
+    ...synopsis(),
+    "",
+    ...wrapped(
+      "Gives a mail client a preauthenticated connection to the mail server of any host that its user can ssh to. The first two forms are what mail clients call; in ~/.pinerc:",
+      WIDTH,
+    ),
+    "",
+    "  rsh-path=/usr/local/bin/preauth",
+    "  rsh-command=%s %s %s %s",
+    "",
+    ...verbs,
+    "",
+    ...wrapped(
+      "The table of hosts is ~/.config/preauth/hosts.toml (or $PREAUTH_TABLE), the log ~/.local/state/preauth/log. preauth(1) describes both.",
+      WIDTH,
+    ),
+  ];
+}

@@ -26,5 +26,5 @@ export async function serveWithoutTable(world: World, call: MailCall): Promise<n
 
 /** A verb, to its exit status. */
 export async function runVerb(world: World, call: VerbCall): Promise<number> {
-  return (await import("./verbs.ts")).runVerb(world, call);
+  return (await import("./run_verb.ts")).runVerb(world, call);
 }

@@ -6,8 +6,13 @@ import type { World } from "../world.ts";
 export async function endInUsage(world: World, failure: Failure): Promise<number> {
   tellCaller(world, failure);
   if (world.stderr === "terminal") {
-    const { SYNOPSIS } = await import("./help.ts");
-    world.write(2, SYNOPSIS.map((line) => `${line}\n`).join(""));
+    const { synopsis } = await import("./help.ts");
+    world.write(
+      2,
+      synopsis()
+        .map((line) => `${line}\n`)
+        .join(""),
+    );
   }
   return failure.status;
 }

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { SYNOPSIS } from "../../../src/cli/help.ts";
+import { formOf } from "../../../src/cli/help.ts";
+import { VERBS, type VerbName } from "../../../src/cli/verbs.ts";
 import { Failure, type Trouble } from "../../../src/failure.ts";
 import { decide } from "../../../src/table/decide.ts";
 import type { Decision } from "../../../src/table/decision.ts";
@@ -10,7 +11,7 @@ import { parseTable } from "../../../src/table/schema.ts";
 import type { Forward, Host } from "../../../src/table/table.ts";
 import { describeForms } from "../../peers/binaries.ts";
 import { readmeCells } from "./documents.ts";
-import { manualBlocks, manualItems, manualSection, plain } from "./manual.ts";
+import { formLine, manualBlocks, manualItems, manualSection, plain } from "./manual.ts";
 
 type ForwardKey = Exclude<keyof Forward, "unless"> | `unless.${keyof Forward["unless"]}`;
 
@@ -104,21 +105,27 @@ test("the manual and the README have every exit status, and no other", () => {
   assert.deepEqual(told.filter((status) => status !== "any other").sort(), statuses());
 });
 
-/** The verbs of the manual, in order. */
-function verbs(): readonly string[] {
-  const lines = manualSection("DESCRIPTION").map((line) => /^\.It Fl Fl (\w+)/.exec(line)?.[1]);
-  return lines.filter((verb) => verb !== undefined);
-}
+/** The forms of the verbs, in the order of the table of verbs. */
+const FORMS = Object.entries(VERBS).map(([name, verb]) => formOf(name, verb));
 
-test("the manual has the verbs of --help, and no other", () => {
+test("the manual's synopsis has the form of each verb, and no other", () => {
+  const forms = manualSection("SYNOPSIS").join("\n").split(".Nm preauth\n");
   assert.deepEqual(
-    verbs(),
-    [...SYNOPSIS.join("\n").matchAll(/(?:preauth|\|) --(\w+)/g)].map(([, verb]) => verb),
+    forms.map((lines) => lines.trim().split("\n").map(formLine).join(" ")).filter((form) => /^--/.test(form)),
+    FORMS,
+  );
+});
+
+test("the manual describes each verb under its form, in their order, and no other", () => {
+  const items = manualSection("DESCRIPTION").filter((line) => line.startsWith(".It Fl Fl "));
+  assert.deepEqual(
+    items.map((line) => formLine(line.replace(/^\.It /, "."))),
+    FORMS,
   );
 });
 
 describeForms("the manual's verbs", (form) => {
-  for (const verb of verbs()) {
+  for (const verb of Object.keys(VERBS) as readonly VerbName[]) {
     test(`--${verb} is a verb`, () => {
       // Five words are too many for any of them, and a verb that there is not is told before that.
       const [program = "", ...words] = [...form.argv, `--${verb}`, "a", "b", "c", "d", "e"];

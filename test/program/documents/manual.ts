@@ -40,3 +40,17 @@ export function plain(text: string): string {
     .replaceAll("\\&", "")
     .replaceAll("\\e", "\\");
 }
+
+/** A line of the form of a verb (`.Op Fl Fl for Ar TIME`) as a person reads it: `[--for TIME]`. */
+export function formLine(line: string): string {
+  let text = "";
+  let open = 0;
+  for (const word of line.slice(1).split(" ")) {
+    if (word === "Op" || word === "Oo") text += text === "" || text.endsWith("[") ? "[" : " [";
+    if (word === "Op") open++;
+    else if (word === "Oc") text += "]";
+    else if (word === "Fl") text += /[^-[ ]$/.test(text) ? " -" : "-";
+    else if (word !== "Oo" && word !== "Ar") text += /[^-[ ]$/.test(text) ? ` ${word}` : word;
+  }
+  return text + "]".repeat(open);
+}

@@ -1,0 +1,106 @@
+import minimist from "minimist";
+import packageJson from "../../package.json" with { type: "json" };
+import { checkedMethod, checkedServer, checkedUser, type VerbCall } from "../call/words.ts";
+import { Failure } from "../failure.ts";
+import { print, tellPerson } from "../report/speak.ts";
+import type { World } from "../world.ts";
+import { check } from "./check.ts";
+import { explain } from "./explain.ts";
+import { checkedTime, forward, USUAL_TIME } from "./forward.ts";
+import { help } from "./help.ts";
+import { login } from "./login.ts";
+import type { ServerWords } from "./server_words.ts";
+import { status } from "./status.ts";
+import { stop } from "./stop.ts";
+import { endInUsage } from "./usage.ts";
+import { isVerb, VERBS, type Verb, type VerbName } from "./verbs.ts";
+
+/** Options that were given, with their values; a flag's is empty. */
+type Options = ReadonlyMap<string, string>;
+
+type Run = (world: World, words: readonly string[], options: Options) => number | Promise<number>;
+
+const RUNS: Readonly<Record<VerbName, Run>> = {
+  explain: (world, words) => explain(world, serverWords(words)),
+  check: (world, words) => check(world, serverWords(words)),
+  login: (world, words) => login(world, serverWords(words)),
+  forward: (world, words, options) => {
+    const { server, user } = serverWords(words);
+    return forward(world, { server, user, time: checkedTime(options.get("for") ?? USUAL_TIME) });
+  },
+  status: (world, _words, options) => status(world, options.has("json")),
+  stop: (world, [server], options) =>
+    stop(world, server === undefined ? undefined : checkedServer(server), options.has("now")),
+  help: (world) => say(world, help()),
+  version: (world) => say(world, [`preauth ${packageJson.version}`]),
+};
+
+/** Runs a verb to its exit status. */
+export async function runVerb(world: World, call: VerbCall): Promise<number> {
+  try {
+    // Not a verb of anybody's: the process in the background is started with it.
+    if (call.verb === "master" && world.background.isIt) {
+      return await (await import("../master/master.ts")).runMaster(world);
+    }
+    const { verb: name } = call;
+    if (!isVerb(name)) throw new Failure("usage", "usage", `there is no "--${name}"`);
+    const { words, options } = parsed(call, VERBS[name]);
+    return await RUNS[name](world, words, options);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    if (error.trouble === "usage") return endInUsage(world, error);
+    tellPerson(world, error);
+    return error.status;
+  }
+}
+
+/** The words of a verb and its options, which may stand anywhere. Throws for what the verb does not take. */
+function parsed(
+  { verb, words }: VerbCall,
+  { words: taken, needed = 0, options: valued = {}, flags = [] }: Verb,
+): { readonly words: readonly string[]; readonly options: Options } {
+  const names = Object.keys(valued);
+  // Without `string`, minimist makes the number 7 of a user 007; and it makes a number or a false of a flag's value.
+  const { _: plain, ...given } = minimist([...words], {
+    string: ["_", ...names],
+    boolean: [...flags],
+    unknown: (word) => {
+      if (word.startsWith("-")) throw new Failure("usage", "usage", `--${verb} has no option "${word}"`);
+      return true;
+    },
+  });
+  const options = new Map<string, string>();
+  for (const name of flags) {
+    const uses = words.filter((word) => new RegExp(`^--(no-)?${name}(=|$)`).test(word));
+    if (uses.length > 1 || (uses.length === 1 && uses[0] !== `--${name}`)) {
+      throw new Failure("usage", "usage", `--${name} is given once and takes no value`);
+    }
+    if (uses.length === 1) options.set(name, "");
+    delete given[name];
+  }
+  for (const [name, value] of Object.entries(given)) {
+    // An array where it was repeated, a boolean for --no-NAME, nothing where the value is missing.
+    if (typeof value !== "string" || value === "") {
+      throw new Failure("usage", "usage", `--${name} needs one value`);
+    }
+    options.set(name, value);
+  }
+  const missing = plain.length < needed ? taken[plain.length] : undefined;
+  if (missing !== undefined) throw new Failure("usage", "usage", `--${verb} needs a ${missing}`);
+  const surplus = plain[taken.length];
+  if (surplus !== undefined) throw new Failure("usage", "usage", `one word too many: "${surplus}"`);
+  return { words: plain, options };
+}
+
+function serverWords([server = "", user, method = "imap"]: readonly string[]): ServerWords {
+  return {
+    server: checkedServer(server),
+    user: user === undefined ? undefined : checkedUser(user),
+    method: checkedMethod(method),
+  };
+}
+
+function say(world: World, lines: readonly string[]): number {
+  print(world, lines);
+  return 0;
+}
