@@ -21,11 +21,12 @@ export interface Place {
   readonly proxyCommand: string | undefined;
 }
 
-/** A login that has worked: the server's version line, fingerprints of keys, the last one's algorithm. */
+/** A login that has worked: the server's version line, fingerprints of keys, the last one's algorithm and kind of proof. */
 export interface Familiarity {
   readonly version: string;
   readonly keys: readonly string[];
   readonly algorithm: string;
+  readonly isBound: boolean;
 }
 
 interface Stored extends Familiarity {
@@ -55,16 +56,16 @@ export class Familiar {
   }
 
   /** Best effort: without a state directory every login goes the ordinary way. Nothing changes while it is avoided. */
-  remember({ version, keys, algorithm }: Familiarity): void {
+  remember({ version, keys, algorithm, isBound }: Familiarity): void {
     const stored = readRecord(this.#file, isStored, LARGEST);
     const age = Date.now() - (stored?.avoided ?? 0);
     if (stored?.version === version && age >= 0 && age < AVOIDED_MS) return;
-    this.#write({ version, keys, algorithm, avoided: 0 });
+    this.#write({ version, keys, algorithm, isBound, avoided: 0 });
   }
 
   /** Goes the ordinary way for a day, or until the server says another version. */
   avoid(version: string): void {
-    this.#write({ version, keys: [], algorithm: "", avoided: Date.now() });
+    this.#write({ version, keys: [], algorithm: "", isBound: false, avoided: Date.now() });
   }
 
   forget(): void {
@@ -102,6 +103,8 @@ function isStored(value: unknown): value is Stored {
     value.keys.every((key) => typeof key === "string") &&
     "algorithm" in value &&
     typeof value.algorithm === "string" &&
+    "isBound" in value &&
+    typeof value.isBound === "boolean" &&
     "avoided" in value &&
     typeof value.avoided === "number"
   );

@@ -37,6 +37,12 @@ export function methodsOf(config: Config): Settled<readonly Method[]> {
   );
 }
 
+/** Whether the host key may be signed along with a key's proof: not where PubkeyAuthentication is "unbound". */
+export function bindsProofs(config: Config): Settled<boolean> {
+  const { value, from } = config.one("pubkeyauthentication", "yes");
+  return { value: value !== "unbound", from };
+}
+
 /** Throws a Failure when nothing may be tried: without a person only keys can be. */
 export function requireMethod({ server, methods }: Target, person: Person | undefined): void {
   const { value } = methods;

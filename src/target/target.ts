@@ -4,7 +4,7 @@ import { knownHostsCommand } from "../ssh/trust/known_hosts_command.ts";
 import type { Decision, Settled } from "../table/decision.ts";
 import { Config, together } from "./answers.ts";
 import { type ConfigAnswers, destinationOf } from "./ask_ssh.ts";
-import { type Method, methodsOf } from "./methods.ts";
+import { bindsProofs, type Method, methodsOf } from "./methods.ts";
 import {
   agentOrigin,
   agentSocket,
@@ -61,6 +61,8 @@ export interface Target extends KnownHostsFiles {
   readonly certificateFiles: Settled<readonly string[]>;
   /** What may be tried to log in, best first. */
   readonly methods: Settled<readonly Method[]>;
+  /** Whether a key's proof may name the host key, for agents that mind where they sign. */
+  readonly bindsProofs: Settled<boolean>;
   /** How often a person is asked for a password, or for a passphrase. */
   readonly passwordPrompts: Settled<number>;
   readonly compression: Settled<boolean>;
@@ -129,6 +131,7 @@ export function settle(
     agentVariable: agentOrigin(config, meanings),
     certificateFiles: certificateFiles(config, meanings),
     methods: methodsOf(config),
+    bindsProofs: bindsProofs(config),
     passwordPrompts: config.number("numberofpasswordprompts", PROMPTS, 1),
     compression: decision.compression ?? config.flag("compression"),
     allowed: allowedBy(config),

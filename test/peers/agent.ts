@@ -12,11 +12,17 @@ export interface Agent extends AsyncDisposable {
   readonly pid: number;
 }
 
-/** Starts an ssh-agent that holds these private keys (paths). */
-export async function startAgent(identities: readonly string[] = []): Promise<Agent> {
+/** Starts an ssh-agent that holds these private keys (paths); `env` is what it has more of an environment. */
+export async function startAgent(
+  identities: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Agent> {
   const folder = makeTemporary();
   const socket = join(folder, "agent");
-  const child = spawn(program("ssh-agent"), ["-D", "-a", socket], { stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn(program("ssh-agent"), ["-D", "-a", socket], {
+    stdio: ["ignore", "pipe", "ignore"],
+    env: { ...process.env, ...env },
+  });
   await new Received(child.stdout, "ssh-agent").until(/SSH_AUTH_SOCK=/);
   const environment = { ...process.env, SSH_AUTH_SOCK: socket };
   for (const path of identities) execFileSync(program("ssh-add"), ["-q", path], { env: environment });

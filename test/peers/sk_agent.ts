@@ -1,10 +1,7 @@
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import { once } from "node:events";
-import { createServer, type Socket } from "node:net";
-import { join } from "node:path";
 import { fieldsOf, wire } from "../../src/ssh/keys/blob.ts";
 import { positive } from "../../src/ssh/keys/public_key.ts";
-import { makeTemporary, removeTemporary } from "./temporary.ts";
+import { FAILURE, startAgentServer } from "./agent_server.ts";
 
 export type SecurityKeyType = "sk-ssh-ed25519@openssh.com" | "sk-ecdsa-sha2-nistp256@openssh.com";
 
@@ -13,8 +10,9 @@ export interface SecurityKeyAgent extends AsyncDisposable {
   readonly socket: string;
   /** The public key as in authorized_keys. */
   readonly line: string;
-  /** How often it has signed. */
+  /** How often it has signed, and was asked to. */
   readonly signatures: () => number;
+  readonly requests: () => number;
 }
 
 const APPLICATION = "ssh:";
@@ -22,51 +20,35 @@ const APPLICATION = "ssh:";
 /** User presence, as after a touch. */
 const TOUCHED = 1;
 
-/** Starts an agent that holds a security key and signs as one does: PROTOCOL.u2f of OpenSSH, section "SSH U2F signatures". */
-export async function startSecurityKeyAgent(type: SecurityKeyType): Promise<SecurityKeyAgent> {
-  const folder = makeTemporary();
-  const socket = join(folder, "agent");
+/** Starts an agent that holds a security key, which `isTouched` tells of, and signs as one does: PROTOCOL.u2f of OpenSSH, section "SSH U2F signatures". */
+export async function startSecurityKeyAgent(
+  type: SecurityKeyType,
+  isTouched: () => boolean = () => true,
+): Promise<SecurityKeyAgent> {
   const { privateKey } =
     type === "sk-ssh-ed25519@openssh.com"
       ? generateKeyPairSync("ed25519")
       : generateKeyPairSync("ec", { namedCurve: "P-256" });
   const blob = publicPart(type, privateKey);
   let signatures = 0;
+  let requests = 0;
   const answer = (request: Buffer): Buffer => {
     if (request[0] === 11) {
       const count = Buffer.from([12, 0, 0, 0, 1]);
       return Buffer.concat([count, wire(blob, "security key")]);
     }
     const [wanted, data] = fieldsOf(request.subarray(1), 2) ?? [];
-    if (request[0] !== 13 || data === undefined || !wanted?.equals(blob)) return Buffer.from([5]);
+    if (request[0] !== 13 || data === undefined || !wanted?.equals(blob)) return FAILURE;
+    requests++;
+    if (!isTouched()) return FAILURE;
     signatures++;
     return Buffer.concat([Buffer.from([14]), wire(signed(type, privateKey, data, signatures))]);
   };
-  const sockets = new Set<Socket>();
-  const server = createServer((peer) => {
-    sockets.add(peer);
-    let received = Buffer.alloc(0);
-    peer.on("error", () => {});
-    peer.on("data", (chunk: Buffer) => {
-      received = Buffer.concat([received, chunk]);
-      while (received.length >= 4 && received.length >= 4 + received.readUInt32BE()) {
-        const end = 4 + received.readUInt32BE();
-        peer.write(wire(answer(received.subarray(4, end))));
-        received = received.subarray(end);
-      }
-    });
-  }).listen(socket);
-  await once(server, "listening");
+  const agent = await startAgentServer(answer);
   return {
-    socket,
-    line: `${type} ${blob.toString("base64")}`,
-    signatures: () => signatures,
-    [Symbol.asyncDispose]: async () => {
-      for (const peer of sockets) peer.destroy();
-      server.close();
-      await once(server, "close");
-      removeTemporary(folder);
-    },
+    ...{ socket: agent.socket, line: `${type} ${blob.toString("base64")}`, signatures: () => signatures },
+    requests: () => requests,
+    [Symbol.asyncDispose]: () => agent[Symbol.asyncDispose](),
   };
 }
 

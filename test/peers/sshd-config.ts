@@ -12,6 +12,8 @@ export interface SshdOptions {
   readonly hostKeys?: readonly KeyType[];
   /** Type of the key that may log in; default ed25519. */
   readonly clientKey?: KeyType;
+  /** More lines of authorized_keys. */
+  readonly authorized?: readonly string[];
   /** What stands before the key in authorized_keys: `command="..."`. */
   readonly keyOptions?: string;
   /** More lines of sshd_config, such as `MaxSessions 1`. They come first, and the first value counts. */

@@ -74,7 +74,8 @@ function prepare(folder: string, options: SshdOptions): Omit<Parts, "port"> & { 
   mkdirSync(home);
   for (const [name, text] of Object.entries(options.files ?? {})) write(join(home, name), text);
   const client = makeKey(join(folder, "id"), options.clientKey);
-  write(join(folder, "authorized_keys"), `${options.keyOptions ?? ""} ${client.line}\n`.trimStart());
+  const lines = [`${options.keyOptions ?? ""} ${client.line}`.trimStart(), ...(options.authorized ?? [])];
+  write(join(folder, "authorized_keys"), `${lines.join("\n")}\n`);
   const types = options.hostKeys ?? ["ed25519"];
   const hostKeys = types.map((type) => makeKey(join(folder, `host_${type}`), type));
   const marker = `PREAUTH_TEST_SSHD=${process.pid}-${++count}`;

@@ -1,6 +1,8 @@
 import { connect, type Socket } from "node:net";
 import { fieldsOf, typeOf, wire } from "../keys/blob.ts";
 import { plainType } from "../keys/type.ts";
+import { type Reader, readWith } from "../keys/wire.ts";
+import type { Session } from "../ssh2/taps.ts";
 
 /** A key that an agent holds. */
 export interface AgentKey {
@@ -35,16 +37,25 @@ export class AgentError extends Error {
   }
 }
 
-// Message numbers and flags of the agent's protocol, RFC 9987 sections 5 and 6 and draft-miller-ssh-agent.
-const FAILURE = 5;
+// Message numbers and flags of the agent's protocol, RFC 9987 sections 5 and 6.
+const SUCCESS = 6;
 const REQUEST_IDENTITIES = 11;
 const IDENTITIES_ANSWER = 12;
 const SIGN_REQUEST = 13;
 const SIGN_RESPONSE = 14;
+const EXTENSION = 27;
+/** Of the protocol, of an extension (28), and of two older protocols (authfd.c, agent_failed()). */
+const FAILURES: ReadonlySet<unknown> = new Set([5, 28, 30, 102]);
 const RSA_FLAGS: Readonly<Record<string, number>> = { "rsa-sha2-256": 2, "rsa-sha2-512": 4 };
 
 /** Agents send no more; whatever claims to be longer is none. */
 const LONGEST = 256 * 1024;
+
+/** Nor more keys than these (MAX_AGENT_IDENTITIES of authfd.c). */
+const MOST_KEYS = 2048;
+
+/** What it does when somebody has said no, has not touched the key in time, or the key is for other hosts. */
+const REFUSAL = "refused to sign";
 
 /** A connection to an ssh-agent. One request at a time. Call close() at the end. */
 export class Agent {
@@ -63,18 +74,25 @@ export class Agent {
     this.#socket.on("close", () => this.#end(new AgentError(`at ${this.#path} hung up`)));
   }
 
+  /**
+   * Tells it which session the next signatures are for (session-bind@openssh.com of PROTOCOL.agent): a key that was
+   * added for certain hosts only is of use then, and those for others are no longer listed. False where the agent does not
+   * know this. Throws an AgentError.
+   */
+  async bind({ hostKey, id, signature }: Session): Promise<boolean> {
+    const request = wire("session-bind@openssh.com", hostKey, id, signature);
+    const isForwarding = Buffer.from([0]);
+    const [answer] = await this.#ask(Buffer.concat([Buffer.from([EXTENSION]), request, isForwarding]));
+    return answer === SUCCESS;
+  }
+
   /** The keys it holds, in its order. Throws an AgentError. */
   async list(): Promise<readonly AgentKey[]> {
     const answer = await this.#ask(Buffer.from([REQUEST_IDENTITIES]));
-    if (answer[0] === FAILURE) throw new AgentError("refused to list its keys");
-    if (answer[0] !== IDENTITIES_ANSWER || answer.length < 5) throw this.#nonsense();
-    const count = answer.readUInt32BE(1);
-    const fields = fieldsOf(answer.subarray(5));
-    if (fields?.length !== count * 2) throw this.#nonsense();
-    return Array.from({ length: count }, (_, index) => {
-      const blob = Buffer.from(fields[index * 2] ?? []);
-      return { blob, type: typeOf(blob), comment: String(fields[index * 2 + 1] ?? "") };
-    });
+    if (FAILURES.has(answer[0])) throw new AgentError("refused to list its keys");
+    const keys = answer[0] === IDENTITIES_ANSWER ? readWith(answer.subarray(1), readKeys) : undefined;
+    if (keys === undefined) throw this.#nonsense();
+    return keys;
   }
 
   /**
@@ -86,8 +104,8 @@ export class Agent {
     const flags = Buffer.alloc(4);
     flags.writeUInt32BE(RSA_FLAGS[type] ?? 0);
     const answer = await this.#ask(Buffer.concat([Buffer.from([SIGN_REQUEST]), wire(blob, data), flags]));
-    if (answer[0] === FAILURE) throw new AgentError("refused to sign");
-    const [signature] = fieldsOf(answer.subarray(1)) ?? [];
+    if (FAILURES.has(answer[0])) throw new AgentError(REFUSAL);
+    const [signature] = fieldsOf(answer.subarray(1), 1) ?? [];
     // A security key's has flags and a counter behind these two (PROTOCOL.u2f).
     const [made, bare] = (signature && fieldsOf(signature, 2)) ?? [];
     if (answer[0] !== SIGN_RESPONSE || signature === undefined || bare === undefined) throw this.#nonsense();
@@ -132,6 +150,16 @@ export class Agent {
   #nonsense(): AgentError {
     return new AgentError(`at ${this.#path} does not speak the agent's protocol`);
   }
+}
+
+/** As a list of keys has it; what is behind them is passed over, as by ssh(1). */
+function readKeys(reader: Reader): readonly AgentKey[] | undefined {
+  const count = reader.uint32();
+  if (count > MOST_KEYS) return undefined;
+  return Array.from({ length: count }, () => {
+    const blob = Buffer.from(reader.string());
+    return { blob, type: typeOf(blob), comment: reader.string().toString() };
+  });
 }
 
 function troubleOf({ path, variable }: AgentPlace, error: NodeJS.ErrnoException): AgentError {

@@ -1,5 +1,7 @@
+import { quoted } from "../../shell_word.ts";
 import { parseUserCertificate } from "../keys/certificate.ts";
 import { isSecurityKey } from "../keys/type.ts";
+import type { Session } from "../ssh2/taps.ts";
 import { Agent, AgentError, type AgentKey, type AgentPlace } from "./agent.ts";
 import type { Candidate, Obstacle, Waiting } from "./candidate.ts";
 
@@ -10,6 +12,7 @@ export class AgentKeys {
   readonly #place: AgentPlace | undefined;
   readonly #waiting: Waiting;
   #agent: Agent | undefined;
+  #isBound = false;
 
   constructor(place: AgentPlace | undefined, waiting: Waiting) {
     this.#place = place;
@@ -23,12 +26,28 @@ export class AgentKeys {
   /** All that it holds, in its order; nothing where it cannot be asked. A hanging one is asked until the signal aborts. */
   async list(signal: AbortSignal): Promise<readonly AgentKey[]> {
     if (this.#place === undefined) return [];
+    const agent = new Agent(this.#place);
+    this.#agent = agent;
+    return this.#ask(() => agent.list(), signal);
+  }
+
+  /** Tells it which session they are for. Gives what it lists then, undefined where it does not know of sessions. */
+  async bind(session: Session, signal: AbortSignal): Promise<readonly AgentKey[] | undefined> {
+    const agent = this.#agent;
+    if (agent === undefined) return undefined;
+    return this.#ask(async () => {
+      if (!(await agent.bind(session))) return undefined;
+      this.#isBound = true;
+      return agent.list();
+    }, signal);
+  }
+
+  async #ask<T>(question: () => Promise<T>, signal: AbortSignal): Promise<T | readonly AgentKey[]> {
     const abort = () => this.close();
-    this.#waiting(`waiting for the agent at ${this.#place.path}`);
+    this.#waiting(`waiting for the agent at ${this.#place?.path}`);
     try {
-      this.#agent = new Agent(this.#place);
       signal.addEventListener("abort", abort);
-      return await this.#agent.list();
+      return await question();
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
       this.trouble = { what: `the agent ${error.message}`, hint: error.hint };
@@ -52,13 +71,25 @@ export class AgentKeys {
     return { what: `${keys}, but none that is wanted here (IdentitiesOnly)`, hint: undefined };
   }
 
+  /** What to say of keys that it no longer listed when it knew the session; `name` is the host's in known_hosts. */
+  keptBack(count: number, name: string): Obstacle | undefined {
+    if (count <= 0) return undefined;
+    const what = `the agent keeps ${count === 1 ? "one key" : `${count} keys`} for other hosts`;
+    return { what, hint: `add it for this host, too: ssh-add -h ${quoted(name)} KEYFILE` };
+  }
+
   /** `file`: the path of the file that the key is also in. */
   candidate(key: AgentKey, file: string | undefined): Candidate {
     const { blob, type, comment } = key;
     return {
       ...{ name: file ?? comment, type, blob, source: "agent", certificate: parseUserCertificate(blob) },
-      sign: (data, algorithm) => this.sign(key, data, algorithm),
+      ...{ sign: (data, algorithm) => this.sign(key, data, algorithm), isBound: this.#isBound },
     };
+  }
+
+  /** Whether it knows which session its signatures are for. */
+  get isBound(): boolean {
+    return this.#isBound;
   }
 
   /** Gives the whole signature. Throws with words for the user. */

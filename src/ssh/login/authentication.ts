@@ -2,7 +2,6 @@ import type { AnyAuthMethod, Client } from "ssh2";
 import { Failure } from "../../failure.ts";
 import type { Method } from "../../target/methods.ts";
 import type { Target } from "../../target/target.ts";
-import { algorithmsFor, chooseAlgorithm } from "../keys/type.ts";
 import { type LoginTaps, tapLogin } from "../ssh2/taps.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Candidate, Obstacle, Sealed } from "./candidate.ts";
@@ -11,6 +10,7 @@ import { earlyOffer, plainLogin, told } from "./early_offer.ts";
 import type { Collection } from "./key_collection.ts";
 import { KeyOffer } from "./key_offer.ts";
 import { NAME_ONE } from "./login_failure.ts";
+import { type Acquaintance, offeredTo } from "./offered.ts";
 import { AskedMethods } from "./password_methods.ts";
 import type { Asking } from "./questions.ts";
 
@@ -39,17 +39,20 @@ export class Authentication {
   readonly #asked: AskedMethods | undefined;
   readonly #attempts: (KeyOffer | Attempt)[] = [];
   readonly #obstacles: Obstacle[] = [];
-  #isTapped = false;
   #isOver = false;
-  #serverAlgorithms: readonly string[] | undefined;
+  #acquaintance: Acquaintance = {
+    ...{ isTapped: false, session: undefined },
+    extensions: { signatures: undefined, isHostBound: false },
+  };
   #methods: readonly string[] | undefined;
   #position = 0;
   #spent = 0;
   #hasEntered = false;
   #hasTriedNone = false;
   #last: "none" | Method = "none";
-  /** The key that was offered before its turn. */
+  /** The key that was to be offered before its turn. */
   #early: KeyOffer | undefined;
+  #isWithdrawn = false;
 
   constructor(target: Target, means: Means) {
     this.#target = target;
@@ -97,18 +100,28 @@ export class Authentication {
 
   /** To be called right after the client's connect(). */
   follow(client: Client, onStart: LoginTaps["onStart"]): void {
-    this.#isTapped = tapLogin(client, {
-      onStart,
+    const isTapped = tapLogin(client, {
+      onStart: (departure) => {
+        this.#acquaintance = { ...this.#acquaintance, session: departure.session };
+        onStart(departure);
+      },
       offer: () => this.#current?.offer,
       onFailure: (methods, partial) => {
         this.#methods = methods;
         this.#refuseEarly(partial);
       },
-      onSignatureAlgorithms: (names) => {
-        this.#serverAlgorithms = names;
+      onExtensions: ({ signatures, isHostBound }) => {
+        // sshd sends a second list when it knows the user, with the signatures alone.
+        const { extensions: earlier } = this.#acquaintance;
+        const extensions = {
+          signatures: signatures ?? earlier.signatures,
+          isHostBound: isHostBound || earlier.isHostBound,
+        };
+        this.#acquaintance = { ...this.#acquaintance, extensions };
       },
       onInstruction: (name, instruction) => this.#asked?.instruct(name, instruction),
     });
+    this.#acquaintance = { ...this.#acquaintance, isTapped };
     client.on("change password", (prompt: string) => {
       const { server } = this.#target;
       const what = `the server wants the password changed: it says "${prompt.trim()}"`;
@@ -126,22 +139,24 @@ export class Authentication {
   /** The key to offer before its turn, if there is one; to be taken back by withdrawEarly() when it cannot be proven. */
   async offerEarly(known: KnownLogin): Promise<KeyOffer | undefined> {
     if (this.#target.methods.value[0] !== "publickey" || this.#asked !== undefined) return undefined;
-    this.#early = earlyOffer(await this.#keys(), known, this.#target);
+    const found = await this.#keys();
+    this.#early = earlyOffer(found, known, this.#target, this.#acquaintance.session?.hostKey);
     if (this.#early === undefined) return undefined;
     this.#last = "publickey";
     this.#spent++;
     return this.#early;
   }
 
+  /** It could not be proven, and is not asked for again: somebody may have said no. */
   withdrawEarly(): void {
-    this.#early = undefined;
+    this.#isWithdrawn = true;
     this.#last = "none";
     this.#spent--;
   }
 
   #refuseEarly(isPartial: boolean): void {
     const { early } = this.#means;
-    if (this.#early === undefined || early === undefined || early.isRefused) return;
+    if (this.#early === undefined || this.#isWithdrawn || early === undefined || early.isRefused) return;
     // As after the question alone, which an ordinary login would not have gone beyond.
     if (!isPartial) this.#early.outcome = "offered";
     early.refuse();
@@ -150,7 +165,7 @@ export class Authentication {
   /** `methods`: what ssh2 knows of those that the server takes. Undefined when nothing is left. */
   async next(methods: readonly string[] | null): Promise<AnyAuthMethod | undefined> {
     this.#methods ??= methods ?? undefined;
-    if (methods !== null && !this.#isTapped) this.#methods = methods;
+    if (methods !== null && !this.#acquaintance.isTapped) this.#methods = methods;
     for (const method of this.#target.methods.value) {
       // Not yet told what the server takes; a key is worth a try.
       if (this.#methods === undefined && method !== "publickey" && !this.#hasTriedNone) return this.#none();
@@ -187,7 +202,8 @@ export class Authentication {
 
   async #keys(): Promise<readonly (Candidate | Sealed)[]> {
     const { keys, enter } = this.#means;
-    const found = await keys.collect();
+    const { session } = this.#acquaintance;
+    const found = await (session === undefined ? keys.collect() : keys.collectFor(session));
     if (!this.#hasEntered) {
       this.#hasEntered = true;
       await enter(keys.ids);
@@ -210,40 +226,16 @@ export class Authentication {
       }
       this.#position++;
       const candidate = "open" in one ? await one.open() : one;
-      const offer = candidate && this.#offer(candidate);
-      if (offer === undefined) continue;
+      const offer = candidate && offeredTo(this.#acquaintance, candidate, this.#target);
+      if (!(offer instanceof KeyOffer)) {
+        if (offer !== undefined) this.#obstacles.push(offer);
+        continue;
+      }
       this.#attempts.push(offer);
       this.#spent++;
       return { type: "agent", username: this.#target.user.value, agent: offer };
     }
     return undefined;
-  }
-
-  #offer(candidate: Candidate): KeyOffer | undefined {
-    const { type, name } = candidate;
-    const allowed = this.#target.allowed.value.userKey;
-    const ours = algorithmsFor(type, allowed);
-    // By itself ssh2 does not tell what the server takes; KeyOffer sees to it that nothing is signed with SHA-1.
-    const chosen = this.#isTapped ? chooseAlgorithm(type, allowed, this.#serverAlgorithms) : ours[0];
-    if (chosen === undefined) {
-      const why =
-        this.#serverAlgorithms === undefined
-          ? "does not say that it takes RSA signatures with SHA-2"
-          : "takes no RSA signature that is allowed here";
-      this.#obstacles.push({
-        what: `${name} was not offered, as the server ${why} (${type})`,
-        hint: "make a key of another kind: ssh-keygen -t ed25519",
-      });
-      return undefined;
-    }
-    const offer = KeyOffer.of(candidate, this.#isTapped ? [chosen] : ours, this.#isTapped);
-    if (offer === undefined) {
-      this.#obstacles.push({
-        what: `${name} is a key of a kind that is not supported (${type})`,
-        hint: undefined,
-      });
-    }
-    return offer;
   }
 
   #leaveRest(count: number): void {

@@ -10,6 +10,8 @@ export interface Candidate {
   readonly certificate: Certificate | undefined;
   /** `algorithm` is the request's: "rsa-sha2-512". Gives the whole signature. Throws, with words for the user. */
   readonly sign: (data: Buffer, algorithm: string) => Promise<Buffer>;
+  /** Whether it is an agent that signs, and it knows the session. */
+  readonly isBound: boolean;
 }
 
 /** A key file that does not tell its public key before a person has given the passphrase. */

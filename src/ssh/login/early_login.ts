@@ -12,6 +12,8 @@ export interface KnownLogin {
   readonly keys: readonly string[];
   /** The algorithm in its request. */
   readonly algorithm: string;
+  /** Whether the proof named the host key, as the server takes it. */
+  readonly isBound: boolean;
 }
 
 /** What is remembered of one user's logins on one server, across processes. */

@@ -7,19 +7,20 @@ import { KeyOffer } from "./key_offer.ts";
 
 /**
  * The key of a login that has worked, where an ordinary login would come to it in the same way: those before it are
- * the same as then. `found`: all keys that would be offered, in order.
+ * the same as then. `found`: all keys that would be offered, in order; `hostKey`: the server's, as it was shown.
  */
 export function earlyOffer(
   found: readonly (Candidate | Sealed)[],
-  { keys, algorithm }: KnownLogin,
+  { keys, algorithm, isBound }: KnownLogin,
   { allowed }: Target,
+  hostKey: Buffer | undefined,
 ): KeyOffer | undefined {
   const first = found.slice(0, keys.length);
   const isSame = first.every((one, index) => !("open" in one) && fingerprintOf(one) === keys[index]);
   const candidate = first[keys.length - 1];
   if (!isSame || candidate === undefined || "open" in candidate) return undefined;
   if (!algorithmsFor(candidate.type, allowed.value.userKey).includes(algorithm)) return undefined;
-  return KeyOffer.of(candidate, [algorithm], true);
+  return KeyOffer.of(candidate, [algorithm], true, isBound ? hostKey : undefined);
 }
 
 /** What another login can build on, of the keys that were offered; undefined unless just the last one was proven. */
@@ -29,7 +30,9 @@ export function plainLogin(
   const last = attempts.at(-1);
   if (!(last instanceof KeyOffer) || last.outcome !== "signed") return undefined;
   if (!attempts.slice(0, -1).every(({ outcome }) => outcome === "offered")) return undefined;
-  return { keys: told(attempts).map(({ fingerprint }) => fingerprint), algorithm: last.offer.algorithm };
+  const { algorithm, boundTo } = last.offer;
+  const keys = told(attempts).map(({ fingerprint }) => fingerprint);
+  return { keys, algorithm, isBound: boundTo !== undefined };
 }
 
 export function told(attempts: readonly (KeyOffer | Attempt)[]): readonly Attempt[] {

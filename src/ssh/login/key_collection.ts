@@ -2,6 +2,7 @@ import type { Target } from "../../target/target.ts";
 import { fingerprint, typeOf } from "../keys/blob.ts";
 import { type Certificate, parseUserCertificate } from "../keys/certificate.ts";
 import { readIdentity, readPublic } from "../keys/identity_file.ts";
+import type { Session } from "../ssh2/taps.ts";
 import type { AgentKey } from "./agent.ts";
 import { AgentKeys } from "./agent_keys.ts";
 import type { Candidate, Obstacle, Sealed, Waiting } from "./candidate.ts";
@@ -29,19 +30,25 @@ interface Stock {
   /** Certificates that ssh_config names, and those beside identity files where it names none. */
   readonly chosen: readonly Certified[];
   readonly implied: readonly Certified[];
+  /** Paths that were to hold a certificate. */
+  readonly useless: readonly string[];
   readonly held: readonly AgentKey[];
+  /** How many keys the agent no longer listed when it was told of the session. */
+  readonly keptBack: number;
 }
 
 /** Finds the user's keys, in the agent and in files. Call close() at the end. */
 export class Collection {
-  readonly obstacles: Obstacle[] = [];
   /** What is being waited for, in words; empty when nothing is. */
   waitingFor = "";
   readonly #target: Target;
   readonly #options: CollectionOptions;
   readonly #agent: AgentKeys;
+  #obstacles: Obstacle[] = [];
   #ids: readonly string[] = [];
+  #stock: Promise<Stock> | undefined;
   #found: Promise<readonly (Candidate | Sealed)[]> | undefined;
+  #bound: Promise<readonly (Candidate | Sealed)[]> | undefined;
 
   constructor(target: Target, options: CollectionOptions) {
     const { agent, agentVariable } = target;
@@ -60,6 +67,11 @@ export class Collection {
     return this.#ids;
   }
 
+  /** Why there are no more of them. */
+  get obstacles(): readonly Obstacle[] {
+    return this.#obstacles;
+  }
+
   /** The agent could not be asked: that may be over at the next call. */
   get hasAgentTrouble(): boolean {
     return this.#agent.trouble !== undefined;
@@ -76,21 +88,46 @@ export class Collection {
    * the signal's reason.
    */
   collect(): Promise<readonly (Candidate | Sealed)[]> {
-    this.#found ??= this.#find();
+    this.#stock ??= this.#look();
+    this.#found ??= this.#stock.then((stock) => this.#arrange(stock));
     return this.#found;
   }
 
-  async #find(): Promise<readonly (Candidate | Sealed)[]> {
+  /** The same once there is a session, of which an agent is told before it is to sign: it may have keys for others only. */
+  collectFor(session: Session): Promise<readonly (Candidate | Sealed)[]> {
+    this.#bound ??= this.#bind(session);
+    return this.#bound;
+  }
+
+  async #bind(session: Session): Promise<readonly (Candidate | Sealed)[]> {
+    const found = await this.collect();
+    const isAgentNeeded = found.some((one) => "source" in one && one.source === "agent");
+    const stock = isAgentNeeded ? await this.#stock : undefined;
+    const held = stock && (await this.#agent.bind(session, this.#options.signal));
+    this.#options.signal.throwIfAborted();
+    if (stock === undefined || held === undefined) return found;
+    return this.#arrange({ ...stock, held, keptBack: stock.held.length - held.length });
+  }
+
+  async #look(): Promise<Stock> {
     const { identityFiles, certificateFiles } = this.#target;
     const { signal, asking } = this.#options;
     const identities = await Promise.all(identityFiles.value.map(readIdentity));
     const files = identities.map((identity) => new KeyFile(identity, asking));
-    const chosen = await this.#certificates(certificateFiles.value, true);
+    const named = await Promise.all(certificateFiles.value.map(readCertified));
+    const chosen = named.filter((one) => "certificate" in one);
     const beside = certificateFiles.value.length > 0 ? [] : identityFiles.value.map(besideKey);
-    const implied = await this.#certificates(beside, false);
+    const implied = (await Promise.all(beside.map(readCertified))).filter((one) => "certificate" in one);
+    const useless = named.flatMap((one) => ("certificate" in one ? [] : [one.path]));
     const held = await this.#agent.list(signal);
     signal.throwIfAborted();
-    const found = this.#inOrder({ files, chosen, implied, held }).filter((one) => this.#isUsable(one));
+    return { files, chosen, implied, useless, held, keptBack: 0 };
+  }
+
+  #arrange(stock: Stock): readonly (Candidate | Sealed)[] {
+    this.#obstacles = [];
+    for (const path of stock.useless) this.#leaveOut(`${path} holds no user certificate`);
+    const found = this.#inOrder(stock).filter((one) => this.#isUsable(one));
     this.#ids = found.flatMap((one) => ("open" in one ? [] : [fingerprint(one.blob)]));
     return found;
   }
@@ -105,8 +142,9 @@ export class Collection {
     const onlyWanted = this.#target.identitiesOnly.value;
     const taken = new Set(chosen.map(({ certificate }) => id(certificate.blob)));
     const others = held.filter(({ blob }) => !names.has(id(blob)) && !taken.has(id(blob)));
-    const oddity = this.#agent.oddity(held, onlyWanted, named.length + chosen.length);
-    if (oddity !== undefined) this.obstacles.push(oddity);
+    const kept = this.#agent.keptBack(stock.keptBack, this.#target.hostKeyName.value);
+    const oddity = kept ?? this.#agent.oddity(held, onlyWanted, named.length + chosen.length);
+    if (oddity !== undefined) this.#obstacles.push(oddity);
     const inAgent = new Set(held.map(({ blob }) => id(blob)));
     const rest = files.flatMap((file) => {
       const isHeld = file.blob !== undefined && inAgent.has(id(file.blob));
@@ -127,24 +165,15 @@ export class Collection {
     return found.filter((one) => one !== undefined);
   }
 
-  async #certificates(paths: readonly string[], areNamed: boolean): Promise<readonly Certified[]> {
-    const blobs = await Promise.all(paths.map(readPublic));
-    return paths.flatMap((path, index) => {
-      const certificate = parseUserCertificate(blobs[index] ?? Buffer.alloc(0));
-      if (certificate !== undefined) return [{ path, certificate }];
-      if (areNamed) this.#leaveOut(`${path} holds no user certificate`);
-      return [];
-    });
-  }
-
   #fromFile(file: KeyFile): Candidate | Sealed | undefined {
     const { path: name, blob, sign, kind, obstacle } = file;
     // ssh(1)'s own list is mostly of files that nobody has.
     const isExpected = kind !== "missing" || this.#target.identityFiles.from.kind === "table";
-    if (obstacle !== undefined && isExpected) this.obstacles.push(obstacle);
+    if (obstacle !== undefined && isExpected) this.#obstacles.push(obstacle);
     if (obstacle !== undefined) return undefined;
     const candidate = (found: Buffer): Candidate => {
-      return { name, type: typeOf(found), blob: found, source: "file", certificate: undefined, sign };
+      const type = typeOf(found);
+      return { name, type, blob: found, source: "file", certificate: undefined, sign, isBound: false };
     };
     if (blob !== undefined) return candidate(blob);
     return {
@@ -163,13 +192,13 @@ export class Collection {
     const inAgent = held.find((one) => one.blob.equals(key)) ?? held.find((one) => one.blob.equals(blob));
     if (inAgent !== undefined) {
       return {
-        ...{ ...common, source: "agent" },
+        ...{ ...common, source: "agent", isBound: this.#agent.isBound },
         sign: (data, algorithm) => this.#agent.sign(inAgent, data, algorithm),
       };
     }
     const file = files.find((one) => one.blob?.equals(key));
     if (file !== undefined && file.obstacle === undefined)
-      return { ...common, source: "file", sign: file.sign };
+      return { ...common, source: "file", sign: file.sign, isBound: false };
     this.#leaveOut(`${path} has its private key neither in the agent nor in a file that can be used`);
     return undefined;
   }
@@ -181,8 +210,13 @@ export class Collection {
   }
 
   #leaveOut(what: string): void {
-    this.obstacles.push({ what, hint: undefined });
+    this.#obstacles.push({ what, hint: undefined });
   }
+}
+
+async function readCertified(path: string): Promise<Certified | Pick<Certified, "path">> {
+  const certificate = parseUserCertificate((await readPublic(path)) ?? Buffer.alloc(0));
+  return certificate === undefined ? { path } : { path, certificate };
 }
 
 /** Where ssh-keygen puts a key's certificate (ssh-keygen(1), -s). */

@@ -30,21 +30,30 @@ export class KeyOffer extends ssh2.BaseAgent<ParsedKey> {
     algorithms: readonly string[],
     key: ParsedKey,
     isTapped: boolean,
+    boundTo: Buffer | undefined,
   ) {
     super();
     this.candidate = candidate;
-    this.offer = { algorithm: algorithms[0] ?? candidate.type, blob: candidate.blob };
+    this.offer = { algorithm: algorithms[0] ?? candidate.type, blob: candidate.blob, boundTo };
     this.#algorithms = algorithms;
     this.#key = key;
     this.#isTapped = isTapped;
   }
 
-  /** Undefined for a key that an ssh2 which is not tapped cannot offer. `algorithms`: best first. */
-  static of(candidate: Candidate, algorithms: readonly string[], isTapped: boolean): KeyOffer | undefined {
+  /**
+   * Undefined for a key that an ssh2 which is not tapped cannot offer. `algorithms`: best first. `boundTo`: the host key,
+   * where the server takes a proof that names it.
+   */
+  static of(
+    candidate: Candidate,
+    algorithms: readonly string[],
+    isTapped: boolean,
+    boundTo?: Buffer,
+  ): KeyOffer | undefined {
     const { type, blob } = candidate;
     const key = parsedKey(isTapped ? wire("ssh-ed25519", Buffer.alloc(32)) : blob);
     if (key === undefined || (!isTapped && key.type !== type)) return undefined;
-    return new KeyOffer(candidate, algorithms, key, isTapped);
+    return new KeyOffer(candidate, algorithms, key, isTapped, candidate.isBound ? boundTo : undefined);
   }
 
   /** From now on ssh2 is told nothing any more: it would write to a connection that is gone. */
@@ -58,7 +67,8 @@ export class KeyOffer extends ssh2.BaseAgent<ParsedKey> {
       const signature = await this.candidate.sign(data, this.offer.algorithm);
       this.outcome = "signed";
       return signature;
-    } catch {
+    } catch (error) {
+      this.outcome = failedWith(error);
       return undefined;
     }
   }
@@ -84,9 +94,9 @@ export class KeyOffer extends ssh2.BaseAgent<ParsedKey> {
         if (!this.#isOver) answer(null, signature);
       },
       (error: unknown) => {
-        const failed = error instanceof Error ? error.message : String(error);
-        this.outcome = { failed };
-        if (!this.#isOver) answer(new Error(failed));
+        const outcome = failedWith(error);
+        this.outcome = outcome;
+        if (!this.#isOver) answer(new Error(outcome.failed));
       },
     );
   }
@@ -103,6 +113,10 @@ export class KeyOffer extends ssh2.BaseAgent<ParsedKey> {
     if (bare === undefined) throw new Error("no signature");
     return bare;
   }
+}
+
+function failedWith(error: unknown): { readonly failed: string } {
+  return { failed: error instanceof Error ? error.message : String(error) };
 }
 
 /** Undefined for what is no key: an agent may answer with anything, and ssh2 gives an error or throws one. */

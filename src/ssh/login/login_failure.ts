@@ -1,4 +1,5 @@
 import { Failure } from "../../failure.ts";
+import { quoted } from "../../shell_word.ts";
 import type { Target } from "../../target/target.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Authentication } from "./authentication.ts";
@@ -58,7 +59,13 @@ function reason(
   methods: readonly string[],
   ending: string | undefined,
 ): string {
-  const shown = attempts.slice(0, NAMED).map((one) => `${described(one)}${failed(one)}`);
+  const own = attempts
+    .filter(({ source }) => source === "agent")
+    .map(failureOf)
+    .find(Boolean);
+  const shown = attempts
+    .slice(0, NAMED)
+    .map((one) => `${described(one)}${failureOf(one) === own ? "" : failed(one)}`);
   const more = attempts.length > NAMED ? [`${attempts.length - NAMED} more`] : [];
   const parts = [
     ...(ending === undefined ? [] : [`the server says "${ending}"`]),
@@ -67,15 +74,23 @@ function reason(
     ...(methods.length === 0 ? [] : [`the server takes ${methods.join(", ")}`]),
   ];
   const what = attempts.length === 0 ? `no key to log in with as ${user.value}` : `${user.value} not let in`;
-  return parts.length === 0 ? what : `${what} (${parts.join("; ")})`;
+  // First of all: it is no refusal of the server's.
+  const told = own === undefined ? what : `${own}: ${what}`;
+  return parts.length === 0 ? told : `${told} (${parts.join("; ")})`;
 }
 
-function failed({ outcome }: Attempt): string {
-  return typeof outcome === "string" ? "" : `, but ${outcome.failed}`;
+/** Why a key was not proven, other than that the server did not want it. */
+function failureOf({ outcome }: Attempt): string | undefined {
+  return typeof outcome === "string" ? undefined : outcome.failed;
+}
+
+function failed(attempt: Attempt): string {
+  const failure = failureOf(attempt);
+  return failure === undefined ? "" : `, but ${failure}`;
 }
 
 function hints(
-  { user, host, agent }: Target,
+  { user, host, agent, hostKeyName }: Target,
   attempts: readonly Attempt[],
   obstacles: readonly Obstacle[],
   methods: readonly string[],
@@ -88,7 +103,11 @@ function hints(
   if (ending !== undefined && attempts.length > 1) told.push(NAME_ONE);
   if (methods.length > 0 && !methods.includes("publickey"))
     return ["ask for public keys to be allowed there"];
-  if (attempts.length > 0) {
+  if (attempts.some((one) => one.source === "agent" && failureOf(one) !== undefined)) {
+    const again = `ssh-add -h ${quoted(hostKeyName.value)} KEYFILE`;
+    told.push(`say yes where the agent asks, or touch the key; if it is for certain hosts only: ${again}`);
+  }
+  if (attempts.some((one) => failureOf(one) === undefined)) {
     told.push(`put a key's .pub line into ~${user.value}/.ssh/authorized_keys on ${host.value}`);
   }
   if (attempts.length === 0 && told.length === 0) told.push("make a key with ssh-keygen");

@@ -12,6 +12,25 @@ export interface Offer {
   /** The name in the request, which need not be the key's type: "rsa-sha2-512". */
   readonly algorithm: string;
   readonly blob: Buffer;
+  /** The host key that is signed along (PROTOCOL of OpenSSH, 3.1); undefined for the plain method. */
+  readonly boundTo?: Buffer | undefined;
+}
+
+/** What is known of a session once its first key exchange is over: an agent can check it (PROTOCOL.agent, section 1). */
+export interface Session {
+  /** The server's key or certificate, as it was shown. */
+  readonly hostKey: Buffer;
+  readonly id: Buffer;
+  /** The server's, of the id. */
+  readonly signature: Buffer;
+}
+
+/** Of the extensions of RFC 8308 those that matter here. */
+export interface Extensions {
+  /** server-sig-algs; undefined where the server does not say. */
+  readonly signatures: readonly string[] | undefined;
+  /** Whether it knows the method that signs the host key along. */
+  readonly isHostBound: boolean;
 }
 
 /** What is wanted to be known of a login. */
@@ -20,8 +39,8 @@ export interface LoginTaps {
   readonly offer: () => Offer | undefined;
   /** The server has refused a method, or wants another one after it; told before ssh2 goes on. */
   readonly onFailure: (methods: readonly string[], partial: boolean) => void;
-  /** server-sig-algs of RFC 8308. */
-  readonly onSignatureAlgorithms: (names: readonly string[]) => void;
+  /** What the server says that it takes: RFC 8308. */
+  readonly onExtensions: (extensions: Extensions) => void;
   /** A keyboard-interactive request without prompts, which ssh2 answers by itself. */
   readonly onInstruction: (name: string, instruction: string) => void;
   /** The host key has been judged and proven, and all is encrypted from here on: whoever is told sends what is next. */
@@ -43,6 +62,7 @@ export interface EarlyCommand {
 
 /** The ways in which a login can begin. */
 export interface Departure {
+  readonly session: Session;
   /** What is signed to prove a key: RFC 4252 section 7. */
   toSign(user: string, offer: Offer): Buffer;
   /** Asks for the service of RFC 4252, and does no more before the answer. */
@@ -73,7 +93,8 @@ interface Protocol {
       finalize(packet: Buffer): Buffer;
     };
   };
-  readonly _kex: { readonly sessionID: Buffer };
+  readonly _kex: { readonly sessionID: Buffer; readonly _sig: Buffer };
+  _hostVerifier: ((key: Buffer, answer: (trusted: boolean) => void) => boolean | undefined) | undefined;
   /** The server's version line, RFC 4253 section 4.2. */
   readonly _remoteIdentRaw: Buffer;
   readonly _cipher: { encrypt(packet: Buffer): void };
@@ -90,8 +111,7 @@ export function tapLogin(client: Client, taps: LoginTaps): boolean {
     taps.onFailure(Array.isArray(methods) ? methods.map(String) : [], partial === true);
   });
   before(protocol, "EXT_INFO", (extensions) => {
-    const names = signatureAlgorithms(extensions, String(protocol._remoteIdentRaw));
-    if (names !== undefined) taps.onSignatureAlgorithms(names);
+    if (Array.isArray(extensions)) taps.onExtensions(read(extensions, String(protocol._remoteIdentRaw)));
   });
   before(protocol, "USERAUTH_INFO_REQUEST", (name, instruction, prompts) => {
     if (Array.isArray(prompts) && prompts.length === 0) taps.onInstruction(String(name), String(instruction));
@@ -179,12 +199,29 @@ function letStart(client: Client, protocol: Protocol, onStart: LoginTaps["onStar
       sent.exec = false;
     });
   }
+  const session = sessionOf(protocol);
   protocol.service = (name) =>
     onStart({
+      session: session(),
       toSign: (user, offer) => toSign(protocol, user, offer),
       plainly: () => plain.service(name),
       early,
     });
+}
+
+/** What there is to be known of the session when its first keys have been exchanged; ssh2 then forgets it. */
+function sessionOf(protocol: Protocol): () => Session {
+  let shown = { hostKey: Buffer.alloc(0), signature: Buffer.alloc(0) };
+  const verify = protocol._hostVerifier;
+  protocol._hostVerifier =
+    verify &&
+    ((hostKey, answer) => {
+      if (shown.hostKey.length === 0) {
+        shown = { hostKey: Buffer.from(hostKey), signature: Buffer.from(protocol._kex._sig) };
+      }
+      return verify(hostKey, answer);
+    });
+  return () => ({ ...shown, id: protocol._kex.sessionID });
 }
 
 /**
@@ -201,13 +238,21 @@ function ignoreHostKeys({ _handlers }: Protocol): void {
 const QUESTION = 0;
 const PROOF = 1;
 
-/** SSH_MSG_USERAUTH_REQUEST for "publickey", RFC 4252 section 7: the question, or the proof without its signature. */
-function request(user: string, { algorithm, blob }: Offer, kind: typeof QUESTION | typeof PROOF): Buffer {
+/**
+ * SSH_MSG_USERAUTH_REQUEST for "publickey", RFC 4252 section 7: the question, or the proof without its signature. A proof
+ * that names the host key is of another method.
+ */
+function request(
+  user: string,
+  { algorithm, blob, boundTo }: Offer,
+  kind: typeof QUESTION | typeof PROOF,
+): Buffer {
+  const isBound = boundTo !== undefined && kind === PROOF;
   return Buffer.concat([
     Buffer.from([50]),
-    wire(user, "ssh-connection", "publickey"),
+    wire(user, "ssh-connection", isBound ? "publickey-hostbound-v00@openssh.com" : "publickey"),
     Buffer.from([kind]),
-    wire(algorithm, blob),
+    wire(algorithm, blob, ...(isBound ? [boundTo] : [])),
   ]);
 }
 
@@ -241,13 +286,22 @@ function before({ _handlers }: Protocol, name: string, listener: (...args: unkno
   };
 }
 
-function signatureAlgorithms(extensions: unknown, version: string): readonly string[] | undefined {
-  if (!Array.isArray(extensions)) return undefined;
-  const found: unknown = extensions.find((one) => one?.name === "server-sig-algs")?.algs;
-  if (!Array.isArray(found)) return undefined;
+/** An extension as ssh2 gives it, each with what it has. */
+interface Extension {
+  readonly name: string;
+  readonly algs?: readonly string[];
+  readonly version?: string;
+}
+
+function read(extensions: readonly Extension[], version: string): Extensions {
+  const named = (name: string) => extensions.find((one) => one.name === name);
+  const found = named("server-sig-algs")?.algs;
   // This release takes them, and leaves them out of its list (SSH_BUG_SIGTYPE74 of OpenSSH's compat.c).
   const unsaid = version.startsWith("SSH-2.0-OpenSSH_7.4") ? ["rsa-sha2-512", "rsa-sha2-256"] : [];
-  return [...found.map(String), ...unsaid];
+  return {
+    signatures: found && [...found, ...unsaid],
+    isHostBound: named("publickey-hostbound@openssh.com")?.version === "0",
+  };
 }
 
 function isKnown(protocol: unknown): protocol is Protocol {

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { appendFileSync, readFileSync } from "node:fs";
-import { createServer, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { wire } from "../../../src/ssh/keys/blob.ts";
 import { startAgent } from "../../peers/agent.ts";
+import { FAILURE, startAgentServer } from "../../peers/agent_server.ts";
 import { describeForms } from "../../peers/binaries.ts";
 import { type Home, makeHome, tableFor } from "../../peers/home.ts";
 import { makeKey } from "../../peers/keys.ts";
@@ -13,30 +12,6 @@ import { startSecurityKeyAgent } from "../../peers/sk_agent.ts";
 import { type Sshd, startSshd } from "../../peers/sshd.ts";
 import { poll } from "../../peers/waiting.ts";
 import { converse, GREETING, MAIL } from "../calls/client.ts";
-
-/** An agent of the test's own: `answer` is what it says to each request. */
-async function fakeAgent(path: string, answer: (request: Buffer) => Buffer | undefined) {
-  const sockets = new Set<Socket>();
-  const server: Server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
-    socket.on("error", () => {});
-    socket.on("data", (request: Buffer) => {
-      const said = answer(request.subarray(4));
-      if (said !== undefined) socket.write(wire(said));
-    });
-  }).listen(path);
-  await once(server, "listening");
-  return {
-    socket: path,
-    connections: () => sockets.size,
-    [Symbol.asyncDispose]: async () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, "close");
-    },
-  };
-}
 
 describeForms("an agent of a mail call", (form) => {
   let sshd: Sshd;
@@ -80,8 +55,8 @@ describeForms("an agent of a mail call", (form) => {
 
   test("that hangs when it is asked for its keys ends with the deadline, and is named", async () => {
     write();
-    await using agent = await fakeAgent(join(home.path, "hung"), () => undefined);
-    assert.match(await say(agent.socket), /waiting for the agent at \S+\/hung took longer than 3 s/);
+    await using agent = await startAgentServer(() => undefined);
+    assert.match(await say(agent.socket), /waiting for the agent at \S+\/agent took longer than 3 s/);
     await poll(() => agent.connections() === 0, "the end of the agent's connections");
   });
 
@@ -89,9 +64,8 @@ describeForms("an agent of a mail call", (form) => {
     write();
     const blob = Buffer.from(readFileSync(`${sshd.identity}.pub`, "utf8").split(" ")[1] ?? "", "base64");
     const list = Buffer.concat([Buffer.from([12, 0, 0, 0, 1]), wire(blob, "test")]);
-    await using agent = await fakeAgent(join(home.path, "slow"), ([type]) =>
-      type === 11 ? list : undefined,
-    );
+    const answers: Readonly<Record<number, Buffer>> = { 11: list, 27: FAILURE };
+    await using agent = await startAgentServer(([type = 0]) => answers[type]);
     assert.match(await say(agent.socket), /waiting for the agent to sign took longer than 3 s/);
   });
 

@@ -67,6 +67,7 @@ export function targetFor(
     agentVariable: undefined,
     certificateFiles: [],
     methods: ["publickey", "keyboard-interactive", "password"],
+    bindsProofs: true,
     passwordPrompts: 3,
     compression: false,
     allowed: { kex: undefined, hostKey: undefined, cipher: undefined, mac: undefined, userKey: undefined },

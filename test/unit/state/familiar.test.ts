@@ -6,7 +6,12 @@ import { Familiar } from "../../../src/state/familiar.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
 
 const place = { host: "imap.example.org", port: 22, user: "jane", proxyCommand: undefined };
-const login = { version: "SSH-2.0-OpenSSH_10.0", keys: ["SHA256:abc"], algorithm: "ssh-ed25519" };
+const login = {
+  version: "SSH-2.0-OpenSSH_10.0",
+  keys: ["SHA256:abc"],
+  algorithm: "ssh-ed25519",
+  isBound: true,
+};
 const DAY = 24 * 60 * 60_000;
 const NOW = 1_700_000_000_000;
 
@@ -23,8 +28,8 @@ function withMemory(body: (memory: Familiar, directory: string) => void): void {
 
 /** What is remembered, without what belongs to the file alone. */
 function recalled(memory: Familiar): unknown {
-  const { version, keys, algorithm } = memory.recall() ?? {};
-  return version === undefined ? undefined : { version, keys, algorithm };
+  const { version, keys, algorithm, isBound } = memory.recall() ?? {};
+  return version === undefined ? undefined : { version, keys, algorithm, isBound };
 }
 
 describe("the memory of logins that have worked", () => {

@@ -38,7 +38,7 @@ test("the shape that is relied on is that of the pinned version", () => {
   client.connect({ sock: new PassThrough(), username: "jane" });
   const none = () => undefined;
   const taps = {
-    ...{ offer: none, onFailure: none, onSignatureAlgorithms: none, onInstruction: none, onStart: none },
+    ...{ offer: none, onFailure: none, onExtensions: none, onInstruction: none, onStart: none },
   };
   assert.equal(tapLogin(client, taps), true);
   client.destroy();
@@ -63,13 +63,13 @@ test("OpenSSH 7.4 takes RSA with SHA-2, though it does not say so; others are be
     client.connect({ sock: new PassThrough(), username: "jane" });
     let seen: readonly string[] = [];
     const none = () => undefined;
-    const onSignatureAlgorithms = (names: readonly string[]) => {
-      seen = names;
+    const onExtensions = ({ signatures }: { readonly signatures: readonly string[] | undefined }) => {
+      seen = signatures ?? [];
     };
     tapLogin(client, {
       offer: none,
       onFailure: none,
-      onSignatureAlgorithms,
+      onExtensions,
       onInstruction: none,
       onStart: none,
     });
@@ -85,7 +85,7 @@ test("what is no client of that version is left alone", () => {
   const client = new ssh2.Client();
   const none = () => undefined;
   const taps = {
-    ...{ offer: none, onFailure: none, onSignatureAlgorithms: none, onInstruction: none, onStart: none },
+    ...{ offer: none, onFailure: none, onExtensions: none, onInstruction: none, onStart: none },
   };
   // Not connected yet: it has no protocol.
   assert.equal(tapLogin(client, taps), false);
