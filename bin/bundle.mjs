@@ -19,7 +19,13 @@ const absentAddons = {
   },
 };
 
-const common = { format: "cjs", plugins: [absentAddons], throw: true };
+const common = {
+  format: "cjs",
+  plugins: [absentAddons],
+  throw: true,
+  // Two files of ssh2's ask where they are, to find its native addon. What they were told would be the builder's path.
+  define: { __dirname: '"/"', __filename: '"/preauth"' },
+};
 
 /** How an executable is built. */
 const executable = {
@@ -37,19 +43,33 @@ const safe = {
   autoloadPackageJson: false,
 };
 
-// Another program built the same way, for a test to compare with: bundle.mjs ENTRY OUTFILE.
-const [entry, outfile] = process.argv.slice(2);
-if (entry !== undefined) {
-  await Bun.build({ ...executable, entrypoints: [entry], compile: { outfile, ...safe } });
-} else {
+/**
+ * The form for Node is one file that is made to be copied anywhere. Below a package.json of "type": "module" Node takes it
+ * for an ES module, which lacks what CommonJS has: then it makes its own.
+ */
+const anywhere = `#!/usr/bin/env node
+var require = typeof require === "function" ? require : process.getBuiltinModule("node:module").createRequire(process.argv[1]);
+var module = typeof module === "object" ? module : { exports: {} };
+var exports = module.exports;`;
+
+const [what, ...words] = process.argv.slice(2);
+if (what === undefined) {
   await Bun.build({
     ...common,
     entrypoints: ["bin/preauth.ts"],
     target: "node",
     outdir: "dist",
-    banner: "#!/usr/bin/env node",
+    banner: anywhere,
   });
-  await buildExecutable();
+  await buildExecutable({ outfile: "dist/preauth" });
+} else if (what === "--foreign") {
+  // The executable for another system, out of that system's own runtime: bundle.mjs --foreign RUNTIME TARGET OUTFILE.
+  const [executablePath, target, outfile] = words;
+  await buildExecutable({ outfile, target, executablePath });
+} else {
+  // Another program built the same way, for a test to compare with: bundle.mjs ENTRY OUTFILE.
+  const [outfile] = words;
+  await Bun.build({ ...executable, entrypoints: [what], compile: { outfile, ...safe } });
 }
 
 /**
@@ -58,7 +78,7 @@ if (entry !== undefined) {
  * a function as well, since some of theirs are import()ed, and a refusal would take 0.7 instead of 0.55 of the time
  * that the Perl script takes.
  */
-async function buildExecutable() {
+async function buildExecutable(compile) {
   const parts = "dist/parts";
   try {
     await Bun.build({
@@ -75,7 +95,7 @@ async function buildExecutable() {
       root: parts,
       external: ["*/second_bundle.js", "*/places.js"],
       // Set back to 1 by bin/tiers.ts, once there is work that repeats.
-      compile: { outfile: "dist/preauth", jitPolicy: 8, ...safe },
+      compile: { ...compile, jitPolicy: 8, ...safe },
     });
   } finally {
     rmSync(parts, { recursive: true, force: true });
