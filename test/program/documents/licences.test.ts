@@ -12,7 +12,7 @@ const built = readFileSync(new URL("../../../dist/LICENSES", import.meta.url), "
 function bundled(): readonly string[] {
   const code = [
     'const { bundledPackages } = await import("./bin/bundled.mjs");',
-    "console.log(bundledPackages().map(({ name, version }) => `${name} ${version}`).join('\\n'));",
+    "console.log(bundledPackages().map((one) => one.name + ' ' + one.version).join('\\n'));",
   ];
   const words = ["--input-type=module", "--eval", code.join("\n")];
   return execFileSync(process.execPath, words, { cwd: root, encoding: "utf8" }).trim().split("\n");
@@ -28,7 +28,9 @@ describe("dist/LICENSES", () => {
 
   test("has the text of every licence of what Bun links, not only its name", () => {
     const [, list = ""] = built.split("Bun links these libraries statically.");
-    const names = [...list.matchAll(/^- (\S[^:\n]*): .+$/gm)].map(([, name = ""]) => name.split(" ")[0] ?? "");
+    const names = [...list.matchAll(/^- (\S[^:\n]*): .+$/gm)].map(
+      ([, name = ""]) => name.split(" ")[0] ?? "",
+    );
     assert.ok(names.length > 20, `${names.length} libraries`);
     const [, texts = ""] = built.split("npm run build\n");
     for (const name of names) assert.ok(texts.toLowerCase().includes(name.toLowerCase()), name);
