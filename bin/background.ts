@@ -44,6 +44,11 @@ export const background: Background = {
   },
 };
 
+/** The path of this program: the executable, or the script that Node runs. */
+export function programPath(): string {
+  return ourselves().at(-1) ?? "";
+}
+
 /** The words that start this program: the executable is one word, Node needs its own options and the script. */
 function ourselves(): readonly string[] {
   const script = process.argv[1] ?? "";

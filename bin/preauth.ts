@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import { main } from "../src/cli/main.ts";
 import { accountInFile } from "../src/target/passwd.ts";
 import type { StandardError, Stdio, World } from "../src/world.ts";
-import { background } from "./background.ts";
+import { background, programPath } from "./background.ts";
 import { isTerminal, write } from "./descriptors.ts";
 import { endOutput } from "./end_output.ts";
 import { standardInput } from "./input.ts";
@@ -29,6 +29,7 @@ let stderr: StandardError | undefined;
 const world: World = {
   words: process.argv.slice(2),
   env: process.env,
+  program: programPath,
   pid: process.pid,
   uid: process.getuid?.() ?? -1,
   home: homeDirectory(),

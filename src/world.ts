@@ -11,6 +11,8 @@ export interface World {
   /** The words of the call, without the program's own name. */
   readonly words: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The path of the program itself: the executable, or the script that Node runs. */
+  program(): string;
   readonly pid: number;
   readonly uid: number;
   /** $HOME, or the password file's home where that is not absolute: what `~` and the XDG directories stand on. */

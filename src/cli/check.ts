@@ -10,16 +10,16 @@ import { described, type End, statusOf } from "../session/exit.ts";
 import { type Opened, openSession, takeLeave } from "../session/opening.ts";
 import type { RemoteCommand } from "../ssh/connection.ts";
 import { stateDirectory } from "../state/directory.ts";
-import { decide } from "../table/decide.ts";
 import type { Decision } from "../table/decision.ts";
 import { readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
 import type { World } from "../world.ts";
 import { foreseen, forwardLines } from "./forward_report.ts";
 import { selectInbox } from "./inbox.ts";
-import { pinercReport } from "./pinerc_report.ts";
+import { alpinesPatience, canonicalNotes, pinercReport } from "./pinerc_report.ts";
 import type { ServerWords } from "./server_words.ts";
 import { Timeline } from "./timeline.ts";
+import { decideAsClient, userNotes } from "./user.ts";
 import { originsIn } from "./where.ts";
 
 /**
@@ -31,18 +31,25 @@ export async function check(world: World, words: ServerWords): Promise<number> {
   const timeline = new Timeline(world);
   const text = readText(file, world.uid);
   const table = await parseTable(text, file);
-  const decision = await decide(table, words);
-  if (decision === undefined) {
+  const call = await decideAsClient(world, table, words);
+  if (call === undefined) {
     timeline.done("table", `${file} does not have it: the mail client goes direct`);
     return 1;
   }
+  const { decision } = call;
   timeline.done("table", originsIn(file, text)({ kind: "table", path: ["host", decision.host] }));
   try {
     return await connectAndSelect(world, decision, timeline);
   } finally {
     const bars = timeline.bars();
     if (bars.length > 0) print(world, ["", ...bars]);
-    print(world, await pinercReport(world, table, decision, timeline.greeted));
+    const signal = AbortSignal.timeout(decision.deadline.value);
+    print(world, [
+      ...["", alpinesPatience(world, timeline.greeted)],
+      ...(await pinercReport(world, table, call)),
+      ...(await canonicalNotes(table, call, signal)),
+      ...(await userNotes(world, call)),
+    ]);
   }
 }
 

@@ -3,7 +3,6 @@ import { openLog } from "../report/log.ts";
 import { print } from "../report/speak.ts";
 import { outOfTime } from "../session/deadline.ts";
 import { stateDirectory } from "../state/directory.ts";
-import { decide } from "../table/decide.ts";
 import type { Command, Decision, Settled } from "../table/decision.ts";
 import { readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
@@ -13,27 +12,35 @@ import { settle, type Target } from "../target/target.ts";
 import type { World } from "../world.ts";
 import { columns } from "./columns.ts";
 import { foreseen, forwardLines } from "./forward_report.ts";
+import { readPinerc } from "./pinerc_files.ts";
+import { pinercReport } from "./pinerc_report.ts";
 import type { ServerWords } from "./server_words.ts";
+import { type ClientCall, decideAsClient, userNotes } from "./user.ts";
 import { originsIn, type Sayer } from "./where.ts";
 
 /** `--explain`: prints what would be done for a server, each value with where it came from. Connects to nothing. */
 export async function explain(world: World, words: ServerWords): Promise<number> {
   const file = tablePath(world.env, world.home);
   const text = readText(file, world.uid);
-  const decision = await decide(await parseTable(text, file), words);
-  if (decision === undefined) {
+  const table = await parseTable(text, file);
+  const call = await decideAsClient(world, table, words);
+  if (call === undefined) {
     print(world, [
       `${words.server} is not in the table ${file}: exit 1 at once, and the mail client goes direct`,
     ]);
     return 1;
   }
+  const { decision } = call;
   const signal = limit(world, decision);
-  const { target, notes } = await settleForPerson(world, decision, signal);
-  print(world, [`table ${file}`, "", ...columns(rowsOf(decision, target, originsIn(file, text))), ...notes]);
+  const { target, notes } = await settleForPerson(world, call, signal);
+  const origin = originsIn(file, text);
+  const from: Sayer = (one) => (one.kind === "call" ? call.from : origin(one));
+  print(world, [`table ${file}`, "", ...columns(rowsOf(decision, target, origin, from)), ...notes]);
   const standings = await foreseen(world, decision, { signal, mayConnect: false });
   if (standings.length > 0) {
     print(world, ["", ...standings.flatMap((standing) => forwardLines(standing, decision, target))]);
   }
+  if (readPinerc(world) !== undefined) print(world, ["", ...(await pinercReport(world, table, call))]);
   if (decision.command !== undefined) return 0;
   throw new Failure("command", words.server, `the table has no command for METHOD "${words.method}"`);
 }
@@ -50,35 +57,32 @@ function limit(world: World, { server, deadline }: Decision): AbortSignal {
 /** The target of a decision with ssh_config told apart from ssh(1)'s defaults, and what to know beside it. */
 async function settleForPerson(
   world: World,
-  decision: Decision,
+  call: ClientCall,
   signal: AbortSignal,
 ): Promise<{ readonly target: Target; readonly notes: readonly string[] }> {
+  const { decision } = call;
   const options = {
     env: world.env,
     home: world.home,
     signal,
     note: openLog(stateDirectory(world.env, world.home), world.pid),
   };
-  const [answers, plain, unasked] = await Promise.all([
+  const [answers, plain, notes] = await Promise.all([
     resolve(decision, options),
     baseline(decision, options),
-    resolve({ ...decision, user: undefined }, options),
+    userNotes(world, call),
   ]);
   const account = await readAccount(world.uid, signal);
   const local = { uid: world.uid, account, home: world.home, env: world.env };
   const target = settle(decision, answers, local, plain);
-  if (unasked === undefined)
+  if (answers === undefined)
     return { target, notes: ["", "note: there is no ssh on PATH: ssh_config is not read"] };
-  const configured = unasked.get("user")?.[0];
-  const isOverruled = decision.user?.from.kind === "call" && configured !== local.account.user;
-  if (!isOverruled || configured === target.user.value) return { target, notes: [] };
-  const note = `note: the call's user "${target.user.value}" wins over ssh_config's "${configured}", as with ssh -l`;
-  return { target, notes: ["", note] };
+  return { target, notes: notes.length === 0 ? [] : ["", ...notes] };
 }
 
 type Row = readonly [name: string, value: string, from: string];
 
-function rowsOf(decision: Decision, target: Target, origin: Sayer): readonly Row[] {
+function rowsOf(decision: Decision, target: Target, origin: Sayer, user: Sayer): readonly Row[] {
   const row = <T>(name: string, { value, from }: Settled<T>, show: (value: T) => string = String): Row => [
     name,
     show(value),
@@ -93,7 +97,7 @@ function rowsOf(decision: Decision, target: Target, origin: Sayer): readonly Row
     row("address", target.host),
     row("port", target.port),
     row("family", target.addressFamily),
-    row("user", target.user),
+    ["user", target.user.value, user(target.user.from)],
     command === undefined ? ["command", "none for this METHOD", ""] : row("command", command, commandText),
     row("known as", target.hostKeyName),
     row("known_hosts", target.knownHosts, list),

@@ -2,13 +2,12 @@ import { requestForwards } from "../control/request.ts";
 import { Failure, type FailureParts, fromParts, partsOf } from "../failure.ts";
 import { print } from "../report/speak.ts";
 import { keepForwards } from "../session/keep_forwards.ts";
-import { decide } from "../table/decide.ts";
 import type { Decision } from "../table/decision.ts";
 import { readTable, tablePath } from "../table/read.ts";
 import type { Persist } from "../table/table.ts";
 import { parseTime } from "../table/time.ts";
 import type { World } from "../world.ts";
-import { withUser } from "./user.ts";
+import { decideAsClient, userNotes } from "./user.ts";
 
 /** What `--forward` was given. */
 export interface ForwardWords {
@@ -35,8 +34,10 @@ export function checkedTime(word: string): Persist {
  * its target. The process in the background holds none of our descriptors: who waits for their end need not wait.
  */
 export async function forward(world: World, words: ForwardWords): Promise<number> {
-  const decision = await decided(world, words);
-  if (decision === undefined) throw new Failure("unknown", words.server, "not in the table");
+  const table = await readTable(tablePath(world.env, world.home), world.uid);
+  const call = await decideAsClient(world, table, { ...words, method: "imap" });
+  if (call === undefined) throw new Failure("unknown", words.server, "not in the table");
+  const { decision } = call;
   if (decision.forwards.length === 0) {
     throw new Failure("table", words.server, "the table has no [[forward]] for it", {
       hints: [`add one; its "via" must match "${words.server}"`],
@@ -44,6 +45,7 @@ export async function forward(world: World, words: ForwardWords): Promise<number
   }
   const { background } = world;
   if (background.isIt) return await keep(world, decision, words.time);
+  print(world, await userNotes(world, call));
   const lines = decision.share.value ? await byMaster(world, decision, words.time) : undefined;
   if (lines !== undefined) {
     print(world, lines);
@@ -62,13 +64,8 @@ async function byMaster(
   time: Persist,
 ): Promise<readonly string[] | undefined> {
   const { env, home } = world;
-  const request = { type: "forward", time, decision: await withUser(world, decision), env, home } as const;
+  const request = { type: "forward", time, decision, env, home } as const;
   return requestForwards(world, { ...request, elapsed: world.elapsed() });
-}
-
-async function decided(world: World, { server, user }: ForwardWords): Promise<Decision | undefined> {
-  const table = await readTable(tablePath(world.env, world.home), world.uid);
-  return decide(table, { server, user, method: "imap" });
 }
 
 /** What the process in the background tells the one that has started it. */

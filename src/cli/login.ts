@@ -7,13 +7,12 @@ import { personAt } from "../report/person_at.ts";
 import { print } from "../report/speak.ts";
 import { type Connected, openConnection, takeLeave } from "../session/opening.ts";
 import { stateDirectory } from "../state/directory.ts";
-import { decide } from "../table/decide.ts";
 import type { Decision } from "../table/decision.ts";
 import { readTable, tablePath } from "../table/read.ts";
 import type { World } from "../world.ts";
 import { holdInForeground } from "./foreground.ts";
 import { Timeline } from "./timeline.ts";
-import { withUser } from "./user.ts";
+import { decideAsClient, userNotes } from "./user.ts";
 
 /** What `--login` was given. */
 export interface LoginWords {
@@ -32,8 +31,10 @@ export async function login(world: World, { server, user }: LoginWords): Promise
   }
   const person = personAt(terminal);
   const table = await readTable(tablePath(world.env, world.home), world.uid);
-  const decision = await decide(table, { server, user, method: "imap" });
-  if (decision === undefined) throw new Failure("unknown", server, "not in the table");
+  const call = await decideAsClient(world, table, { server, user, method: "imap" });
+  if (call === undefined) throw new Failure("unknown", server, "not in the table");
+  const { decision } = call;
+  print(world, await userNotes(world, call));
   if (decision.share.value && (await byMaster(world, decision, person))) return 0;
   const { connection, target } = await loggedIn(world, decision, person);
   try {
@@ -48,8 +49,7 @@ export async function login(world: World, { server, user }: LoginWords): Promise
 }
 
 /** Has the master log in, and leaves the connection with it. False where no master can be had. */
-async function byMaster(world: World, given: Decision, person: Person): Promise<boolean> {
-  const decision = await withUser(world, given);
+async function byMaster(world: World, decision: Decision, person: Person): Promise<boolean> {
   const { server } = decision;
   const { env, home } = world;
   const timeline = new Timeline(world);

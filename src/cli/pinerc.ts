@@ -1,13 +1,29 @@
-/** A remote mailbox as a configuration names it: `{imap.example.org/user=jane}INBOX`. */
-export interface RemoteMailbox {
-  /** Text in the braces. */
-  readonly spec: string;
-  readonly host: string;
-  /** Line of the file, from 1. */
+/** Where something stands in a configuration file of Alpine's: the file as a person would name it, and a line, from 1. */
+export interface PinercPlace {
+  readonly file: string;
   readonly line: number;
 }
 
-/** What a .pinerc says that decides whether Alpine runs an rsh-path. Absent and empty values are undefined. */
+/** A value that is not empty, as Alpine takes it. */
+export interface Setting extends PinercPlace {
+  readonly value: string;
+  /** The value as it is written, line by line: those of a list may have several. */
+  readonly written: readonly { readonly text: string; readonly line: number }[];
+}
+
+/** The settings of one file, by their names in lower case. */
+export type Settings = ReadonlyMap<string, Setting>;
+
+/** A remote mailbox as a configuration names it: `{imap.example.org/user=jane}INBOX`. */
+export interface RemoteMailbox extends PinercPlace {
+  /** Text in the braces. */
+  readonly spec: string;
+  readonly host: string;
+  /** The name behind /user=; undefined where there is none, and Alpine gives the login name. */
+  readonly user: string | undefined;
+}
+
+/** What Alpine's configuration says that decides whether it runs an rsh-path. Values that are not set are undefined. */
 export interface Pinerc {
   readonly rshPath: Setting | undefined;
   readonly rshCommand: Setting | undefined;
@@ -16,124 +32,103 @@ export interface Pinerc {
   readonly mailboxes: readonly RemoteMailbox[];
 }
 
-/** A value and the line it starts at, from 1. */
-export interface Setting {
-  readonly value: string;
-  readonly line: number;
-}
+/** Settings that are no lists: a line that goes on with them is passed over. */
+const SINGLE: ReadonlySet<string> = new Set([
+  "inbox-path",
+  "rsh-command",
+  "rsh-open-timeout",
+  "rsh-path",
+  "ssh-path",
+]);
 
-/** Reads a .pinerc: `name=value`, comments with #, and lines that begin with white space go on with the value before. */
-export function parsePinerc(text: string): Pinerc {
+/**
+ * Reads a file of Alpine's: `name=value`, comments with #, and lines that begin with white space go on with a list. Of
+ * two settings of one name the later one counts (read_pinerc in pith/conf.c).
+ */
+export function parsePinerc(text: string, file: string): Settings {
   const settings = new Map<string, Setting>();
-  const mailboxes: RemoteMailbox[] = [];
   let name = "";
-  for (const [index, content] of text.split(/\r?\n/).entries()) {
+  for (const [index, content] of text
+    .replace(/^\ufeff/, "")
+    .split(/\r?\n/)
+    .entries()) {
     const line = index + 1;
     if (content.startsWith("#")) continue;
-    const [, key, value] = /^([\w-]+)=(.*)$/.exec(content) ?? [];
-    if (key !== undefined && value !== undefined) {
-      name = key.toLowerCase();
-      if (value.trim() !== "") settings.set(name, { value: unquoted(value.trim()), line });
+    if (/^[ \t]/.test(content)) {
+      const before = settings.get(name);
+      if (before === undefined || SINGLE.has(name)) continue;
+      settings.set(name, { ...before, written: [...before.written, { text: content, line }] });
+      continue;
     }
-    // The address book and news are not read through rsh-path.
-    if (/^(?!news)/.test(name)) mailboxes.push(...mailboxesIn(content, line));
+    const [, key = "", value = ""] = /^([\w-]+)[ \t]*=[ \t]*(.*)$/.exec(content) ?? [];
+    name = key.toLowerCase();
+    if (name === "") continue;
+    settings.delete(name);
+    if (value.trim() === "" && SINGLE.has(name)) continue;
+    settings.set(name, { value: unquoted(value.trim()), file, line, written: [{ text: value, line }] });
   }
-  return {
-    rshPath: settings.get("rsh-path"),
-    rshCommand: settings.get("rsh-command"),
-    rshOpenTimeout: settings.get("rsh-open-timeout"),
-    sshPath: settings.get("ssh-path"),
-    mailboxes,
-  };
+  return settings;
 }
 
 function unquoted(value: string): string {
-  return /^"(.*)"$/.exec(value)?.[1] ?? value;
-}
-
-function mailboxesIn(content: string, line: number): RemoteMailbox[] {
-  return [...content.matchAll(/\{([^{}]+)\}/g)].flatMap(([, spec = ""]) => {
-    const host = /^(\[[^\]]*\]|[^:/]+)/.exec(spec)?.[1];
-    return host === undefined ? [] : [{ spec, host, line }];
-  });
-}
-
-/** Seconds that Alpine waits for an rsh-path when rsh-open-timeout is not set. */
-const ALPINE_TIMEOUT_S = 15;
-
-/** Seconds that Alpine waits for the greeting; 0 when it does not try rsh-path at all. */
-export function openTimeout(pinerc: Pinerc | undefined): number {
-  const value = pinerc?.rshOpenTimeout?.value;
-  return value !== undefined && /^\d+$/.test(value) ? Number(value) : ALPINE_TIMEOUT_S;
-}
-
-/** What would keep Alpine from running preauth for a server, each with the line it stands on. */
-export interface Obstacle {
-  readonly line: number | undefined;
-  readonly what: string;
-}
-
-/** What the obstacles depend on beside the file. */
-export interface ObstacleContext {
-  /** Whether a mailbox's host is the server in question. */
-  readonly isServer: (host: string) => boolean;
-  /** Whether a path is an executable file. */
-  readonly isExecutable: (path: string) => boolean;
-  /** The deadline of the server, in milliseconds. */
-  readonly deadline: number;
+  return /^"([^"]*)/.exec(value)?.[1] ?? value;
 }
 
 /**
- * Finds what would keep Alpine from running preauth: it ignores an rsh-path in silence when anything here is
- * so (alpine's set_rsh_path and c-client's tcp_aopen).
+ * What holds when several files are read, the one that overrides the others first. `expand` is Alpine's expansion of
+ * ~ and $NAME.
  */
-export function obstaclesIn(pinerc: Pinerc, context: ObstacleContext): readonly Obstacle[] {
-  return [
-    ...pathObstacles(pinerc, context.isExecutable),
-    ...timeoutObstacles(pinerc, context.deadline),
-    ...pinerc.mailboxes.filter(({ host }) => context.isServer(host)).flatMap(mailboxObstacles),
-  ];
+export function pinercOf(files: readonly Settings[], expand: (value: string) => string): Pinerc {
+  const setting = (name: string): Setting | undefined => {
+    const found = files.find((file) => file.has(name))?.get(name);
+    return found === undefined ? undefined : { ...found, value: expand(found.value) };
+  };
+  return {
+    rshPath: setting("rsh-path"),
+    rshCommand: setting("rsh-command"),
+    rshOpenTimeout: setting("rsh-open-timeout"),
+    sshPath: setting("ssh-path"),
+    mailboxes: mailboxesOf(files),
+  };
 }
 
-function pathObstacles({ rshPath, sshPath }: Pinerc, isExecutable: (path: string) => boolean): Obstacle[] {
-  const found: Obstacle[] = [];
-  if (sshPath !== undefined) {
-    found.push({ line: sshPath.line, what: `ssh-path is tried before rsh-path: "${sshPath.value}"` });
+function mailboxesOf(files: readonly Settings[]): readonly RemoteMailbox[] {
+  const found: RemoteMailbox[] = [];
+  const settled = new Set<string>();
+  for (const file of files) {
+    for (const [name, { file: place, written }] of file) {
+      // The address book and news are not read through rsh-path.
+      if (settled.has(name) || /^news/.test(name)) continue;
+      for (const { text, line } of written) found.push(...mailboxesIn(text, { file: place, line }));
+    }
+    for (const [name, { value }] of file) if (!/^"?INHERIT\b/.test(value)) settled.add(name);
   }
-  if (rshPath === undefined) return [...found, { line: undefined, what: "rsh-path is not set" }];
-  const { value, line } = rshPath;
-  if (/\s/.test(value)) found.push({ line, what: `rsh-path must not have a space in it: "${value}"` });
-  else if (!value.startsWith("/")) found.push({ line, what: `rsh-path must be absolute: "${value}"` });
-  else if (!isExecutable(value)) found.push({ line, what: `rsh-path is not an executable file: "${value}"` });
   return found;
 }
 
-function timeoutObstacles(pinerc: Pinerc, deadline: number): Obstacle[] {
-  const { value = String(ALPINE_TIMEOUT_S), line } = pinerc.rshOpenTimeout ?? {};
-  const seconds = Number(value);
-  if (seconds === 0) return [{ line, what: "rsh-open-timeout=0 turns rsh-path off" }];
-  if (!/^\d+$/.test(value) || seconds < 5 || seconds > 30_000) {
-    return [{ line, what: `rsh-open-timeout must be from 5 to 30000: "${value}"` }];
-  }
-  if (seconds * 1000 > deadline) return [];
-  const name =
-    line === undefined ? `Alpine's usual rsh-open-timeout of ${value}` : `rsh-open-timeout=${value}`;
-  return [{ line, what: `${name} is not above the table's deadline of ${deadline / 1000} s` }];
+function mailboxesIn(text: string, place: PinercPlace): readonly RemoteMailbox[] {
+  return [...text.matchAll(/\{([^{}]+)\}/g)].flatMap(([, spec = ""]) => {
+    const host = /^(\[[^\]]*\]|[^:/]+)/.exec(spec)?.[1];
+    return host === undefined ? [] : [{ spec, host, user: userIn(spec), ...place }];
+  });
 }
 
-/** Switches of a mailbox name with which c-client goes straight to the network. */
-const DIRECT = ["/ssl", "/tls", "/norsh", "/anonymous", "/pop3"] as const;
-
-function mailboxObstacles({ spec, host, line }: RemoteMailbox): Obstacle[] {
-  const rest = spec.slice(host.length).toLowerCase();
-  const reasons = [
-    ...(/^:\d/.test(rest) ? [rest.replace(/\/.*/, "")] : []),
-    ...DIRECT.filter((name) => has(rest, name)),
-  ];
-  return reasons.map((reason) => ({ line, what: `"${reason}" in {${spec}} makes Alpine go direct` }));
+/** The value of a mailbox's /user=, in quotes or not (mail_valid_net_parse in c-client). */
+function userIn(spec: string): string | undefined {
+  const [, quoted, plain] = /\/user=(?:"((?:[^"\\]|\\.)*)"|([^/:="]+))/i.exec(spec) ?? [];
+  return quoted?.replace(/\\(.)/g, "$1") ?? plain;
 }
 
-/** Whether a switch stands there whole: /tls, but not /tls-sslv23's beginning. */
-function has(switches: string, name: string): boolean {
-  return switches.split(/(?=\/)/).some((part) => part === name);
+/** Switches of a mailbox name that Alpine's expansion of variables knows: ~, $NAME, ${NAME}, ${NAME:-default}, $$. */
+export function expandVariables(
+  value: string,
+  env: Readonly<Record<string, string | undefined>>,
+  home: string,
+): string {
+  const whole = value.replace(/^~(?=\/|$)/, () => home);
+  return whole.replace(/\$\$|\\\$|\$\{([^}\s]*)\}|\$(\S+)/g, (text, braced?: string, plain?: string) => {
+    if (text === "$$" || text === "\\$") return "$";
+    const [, name = "", usual = ""] = /^(.*?)(?::-(.*))?$/.exec(braced ?? plain ?? "") ?? [];
+    return braced === undefined ? (env[plain ?? ""] ?? "") : (env[name] ?? usual);
+  });
 }

@@ -1,37 +1,16 @@
-import { accessSync, constants, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { accessSync, constants, readFileSync, realpathSync, statSync } from "node:fs";
+import { basename } from "node:path";
 import { decide } from "../table/decide.ts";
-import type { Decision } from "../table/decision.ts";
 import type { Table } from "../table/table.ts";
+import { capture } from "../target/run_program.ts";
 import type { World } from "../world.ts";
-import { obstaclesIn, openTimeout, type Pinerc, parsePinerc } from "./pinerc.ts";
+import { type PinercFiles, readPinerc } from "./pinerc_files.ts";
+import { type Obstacle, obstaclesIn, openTimeout } from "./pinerc_obstacles.ts";
+import { type ClientCall, namesOf, placeText } from "./user.ts";
 
-/**
- * What ~/.pinerc has to do with a server, in lines: how a call that had its greeting after `greeted` milliseconds
- * compares with Alpine's timeout, and what would keep Alpine from making the call at all.
- */
-export async function pinercReport(
-  world: World,
-  table: Table,
-  decision: Decision,
-  greeted: number | undefined,
-): Promise<readonly string[]> {
-  const pinerc = readPinerc(join(world.home, ".pinerc"));
-  const lines = ["", comparison(greeted, openTimeout(pinerc))];
-  if (pinerc === undefined) return [...lines, "there is no ~/.pinerc to look at"];
-  const obstacles = obstaclesIn(pinerc, {
-    isServer: await sameHost(table, decision, pinerc),
-    isExecutable,
-    deadline: decision.deadline.value,
-  });
-  if (obstacles.length === 0) return [...lines, "~/.pinerc: nothing there keeps Alpine from calling"];
-  return [
-    ...lines,
-    ...obstacles.map(({ line, what }) => `~/.pinerc${line === undefined ? "" : `:${line}`}: ${what}`),
-  ];
-}
-
-function comparison(greeted: number | undefined, timeout: number): string {
+/** How a call that had its greeting after `greeted` milliseconds compares with Alpine's timeout. */
+export function alpinesPatience(world: World, greeted: number | undefined): string {
+  const timeout = openTimeout(readPinerc(world)?.pinerc);
   if (timeout === 0) return "Alpine does not call: rsh-open-timeout=0";
   if (greeted === undefined) return `no greeting; Alpine waits ${timeout} s for one`;
   const seconds = (greeted / 1000).toFixed(2);
@@ -39,27 +18,71 @@ function comparison(greeted: number | undefined, timeout: number): string {
   return `greeting after ${seconds} s, ${verdict} for Alpine, which waits ${timeout} s`;
 }
 
-function readPinerc(file: string): Pinerc | undefined {
+/** What in Alpine's configuration keeps it from making a call, in lines, each with the line to write. */
+export async function pinercReport(world: World, table: Table, call: ClientCall): Promise<readonly string[]> {
+  const files = readPinerc(world);
+  if (files === undefined) return ["there is no ~/.pinerc to look at"];
+  const { decision, login } = call;
+  const isServer = await namesOf(table, decision, files.pinerc.mailboxes);
+  const obstacles = obstaclesIn(files.pinerc, {
+    ...{ server: decision.server, login, deadline: decision.deadline.value, program: world.program() },
+    ...{ isServer, isExecutable, isPreauth: (path: string) => isPreauth(path, world.program()) },
+  });
+  if (obstacles.length === 0) return [`${files.own}: nothing there keeps Alpine from calling`];
+  return obstacles.flatMap((obstacle) => told(obstacle, files));
+}
+
+function told({ at, what, line }: Obstacle, { own }: PinercFiles): readonly string[] {
+  return [
+    `${at === undefined ? own : placeText(at)}: ${what}`,
+    ...(line === undefined ? [] : [`  write: ${line}`]),
+  ];
+}
+
+/**
+ * Alpine calls with the canonical name of a mailbox's host (tcp_canonical of c-client): where the table does not take
+ * that for the same server, says so. Asks the name servers, through getent(1).
+ */
+export async function canonicalNotes(
+  table: Table,
+  { decision, mailboxes }: ClientCall,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const notes: string[] = [];
+  for (const host of new Set(mailboxes.map((one) => one.host))) {
+    const name = await canonicalName(host, signal);
+    if (name === undefined || name === host.toLowerCase()) continue;
+    const other = await decide(table, { server: name, method: decision.method });
+    if (other?.host === decision.host) continue;
+    const place = mailboxes.find((one) => one.host === host);
+    notes.push(
+      `${place === undefined ? "" : `${placeText(place)}: `}Alpine calls for {${host}} with its canonical name "${name}", which ${other === undefined ? "the table does not have" : "another [[host]] has"}`,
+      `  write into the match of its [[host]]: "${name}"`,
+    );
+  }
+  return notes;
+}
+
+async function canonicalName(host: string, signal: AbortSignal): Promise<string | undefined> {
+  const answer = await capture("getent", ["ahosts", "--", host], { signal });
+  return /^\S+\s+\S+\s+(\S+)/.exec(answer?.stdout ?? "")?.[1]?.toLowerCase();
+}
+
+/** Whether a path leads to this program: by a link, or as a script that names it, as wrappers do. */
+function isPreauth(path: string, program: string): boolean {
   try {
-    return parsePinerc(readFileSync(file, "utf8"));
+    if (realpathSync(path) === realpathSync(program)) return true;
+    const { size } = statSync(path);
+    if (size > LONGEST_SCRIPT) return basename(path) === "preauth";
+    const text = readFileSync(path, "latin1");
+    return text.startsWith("#!") && text.includes("preauth");
   } catch {
-    return undefined;
+    return false;
   }
 }
 
-/** The hosts of the file's mailboxes that the same [[host]] of the table serves. */
-async function sameHost(
-  table: Table,
-  decision: Decision,
-  pinerc: Pinerc,
-): Promise<(host: string) => boolean> {
-  const same = new Set<string>();
-  for (const { host } of pinerc.mailboxes) {
-    const other = await decide(table, { server: host, method: decision.method });
-    if (other?.host === decision.host) same.add(host);
-  }
-  return (host) => same.has(host);
-}
+/** Bytes of a script that starts another program. */
+const LONGEST_SCRIPT = 64 * 1024;
 
 function isExecutable(file: string): boolean {
   try {

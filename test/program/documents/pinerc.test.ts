@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parseCall } from "../../../src/call/words.ts";
-import { type Obstacle, obstaclesIn, parsePinerc } from "../../../src/cli/pinerc.ts";
+import { parsePinerc, pinercOf } from "../../../src/cli/pinerc.ts";
+import { type Obstacle, obstaclesIn } from "../../../src/cli/pinerc_obstacles.ts";
 import { decide } from "../../../src/table/decide.ts";
 import { parseTable } from "../../../src/table/schema.ts";
 import { documentText, fencedBlocks, readmeTables } from "./documents.ts";
 import { manualBlocks } from "./manual.ts";
 
 const example = documentText("pinerc.example");
-const pinerc = parsePinerc(example);
+const pinerc = pinercOf([parsePinerc(example, "pinerc.example")], (value) => value);
 
 /** The table that pinerc.example speaks of: the one with all of its hosts. */
 async function table() {
@@ -45,6 +46,10 @@ describe("pinerc.example", () => {
       const decision = await decide(hosts, { server: host, method: "imap" });
       if (decision === undefined) continue;
       const context = {
+        server: host,
+        login: "jane",
+        program: "/usr/local/bin/preauth",
+        isPreauth: () => true,
         isServer: (other: string) => other === host,
         isExecutable: (path: string) => path === "/usr/local/bin/preauth",
         deadline: decision.deadline.value,

@@ -73,7 +73,7 @@ describeForms("--explain", (form) => {
   test("without USER and METHOD: the login name, and imap", async () => {
     using home = tableHome("");
     const { rows } = await explain(form, home, ["plain"]);
-    assert.deepEqual(rows.get("user"), [userInfo().username, "default"]);
+    assert.deepEqual(rows.get("user"), [userInfo().username, "your login name"]);
     assert.deepEqual(rows.get("command"), ["auto: the first imapd that is found there", "default"]);
     assert.deepEqual(rows.get("port"), ["22", "default"]);
   });
@@ -87,7 +87,11 @@ describeForms("--explain", (form) => {
     );
     assert.deepEqual(overruled.rows.get("user"), ["joe", "the call"]);
     assert.doesNotMatch((await explain(form, home, ["plain", "jane"])).text, /^note:/m);
-    assert.doesNotMatch((await explain(form, home, ["plain"])).text, /^note:/m);
+    const named = await explain(form, home, ["plain"]);
+    assert.match(
+      named.text,
+      /^note: Alpine gives the user "\S+" \(your login name\), and not ssh_config's "jane"\n.*: user = "jane"$/m,
+    );
     using bare = tableHome("");
     assert.doesNotMatch((await explain(form, bare, ["plain", "joe"])).text, /^note:/m);
   });

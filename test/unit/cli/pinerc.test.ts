@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { obstaclesIn, openTimeout, parsePinerc } from "../../../src/cli/pinerc.ts";
+import { expandVariables, type Pinerc, parsePinerc, pinercOf } from "../../../src/cli/pinerc.ts";
+import { obstaclesIn, openTimeout } from "../../../src/cli/pinerc_obstacles.ts";
 
 const good = `# comment {ssl.example.org/ssl}
 rsh-path=/usr/local/bin/preauth
@@ -10,20 +11,31 @@ folder-collections="Mail" {work/user=jane}mail/[],
     {other.example.org/ssl}[]
 `;
 
+const PATHS = ["/usr/local/bin/preauth", "/usr/bin/ssh"];
+
+/** A configuration whose files override each other, the first one all others. */
+function read(...texts: readonly string[]): Pinerc {
+  const files = texts.map((text, index) => parsePinerc(text, index === 0 ? "~/.pinerc" : `file ${index}`));
+  return pinercOf(files, (value) => expandVariables(value, { BIN: "/usr/local/bin" }, "/home/jane"));
+}
+
 function obstacles(text: string, deadline = 10_000): string[] {
-  return obstaclesIn(parsePinerc(text), {
+  return obstaclesIn(read(text), {
+    ...{ server: "work", login: "jane", program: "/usr/local/bin/preauth" },
     isServer: (host) => host === "work",
-    isExecutable: (path) => path === "/usr/local/bin/preauth",
+    isExecutable: (path) => PATHS.includes(path),
+    isPreauth: (path) => path === "/usr/local/bin/preauth",
     deadline,
-  }).map(({ line, what }) => `${line ?? "-"}: ${what}`);
+  }).map(({ at, what, line }) => `${at?.line ?? "-"}: ${what}${line === undefined ? "" : ` => ${line}`}`);
 }
 
 describe("a .pinerc", () => {
   test("gives its remote mailboxes with their lines, comments left out", () => {
-    assert.deepEqual(parsePinerc(good).mailboxes, [
-      { spec: "work", host: "work", line: 4 },
-      { spec: "work/user=jane", host: "work", line: 5 },
-      { spec: "other.example.org/ssl", host: "other.example.org", line: 6 },
+    const file = "~/.pinerc";
+    assert.deepEqual(read(good).mailboxes, [
+      { spec: "work", host: "work", user: undefined, file, line: 4 },
+      { spec: "work/user=jane", host: "work", user: "jane", file, line: 5 },
+      { spec: "other.example.org/ssl", host: "other.example.org", user: undefined, file, line: 6 },
     ]);
   });
 
@@ -34,27 +46,123 @@ describe("a .pinerc", () => {
     ["inbox-path={work/ssl}INBOX", '4: "/ssl" in {work/ssl} makes Alpine go direct'],
     ["inbox-path={work/user=jane/TLS}INBOX", '4: "/tls" in {work/user=jane/TLS} makes Alpine go direct'],
     ["inbox-path={work/norsh}INBOX", '4: "/norsh" in {work/norsh} makes Alpine go direct'],
-    ["rsh-open-timeout=0", "4: rsh-open-timeout=0 turns rsh-path off"],
-    ["rsh-open-timeout=10", "4: rsh-open-timeout=10 is not above the table's deadline of 10 s"],
-    ["rsh-open-timeout=3", '4: rsh-open-timeout must be from 5 to 30000: "3"'],
-    ["rsh-path=/opt/my tools/preauth", '4: rsh-path must not have a space in it: "/opt/my tools/preauth"'],
-    ["rsh-path=preauth", '4: rsh-path must be absolute: "preauth"'],
-    ["rsh-path=/no/such", '4: rsh-path is not an executable file: "/no/such"'],
-    ["ssh-path=/usr/bin/ssh", '4: ssh-path is tried before rsh-path: "/usr/bin/ssh"'],
+    [
+      "inbox-path={work/service=pop3}INBOX",
+      '4: "/service=pop3" in {work/service=pop3} makes Alpine go direct',
+    ],
+    [
+      'inbox-path={work/user="jo e"}INBOX',
+      '4: {work/user="jo e"} makes the call "preauth work -l jo e exec /etc/rimapd", which is refused: usage: "e exec /etc/rimapd" is not exec /etc/rMETHODd',
+    ],
+    ["rsh-open-timeout=0", "4: rsh-open-timeout=0 turns rsh-path off => rsh-open-timeout=15"],
+    [
+      "rsh-open-timeout=10",
+      "4: rsh-open-timeout=10 is not above the table's deadline of 10 s => rsh-open-timeout=15",
+    ],
+    ["rsh-open-timeout=3", '4: rsh-open-timeout must be from 5 to 30000: "3" => rsh-open-timeout=15'],
+    ["ssh-path=/usr/bin/ssh", '4: ssh-path is tried before rsh-path: "/usr/bin/ssh" => ssh-path='],
   ] as const) {
     test(`with ${line} has one`, () =>
       assert.deepEqual(obstacles(good.replace(/^inbox-path.*$/m, line)), [obstacle]));
   }
 
+  for (const [path, what] of [
+    ["/opt/my tools/preauth", "must not have a space in it"],
+    ["preauth", "must be absolute"],
+    ["/no/such", "is not an executable file"],
+    ["/usr/bin/ssh", "is not this program"],
+  ]) {
+    test(`with rsh-path=${path} has one`, () => {
+      const text = good.replace(/^rsh-path=.*$/m, `rsh-path=${path}`);
+      assert.deepEqual(obstacles(text), [
+        `2: rsh-path ${what}: "${path}" => rsh-path=/usr/local/bin/preauth`,
+      ]);
+    });
+  }
+
+  for (const [command, what] of [
+    ["%s %s %s", "must have four %s, not 3"],
+    ["%s %s %s %s %s", "must have four %s, not 5"],
+    ["%s %s %d %s", 'has "%d" in it'],
+    ["ssh %s %s %s %s", 'starts "ssh", and not rsh-path'],
+    [
+      "%s -p %s %s %s",
+      'makes the call "preauth -p work jane imap", which is refused: SERVER: "-p" is not a host name',
+    ],
+    [
+      "%s %s -l %s exec /etc/%sd",
+      'makes the call "preauth work -l jane exec /etc/imapd", which is refused: usage: "exec /etc/imapd" is not exec /etc/rMETHODd',
+    ],
+    ["%s --check %s %s %s", 'makes the call "preauth --check work jane imap", which is no mail call'],
+  ]) {
+    test(`with rsh-command=${command} has one`, () => {
+      const text = good.replace(/^rsh-command=.*$/m, `rsh-command=${command}`);
+      assert.deepEqual(obstacles(text), [`3: rsh-command ${what} => rsh-command=%s %s %s %s`]);
+    });
+  }
+
+  test("with any form of rsh-command that comes here as it should has none", () => {
+    for (const command of [
+      "",
+      "%s %s -l %s exec /etc/r%sd",
+      "%s %s -q -l %s exec /etc/r%sd",
+      '"%s %s %s %s"',
+    ])
+      assert.deepEqual(obstacles(good.replace(/^rsh-command=.*$/m, `rsh-command=${command}`)), [], command);
+  });
+
+  test("that does not name the server says so, with the line to write", () => {
+    assert.deepEqual(obstacles(good.replaceAll("{work", "{home")), [
+      "-: no mailbox there names work => inbox-path={work}INBOX",
+    ]);
+  });
+
+  test("is read as Alpine reads it: spaces, cases, quotes, the later of two lines, variables", () => {
+    for (const line of [
+      'RSH-Path = "/usr/local/bin/preauth" # as written',
+      "rsh-path=/no/such\nrsh-path=/usr/local/bin/preauth",
+      "rsh-path=\u0024{BIN}/preauth",
+      "rsh-path=\u0024{NONE:-/usr/local/bin}/preauth",
+    ]) {
+      assert.equal(read(good.replace(/^rsh-path=.*$/m, line)).rshPath?.value, "/usr/local/bin/preauth", line);
+    }
+    assert.equal(read("rsh-path=~/preauth").rshPath?.value, "/home/jane/preauth");
+  });
+
+  test("is overridden by what is fixed, and overrides the system's", () => {
+    const pinerc = read(
+      "rsh-path=/fixed\n",
+      good,
+      "rsh-path=/system\nrsh-open-timeout=30\ninbox-path={sys}\n",
+    );
+    assert.equal(pinerc.rshPath?.value, "/fixed");
+    assert.equal(pinerc.rshPath?.file, "~/.pinerc");
+    assert.equal(pinerc.rshOpenTimeout?.value, "30");
+    assert.equal(
+      pinerc.mailboxes.some(({ host }) => host === "sys"),
+      false,
+    );
+    assert.equal(read("rsh-path=\n", "rsh-path=/system\n").rshPath?.value, "/system");
+  });
+
+  test("gives the user of a mailbox, in quotes or not", () => {
+    const users = (spec: string) => read(`inbox-path={work${spec}}INBOX`).mailboxes.map(({ user }) => user);
+    assert.deepEqual(users("/user=jane/secure"), ["jane"]);
+    assert.deepEqual(users('/imap/USER="jo e"'), ["jo e"]);
+    assert.deepEqual(users("/secure"), [undefined]);
+  });
+
   test("without rsh-open-timeout is held against Alpine's usual 15 s", () => {
     assert.deepEqual(obstacles(good, 15_000), [
-      "-: Alpine's usual rsh-open-timeout of 15 is not above the table's deadline of 15 s",
+      "-: Alpine's usual rsh-open-timeout of 15 is not above the table's deadline of 15 s => rsh-open-timeout=20",
     ]);
     assert.deepEqual(obstacles(good, 14_000), []);
   });
 
   test("without rsh-path never calls", () => {
-    assert.deepEqual(obstacles(good.replace(/^rsh-path.*$/m, "rsh-path=")), ["-: rsh-path is not set"]);
+    assert.deepEqual(obstacles(good.replace(/^rsh-path.*$/m, "rsh-path=")), [
+      "-: rsh-path is not set => rsh-path=/usr/local/bin/preauth",
+    ]);
   });
 
   test("leaves switches alone that do not keep Alpine from calling", () => {
@@ -65,9 +173,9 @@ describe("a .pinerc", () => {
   });
 
   test("tells how long Alpine waits", () => {
-    assert.equal(openTimeout(parsePinerc(good)), 15);
+    assert.equal(openTimeout(read(good)), 15);
     assert.equal(openTimeout(undefined), 15);
-    assert.equal(openTimeout(parsePinerc("rsh-open-timeout=30")), 30);
-    assert.equal(openTimeout(parsePinerc("rsh-open-timeout=0")), 0);
+    assert.equal(openTimeout(read("rsh-open-timeout=30")), 30);
+    assert.equal(openTimeout(read("rsh-open-timeout=0")), 0);
   });
 });

@@ -1,0 +1,140 @@
+import type { Pinerc, PinercPlace, RemoteMailbox } from "./pinerc.ts";
+import { objectionTo } from "./rsh_call.ts";
+
+/** Seconds that Alpine waits for an rsh-path when rsh-open-timeout is not set. */
+const ALPINE_TIMEOUT_S = 15;
+
+/** Seconds that Alpine waits for the greeting; 0 when it does not try rsh-path at all. */
+export function openTimeout(pinerc: Pinerc | undefined): number {
+  const value = pinerc?.rshOpenTimeout?.value;
+  return value !== undefined && /^\d+$/.test(value) ? Number(value) : ALPINE_TIMEOUT_S;
+}
+
+/** What would keep Alpine from running preauth for a server, or has it run for another account. */
+export interface Obstacle {
+  /** Where it stands; undefined for what is not set at all. */
+  readonly at: PinercPlace | undefined;
+  readonly what: string;
+  /** The line to write in its place. */
+  readonly line?: string;
+}
+
+/** What the obstacles depend on beside the files. */
+export interface ObstacleContext {
+  /** The SERVER in question. */
+  readonly server: string;
+  /** Whether a mailbox's host is the server in question. */
+  readonly isServer: (host: string) => boolean;
+  /** Whether a path is an executable file. */
+  readonly isExecutable: (path: string) => boolean;
+  /** Whether a path leads to this program. */
+  readonly isPreauth: (path: string) => boolean;
+  /** This program, as rsh-path is to name it. */
+  readonly program: string;
+  /** The person's own name: Alpine's USER for a mailbox without /user=. */
+  readonly login: string;
+  /** The deadline of the server, in milliseconds. */
+  readonly deadline: number;
+}
+
+/**
+ * Finds what would keep Alpine from running preauth: it ignores an rsh-path in silence when anything here is
+ * so (alpine's set_rsh_path and c-client's tcp_aopen).
+ */
+export function obstaclesIn(pinerc: Pinerc, context: ObstacleContext): readonly Obstacle[] {
+  const mailboxes = pinerc.mailboxes.filter(({ host }) => context.isServer(host));
+  return [
+    ...pathObstacles(pinerc, context),
+    ...commandObstacles(pinerc, mailboxes, context),
+    ...timeoutObstacles(pinerc, context.deadline),
+    ...(mailboxes.length === 0 ? [unnamed(context)] : mailboxes.flatMap(mailboxObstacles)),
+  ];
+}
+
+function pathObstacles({ rshPath, sshPath }: Pinerc, context: ObstacleContext): readonly Obstacle[] {
+  const { isExecutable, isPreauth, program } = context;
+  const line = `rsh-path=${program}`;
+  const found: Obstacle[] = [];
+  if (sshPath?.value.startsWith("/") && isExecutable(sshPath.value)) {
+    found.push({
+      at: sshPath,
+      what: `ssh-path is tried before rsh-path: "${sshPath.value}"`,
+      line: "ssh-path=",
+    });
+  }
+  if (rshPath === undefined) return [...found, { at: undefined, what: "rsh-path is not set", line }];
+  const { value } = rshPath;
+  const wrong = (what: string): readonly Obstacle[] => [
+    ...found,
+    { at: rshPath, what: `rsh-path ${what}: "${value}"`, line },
+  ];
+  if (/\s/.test(value)) return wrong("must not have a space in it");
+  if (!value.startsWith("/")) return wrong("must be absolute");
+  if (!isExecutable(value)) return wrong("is not an executable file");
+  return isPreauth(value) ? found : wrong("is not this program");
+}
+
+function commandObstacles(
+  { rshPath, rshCommand }: Pinerc,
+  mailboxes: readonly RemoteMailbox[],
+  { server, login }: ObstacleContext,
+): readonly Obstacle[] {
+  const path = rshPath?.value ?? "/preauth";
+  const calls = mailboxes.length === 0 ? [{ host: server, user: undefined }] : mailboxes;
+  const found = new Map<string, Obstacle>();
+  for (const mailbox of calls) {
+    const wanted = { path, server: mailbox.host, user: mailbox.user ?? login };
+    const objection = objectionTo(rshCommand?.value, wanted);
+    if (objection === undefined) continue;
+    // A path with a space is an obstacle of its own.
+    if (/\s/.test(path)) continue;
+    // What c-client's own command makes no good call of is the mailbox's fault.
+    const usual = objectionTo(undefined, wanted);
+    const [at, what] =
+      usual !== undefined && "spec" in mailbox
+        ? [mailbox, `{${mailbox.spec}} ${usual}`]
+        : [rshCommand, `rsh-command ${objection}`];
+    const line = at === rshCommand ? { line: "rsh-command=%s %s %s %s" } : {};
+    found.set(what, { at, what, ...line });
+  }
+  return [...found.values()];
+}
+
+function timeoutObstacles({ rshOpenTimeout }: Pinerc, deadline: number): readonly Obstacle[] {
+  const { value = String(ALPINE_TIMEOUT_S) } = rshOpenTimeout ?? {};
+  const at = rshOpenTimeout;
+  const least = Math.max(5, Math.floor(deadline / 1000) + 5);
+  const line = `rsh-open-timeout=${least}`;
+  const seconds = Number(value);
+  if (seconds === 0) return [{ at, what: "rsh-open-timeout=0 turns rsh-path off", line }];
+  if (!/^\d+$/.test(value) || seconds < 5 || seconds > 30_000) {
+    return [{ at, what: `rsh-open-timeout must be from 5 to 30000: "${value}"`, line }];
+  }
+  if (seconds * 1000 > deadline) return [];
+  const name = at === undefined ? `Alpine's usual rsh-open-timeout of ${value}` : `rsh-open-timeout=${value}`;
+  return [{ at, what: `${name} is not above the table's deadline of ${deadline / 1000} s`, line }];
+}
+
+function unnamed({ server }: ObstacleContext): Obstacle {
+  return { at: undefined, what: `no mailbox there names ${server}`, line: `inbox-path={${server}}INBOX` };
+}
+
+/** Switches of a mailbox name with which c-client goes straight to the network, or speaks something other than IMAP. */
+const DIRECT = [
+  ...["/ssl", "/tls", "/norsh", "/anonymous"],
+  ...["/pop3", "/pop", "/nntp", "/smtp", "/service=pop3", "/service=nntp", "/service=smtp"],
+] as const;
+
+function mailboxObstacles({ spec, host, ...at }: RemoteMailbox): readonly Obstacle[] {
+  const rest = spec.slice(host.length).toLowerCase();
+  const reasons = [
+    ...(/^:\d/.test(rest) ? [rest.replace(/\/.*/, "")] : []),
+    ...DIRECT.filter((name) => has(rest, name)),
+  ];
+  return reasons.map((reason) => ({ at, what: `"${reason}" in {${spec}} makes Alpine go direct` }));
+}
+
+/** Whether a switch stands there whole: /tls, but not /tls-sslv23's beginning. */
+function has(switches: string, name: string): boolean {
+  return switches.split(/(?=\/)/).some((part) => part === name);
+}
