@@ -15,7 +15,7 @@ import { readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
 import type { World } from "../world.ts";
 import { foreseen, forwardLines } from "./forward_report.ts";
-import { selectInbox } from "./inbox.ts";
+import { type Selected, selectInbox } from "./inbox.ts";
 import { alpinesPatience, canonicalNotes, pinercReport } from "./pinerc_report.ts";
 import type { ServerWords } from "./server_words.ts";
 import { Timeline } from "./timeline.ts";
@@ -24,7 +24,8 @@ import { originsIn } from "./where.ts";
 
 /**
  * `--check`: makes the connection of a mail call step by step, with a line and the time for each, up to a first
- * SELECT of INBOX. The exit status is the one that the mail call would have had.
+ * SELECT of INBOX. The exit status is 0 only when INBOX was opened for reading and writing: 78 for reading alone, which
+ * the table may mend, 69 when it was not opened, and else the one that the mail call would have had.
  */
 export async function check(world: World, words: ServerWords): Promise<number> {
   const file = tablePath(world.env, world.home);
@@ -78,7 +79,7 @@ async function connectAndSelect(world: World, decision: Decision, timeline: Time
   });
   try {
     await checkForwards(world, decision, opened, broken.signal);
-    return method === "imap" ? await select(world, opened, { server, timeline, broken }) : 0;
+    return method === "imap" ? await select(world, opened, { decision, timeline, broken }) : 0;
   } finally {
     await takeLeave(opened.connection);
   }
@@ -105,7 +106,7 @@ const ANSWER_MS = 3000;
 
 /** What a SELECT needs beside the session. */
 interface Selecting {
-  readonly server: string;
+  readonly decision: Decision;
   readonly timeline: Timeline;
   readonly broken: AbortController;
 }
@@ -113,8 +114,9 @@ interface Selecting {
 async function select(
   world: World,
   opened: Opened,
-  { server, timeline, broken }: Selecting,
+  { decision, timeline, broken }: Selecting,
 ): Promise<number> {
+  const { server } = decision;
   const late = (): void =>
     broken.abort(new Failure("deadline", server, `SELECT INBOX took longer than ${SELECT_S} s`));
   const timer = setTimeout(late, SELECT_S * 1000);
@@ -122,18 +124,20 @@ async function select(
   try {
     const selected = await selectInbox(remote, first[1] ?? Buffer.alloc(0), broken.signal);
     if (selected === undefined) throw endedInSelect(server, await remote.ended);
-    const { isOk, answer, messages } = selected;
+    const { answer, messages } = selected;
     timeline.done("select", messages === undefined ? answer : `${answer} (${messages} messages)`);
-    if (!isOk) tellPerson(world, unselected(server, answer));
+    const end = await farewell(remote);
+    print(world, [`ended ${described(end)}`]);
+    const objection = objectionTo(selected, decision);
+    if (objection === undefined) return statusOf(end);
+    tellPerson(world, objection);
+    return objection.status;
   } catch (error) {
     timeline.failed("select");
     throw error;
   } finally {
     clearTimeout(timer);
   }
-  const end = await farewell(remote);
-  print(world, [`ended ${described(end)}`]);
-  return statusOf(end);
 }
 
 /** Waits for the end after LOGOUT no longer than a mail call would (section 3.4 of RFC 3501 has the server close). */
@@ -153,18 +157,29 @@ async function farewell(remote: RemoteCommand): Promise<End> {
 function endedInSelect(server: string, end: End): Failure {
   const trouble = end.kind === "lost" ? "lost" : "command";
   return new Failure(trouble, server, `the IMAP server ended ${described(end)} instead of opening INBOX`, {
-    status: statusOf(end),
+    status: UNOPENED,
   });
 }
+
+/** EX_UNAVAILABLE of sysexits(3). */
+const UNOPENED = 69;
 
 /** Seconds that a SELECT may take: a large mbox is read from end to end. */
 const SELECT_S = 60;
 
-function unselected(server: string, answer: string): Failure {
-  return new Failure("command", server, `INBOX cannot be opened: "${answer}"`, {
-    hints: [
-      "the server runs, but does not find or may not write the mail; ask for its configuration over there",
-      'Dovecot with mail in ~/Maildir: commands.imap = "exec /usr/lib/dovecot/imap -o mail_location=maildir:~/Maildir -o mail_privileged_group="',
-    ],
-  });
+/** What is wrong with an INBOX for a mail program that wants to read and delete mail; undefined for nothing. */
+function objectionTo(
+  { isOk, isReadOnly, answer }: Selected,
+  { server, command }: Decision,
+): Failure | undefined {
+  if (isOk && !isReadOnly) return undefined;
+  const isAuto = command?.value.kind === "auto";
+  const hints = isAuto ? [] : ['let preauth find the imapd and the mail: commands.imap = "auto"'];
+  return isOk
+    ? new Failure("table", server, `INBOX can be read but not written: "${answer}"`, {
+        hints: [...hints, "ask over there for the right to write the mail, and to make locks beside it"],
+      })
+    : new Failure("command", server, `INBOX cannot be opened: "${answer}"`, {
+        hints: [...hints, "ask over there where the mail is, and for the right to write it"],
+      });
 }

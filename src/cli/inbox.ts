@@ -3,6 +3,8 @@ import type { RemoteCommand } from "../ssh/connection.ts";
 /** What became of a first SELECT of INBOX: the server's answer, "OK [READ-WRITE] ...", and the messages it counts. */
 export interface Selected {
   readonly isOk: boolean;
+  /** Whether mail can be read there, and neither marked nor deleted (RFC 3501 section 6.3.1). */
+  readonly isReadOnly: boolean;
   readonly answer: string;
   readonly messages: number | undefined;
 }
@@ -27,6 +29,7 @@ export async function selectInbox(
   remote.stdout.resume();
   return {
     isOk: status.toUpperCase() === "OK",
+    isReadOnly: /^\[READ-ONLY\]/i.test(text),
     answer: `${status} ${text}`.trim(),
     messages: exists === undefined ? undefined : Number(exists),
   };

@@ -154,7 +154,7 @@ describeForms("--check", (form) => {
     assert.equal(status, 69);
   });
 
-  test("an INBOX that cannot be opened is told with what to do, though the call itself would have stood", async () => {
+  test("an INBOX that cannot be opened is no yes: 69, with what to do", async () => {
     const imapd =
       'printf "* PREAUTH x\\r\\n"; read a; printf "a1 NO [SERVERBUG] Internal error\\r\\n"; read a; printf "a2 OK\\r\\n"';
     const { lines, stderr, status } = await check(form, { "commands.imap": imapd });
@@ -163,7 +163,19 @@ describeForms("--check", (form) => {
       stderr,
       /INBOX cannot be opened: "NO \[SERVERBUG\] Internal error"\n(preauth: hint: .*\n)+$/,
     );
-    assert.equal(status, 0);
+    assert.equal(status, 69);
+  });
+
+  test("an INBOX that can only be read is no yes: 78, with what to do", async () => {
+    const imapd =
+      'printf "* PREAUTH x\\r\\n"; read a; printf "* 2 EXISTS\\r\\na1 OK [READ-ONLY] done\\r\\n"; read a; printf "a2 OK\\r\\n"';
+    const { lines, stderr, status } = await check(form, { "commands.imap": imapd });
+    assert.equal(outcome(lines, "SELECT INBOX"), "OK [READ-ONLY] done (2 messages)");
+    assert.match(
+      stderr,
+      /^preauth: work: INBOX can be read but not written: "OK \[READ-ONLY\] done"\n(preauth: hint: .*\n)+$/,
+    );
+    assert.equal(status, 78);
   });
 
   test("an imapd that stays after LOGOUT is left, as by a mail client", async () => {
@@ -179,7 +191,7 @@ describeForms("--check", (form) => {
     const { lines, stderr, status } = await check(form, { "commands.imap": imapd });
     assert.equal(outcome(lines, "SELECT INBOX"), "FAILED");
     assert.match(stderr, /the IMAP server ended with status 3 instead of opening INBOX/);
-    assert.equal(status, 3);
+    assert.equal(status, 69);
   });
 
   test("a METHOD without a command fails at the command", async () => {
