@@ -10,6 +10,7 @@ import { hasWholeHeader, requireNamed } from "./recipients.ts";
 import { relay } from "./relay.ts";
 import type { Session } from "./session.ts";
 import { openShared } from "./shared.ts";
+import type { SmtpGuard } from "./smtp_guard.ts";
 
 /** Runs a mail call for a server of the table, to its exit status. `asked`: the master, where it has been asked already. */
 export async function runMail(caller: Caller, decision: Decision, asked?: Control): Promise<number> {
@@ -62,8 +63,9 @@ async function carry(caller: Caller, session: Session): Promise<number> {
   const { remote, first } = session;
   caller.doing = () => "carrying mail";
   note(`${server}: ${method}: open after ${Math.round(caller.world.elapsed())} ms`);
+  const guard = await guardFor(caller, session);
   const end = await Promise.race([
-    relay(client, remote, { inputEndsSession: isImap, first }),
+    relay(client, remote, { inputEndsSession: isImap, first, guard }),
     whenAborted(broken),
   ]);
   if (end instanceof Failure) {
@@ -71,6 +73,8 @@ async function carry(caller: Caller, session: Session): Promise<number> {
     // A client that no longer reads has had enough, which is no failure; a signal keeps its status.
     return end.status > 128 ? end.status : 0;
   }
+  const failure = guard?.failure(end, session.lastRemark());
+  if (failure !== undefined) throw failure;
   const status = statusOf(end);
   note(`${server}: ${method}: ended ${described(end)}`);
   if (end.kind === "lost") throw new Failure("lost", server, `connection lost${quotedTail(end.why)}`);
@@ -85,6 +89,14 @@ async function carry(caller: Caller, session: Session): Promise<number> {
     );
   }
   return status;
+}
+
+/** What holds back a shell's noise before the client sees the server; METHOD imap has been greeted already. */
+async function guardFor(caller: Caller, { remote }: Session): Promise<SmtpGuard | undefined> {
+  if (caller.method !== "smtp") return undefined;
+  const { SmtpGuard } = await import("./smtp_guard.ts");
+  const onRemark = (line: string): void => caller.remark(line);
+  return new SmtpGuard(caller, onRemark, () => remote.hangUp());
 }
 
 /** Resolves with a hang-up; rejects with anything else that a signal was aborted for. */

@@ -12,6 +12,16 @@ export interface RelayOptions {
   readonly inputEndsSession: boolean;
   /** Bytes of the server that go first. */
   readonly first: readonly Buffer[];
+  /** Whoever decides which of the server's bytes are the client's. Default: all are. */
+  readonly guard?: Guard | undefined;
+}
+
+/** Holds back what is not the client's. */
+export interface Guard {
+  /** The bytes that may be passed on now that these have come; none where the array is empty. */
+  take(chunk: Buffer): Buffer;
+  /** The same when the server says no more. */
+  end(): Buffer;
 }
 
 /**
@@ -20,7 +30,7 @@ export interface RelayOptions {
  */
 export async function relay(client: Client, remote: RelayedCommand, options: RelayOptions): Promise<End> {
   const farewell = new Farewell(() => remote.hangUp());
-  carryDown(client, remote, farewell, options.first);
+  carryDown(client, remote, farewell, options);
   // The server may close its end first: what the client still says has nowhere to go.
   remote.stdin.on("error", () => {});
   client.pour(remote.stdin, () => {
@@ -38,7 +48,7 @@ function carryDown(
   client: Client,
   remote: RelayedCommand,
   farewell: Farewell,
-  first: readonly Buffer[],
+  { first, guard }: RelayOptions,
 ): void {
   let held = false;
   const pass = (chunk: Buffer): void => {
@@ -55,9 +65,12 @@ function carryDown(
     });
   };
   for (const chunk of first) pass(chunk);
-  remote.stdout.on("data", pass);
+  remote.stdout.on("data", guard === undefined ? pass : (chunk: Buffer) => pass(guard.take(chunk)));
   // A server may end its output and go on reading.
-  onceEnded(remote.stdout, () => void client.flushed().then(() => client.endOutput()));
+  onceEnded(remote.stdout, () => {
+    if (guard !== undefined) pass(guard.end());
+    void client.flushed().then(() => client.endOutput());
+  });
   if (!held) remote.stdout.resume();
 }
 

@@ -56,7 +56,8 @@ export class SharedCommand {
         control.listen({
           reply: (reply) => command.#heed(reply),
           data: (bytes) => {
-            if (!command.stdout.push(bytes)) control.pause();
+            // One that was given up while it was read from has more in the same piece.
+            if (!command.#hasEnded && !command.stdout.push(bytes)) control.pause();
           },
           end: () => command.#end(),
           closed: () => command.#closed(server),

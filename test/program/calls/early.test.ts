@@ -176,10 +176,10 @@ describeForms("a login that leaves in one flight for a server whose first channe
       await using server = await startEarlyServer({ firstChannel: 3, isStrict });
       using home = makeHome();
       await using proxy = await startRoundProxy(server);
-      settle(home, server, proxy, { "commands.smtp": "x" });
+      settle(home, server, proxy, { "commands.pop3": "x" });
       const call = async (): Promise<number> => {
         const before = proxy.connections;
-        const words = [...form.argv, "mail.test", "jane", "smtp"];
+        const words = [...form.argv, "mail.test", "jane", "pop3"];
         const { output, status } = await runCall(words, { env: home.env, input: "" });
         assert.deepEqual([output.toString(), status], ["hello\n", 0]);
         return proxy.connections - before;

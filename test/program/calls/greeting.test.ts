@@ -5,6 +5,7 @@ import { type Finished, runCall } from "../../peers/call.ts";
 import { makeMailbox } from "../../peers/dovecot.ts";
 import { type Home, makeHome, tableFor } from "../../peers/home.ts";
 import { type Sshd, type SshdOptions, startSshd } from "../../peers/sshd.ts";
+import { poll } from "../../peers/waiting.ts";
 import { converse, MAIL, refusal, saying } from "./client.ts";
 
 let sshd: Sshd;
@@ -29,6 +30,16 @@ async function refused(form: Form, home: Home, said: string): Promise<Finished> 
   home.writeTable(tableFor(sshd, { "commands.imap": saying(home, said) }));
   return await converse([...form.argv, ...MAIL], { env: home.env });
 }
+
+/** What start-up files print without a newline behind it, and how the log shows it. */
+const UNENDED: Readonly<Record<string, string>> = {
+  "\x1b]0;jane@mail: ~\x07": "\\e]0;jane@mail: ~\\x07",
+  "\x1b]1337;RemoteHost=x@y\x07\x1b]1337;ShellIntegrationVersion=16\x07":
+    "\\e]1337;RemoteHost=x@y\\x07\\e]1337;ShellIntegrationVersion=16\\x07",
+  "Welcome. ": "Welcome. ",
+  "motd\r": "motd",
+  "* NO UNAUTHORIZED ACCESS *\n\x1b[0m": "* NO UNAUTHORIZED ACCESS *",
+};
 
 const EVERY_BYTE = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 
@@ -75,14 +86,60 @@ describeForms("the greeting", { concurrency: 3 }, (form) => {
 
   test("comes first where the shell has said something, which goes to the log", async () => {
     using home = makeHome();
-    const noise = "Welcome!\r\n\n  * PREAUTH not yet\n* PREAUTHOR\n*\x1b[31m PREAUTH\n* 1 EXISTS\n";
+    const noise = "Welcome!\r\n\n  *PREAUTH not yet\n* PREAUTHOR\n*\x1b[31m PREAUTH\n* 1 EXISTS\n";
     const { output } = await session(form, home, `${noise}* PREAUTH ready\r\n`);
     assert.equal(output.toString("latin1"), "* PREAUTH ready\r\nA1 NOOP\r\n");
     assert.match(home.log(), /said: Welcome!\n/);
     assert.match(
       home.log(),
-      /said: {3}\* PREAUTH not yet\n.*said: \* PREAUTHOR\n.*said: \*\\e\[31m PREAUTH\n/,
+      /said: {3}\*PREAUTH not yet\n.*said: \* PREAUTHOR\n.*said: \*\\e\[31m PREAUTH\n/,
     );
+  });
+
+  for (const [noise, logged] of Object.entries(UNENDED)) {
+    test(`is found behind ${JSON.stringify(noise)}, which goes to the log`, async () => {
+      using home = makeHome();
+      const { status, output } = await session(form, home, `${noise}* PREAUTH ready\r\n`);
+      assert.deepEqual([status, output.toString("latin1")], [0, "* PREAUTH ready\r\nA1 NOOP\r\n"]);
+      assert.ok(home.log().includes(`said: ${logged}\n`), home.log());
+    });
+  }
+
+  test("may come a moment after a line that looks like a refusal", async () => {
+    using home = makeHome();
+    const late = `printf '* NO UNAUTHORIZED ACCESS *\\n'; sleep 0.1; ${saying(home, "* PREAUTH ready\r\n")}`;
+    home.writeTable(tableFor(sshd, { "commands.imap": late }));
+    const { output } = await runCall([...form.argv, ...MAIL], { env: home.env, input: "A1 NOOP\r\n" });
+    assert.equal(output.toString("latin1"), "* PREAUTH ready\r\nA1 NOOP\r\n");
+  });
+
+  test("that does not come: the reason has the last noise, at the deadline and at the end", async () => {
+    using home = makeHome();
+    const question = "printf 'motd\\nPress enter: '";
+    for (const [command, deadline, status, reason] of [
+      [
+        `${question}; exec cat`,
+        "1s",
+        69,
+        'waiting for the greeting of mail.test took longer than 1 s: "Press enter:"',
+      ],
+      [question, "9s", 69, 'the remote command ended with status 0 before any greeting: "Press enter:"'],
+      [
+        "printf '* NO ENTRY *\\n'; exec /nowhere/imapd 2>/dev/null",
+        "9s",
+        127,
+        'the remote command ended with status 127 before any greeting: "* NO ENTRY *"',
+      ],
+    ] as const) {
+      home.writeTable(tableFor(sshd, { "commands.imap": command, deadline }));
+      const finished = await converse([...form.argv, ...MAIL], { env: home.env });
+      assert.equal(finished.output.toString("latin1"), refusal(`mail.test: ${reason}`));
+      assert.equal(finished.status, status);
+      assert.ok(home.log().includes(`${reason}\n`), home.log());
+      if (status === 127) continue;
+      const check = await runCall([...form.argv, "--check", "mail.test"], { env: home.env, stdio: "pipes" });
+      assert.ok(check.stderr.includes(`preauth: mail.test: ${reason}\n`), check.stderr);
+    }
   });
 
   test("may come after almost 64 KiB of noise, in lines or in one", async () => {
@@ -95,10 +152,15 @@ describeForms("the greeting", { concurrency: 3 }, (form) => {
 
   test("that has not come after 64 KiB is waited for no longer", async () => {
     using home = makeHome();
-    const reason = "mail.test: 64 KiB without an IMAP greeting";
-    for (const noise of ["n".repeat(66_000), "0123456789abcde\n".repeat(4_130)]) {
+    const floods = [
+      ["n".repeat(66_000), /^mail\.test: 64 KiB without an IMAP greeting: "n{3,}\.\.\.$/],
+      ["0123456789abcde\n".repeat(4_130), /^mail\.test: 64 KiB without an IMAP greeting: "0123456789abcde"$/],
+    ] as const;
+    for (const [noise, reason] of floods) {
       const { status, output } = await refused(form, home, noise);
-      assert.deepEqual([status, output.toString("latin1")], [69, refusal(reason)]);
+      const [, said = ""] = /\* BYE preauth: (.*)\r\n/.exec(output.toString("latin1")) ?? [];
+      assert.match(said, reason);
+      assert.deepEqual([status, output.toString("latin1")], [69, refusal(said)]);
     }
   });
 
@@ -166,6 +228,31 @@ describeForms("a server that greets otherwise", { concurrency: 3 }, (form) => {
 /** Understood alike by sh, csh and fish; csh has no redirection of stderr alone. */
 const NOISE =
   "echo You have mail\n/usr/bin/printf 'fortune: \\033[1mbe clean\\n'\n/bin/sh -c 'echo stderr too >&2'\n";
+
+describeForms("noise without a newline over a shared connection", (form) => {
+  test("goes to the log of each call, also with a spare mailbox, and the greeting comes first", async () => {
+    using home = makeHome();
+    const noise = "* NO ENTRY *\n\x1b]0;title\x07";
+    const command = saying(home, `${noise}* PREAUTH ready\r\n`);
+    home.writeTable(tableFor(sshd, { "commands.imap": command, share: true, spare: 1 }));
+    for (let n = 0; n < 3; n++) {
+      const { status, output } = await runCall([...form.argv, ...MAIL], {
+        env: home.env,
+        input: "A1 NOOP\r\n",
+      });
+      assert.deepEqual([status, output.toString("latin1")], [0, "* PREAUTH ready\r\nA1 NOOP\r\n"]);
+    }
+    await poll(() => /spare: said: \\e\]0;title\\x07\n/.test(home.log()), "the noise of a spare", home.log);
+    assert.match(home.log(), /mail\.test: said: \\e\]0;title\\x07\n/);
+
+    home.writeTable(
+      tableFor(sshd, { "commands.imap": "printf 'Press enter: '; exec cat", share: true, deadline: "1s" }),
+    );
+    const { output } = await converse([...form.argv, ...MAIL], { env: home.env });
+    const what = 'waiting for the greeting of mail.test took longer than 1 s: "Press enter:"';
+    assert.equal(output.toString("latin1"), refusal(`mail.test: ${what}`));
+  });
+});
 
 describeForms("noise of a real shell", { concurrency: 3 }, (form) => {
   const kinds: Readonly<Record<string, SshdOptions>> = {

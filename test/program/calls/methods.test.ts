@@ -18,8 +18,9 @@ describeForms("a METHOD other than imap", { concurrency: 3 }, (form) => {
   test("has its bytes flow from the start, without a guard", async () => {
     using home = makeHome();
     const said = "noise\\n* OK not imap\\n\\000\\377220 mail.test\\r\\n";
-    home.writeTable(tableFor(sshd, { "commands.smtp": `/usr/bin/printf '${said}'; exec cat` }));
-    const { status, output } = await runCall(argv, { env: home.env, input: "EHLO me\r\nQUIT\r\n" });
+    home.writeTable(tableFor(sshd, { "commands.pop3": `/usr/bin/printf '${said}'; exec cat` }));
+    const words = [...form.argv, "mail.test", "jane", "pop3"];
+    const { status, output } = await runCall(words, { env: home.env, input: "EHLO me\r\nQUIT\r\n" });
     const expected = "noise\n* OK not imap\n\0\xff220 mail.test\r\nEHLO me\r\nQUIT\r\n";
     assert.deepEqual([status, output.toString("latin1")], [0, expected]);
     assert.doesNotMatch(home.log(), /noise/);
@@ -38,7 +39,7 @@ describeForms("a METHOD other than imap", { concurrency: 3 }, (form) => {
     const keys = { command: "echo r{method}d {method} {other}", "commands.nntp": "echo news" };
     home.writeTable(tableFor(sshd, keys));
     for (const [method, said] of [
-      ["smtp", "rsmtpd smtp {other}\n"],
+      ["pop3", "rpop3d pop3 {other}\n"],
       ["x-9", "rx-9d x-9 {other}\n"],
       ["nntp", "news\n"],
     ]) {
@@ -111,16 +112,65 @@ describeForms("a METHOD other than imap", { concurrency: 3 }, (form) => {
 
   test("shows on a terminal what its command says on standard error", async () => {
     using home = makeHome();
-    home.writeTable(tableFor(sshd, { "commands.smtp": "echo out; printf 'er\\033[1mror\\n' >&2; exit 3" }));
+    home.writeTable(
+      tableFor(sshd, { "commands.smtp": "echo 220 out; printf 'er\\033[1mror\\n' >&2; exit 3" }),
+    );
     await using call = await startCall(argv, { env: home.env, stdio: "terminal" });
     const { status, output } = await call.finished();
     const lines = output.toString("latin1").split("\r\n").sort();
     const expected = [
       "",
+      "220 out",
       "er\\e[1mror",
-      "out",
       'preauth: mail.test: smtp ended with status 3: "er\\e[1mror"',
     ];
     assert.deepEqual([status, lines], [3, expected]);
   });
+});
+
+/** What a shell prints in front of "220 mail.test", and the remarks that come of it. */
+const NOISES: readonly (readonly [noise: string, ...remarks: string[]])[] = [
+  [""],
+  ["motd\n* OK not imap\n2026-11-26: no news\n", "motd", "* OK not imap", "2026-11-26: no news"],
+  ["\x1b]0;jane@mail\x07", "\\e]0;jane@mail\\x07"],
+  ["Welcome\r\n\x1b[0mreset\r\x1b[0m\r", "Welcome", "\\e[0mreset"],
+];
+
+describeForms("METHOD smtp", { concurrency: 3 }, (form) => {
+  const argv = [...form.argv, "mail.test", "jane", "smtp"];
+  for (const share of [false, true]) {
+    const way = share ? "over a shared connection" : "over a connection of its own";
+
+    test(`shows its client nothing in front of a line that begins with three digits, ${way}`, async () => {
+      using home = makeHome();
+      for (const [noise, ...remarks] of NOISES) {
+        const file = home.write("said", `${noise}220-mail.test\nnot\n220 ready\r\n`);
+        home.writeTable(tableFor(sshd, { "commands.smtp": `cat ${file}; exec cat`, share }));
+        const { status, output } = await runCall(argv, { env: home.env, input: "EHLO me\r\n" });
+        const expected = "220-mail.test\nnot\n220 ready\r\nEHLO me\r\n";
+        assert.deepEqual([status, output.toString("latin1")], [0, expected], JSON.stringify(noise));
+        for (const remark of remarks) assert.ok(home.log().includes(`said: ${remark}`), home.log());
+      }
+    });
+
+    test(`that ends, or talks on, without such a line is a failure with its last words, ${way}`, async () => {
+      using home = makeHome();
+      for (const [command, status, reason] of [
+        [
+          "echo no mail today; exit 3",
+          3,
+          'the remote command ended with status 3 before any greeting: "no mail today"',
+        ],
+        ["echo; printf hello", 69, 'the remote command ended with status 0 before any greeting: "hello"'],
+        ["while :; do echo 0123456789abcde; done", 69, '64 KiB without a greeting: "0123456789abcde"'],
+      ] as const) {
+        home.writeTable(tableFor(sshd, { "commands.smtp": command, share }));
+        const merged = await runCall(argv, { env: home.env });
+        assert.deepEqual([merged.status, merged.output.toString()], [status, ""], command);
+        assert.ok(home.log().includes(` mail.test: ${reason}\n`), home.log());
+        const separate = await runCall(argv, { env: home.env, stdio: "pipes" });
+        assert.deepEqual([separate.status, separate.stderr], [status, `preauth: mail.test: ${reason}\n`]);
+      }
+    });
+  }
 });

@@ -194,20 +194,20 @@ describeForms("a stream through the master", { concurrency: 4 }, (form) => {
   });
 
   test("another METHOD has its own command, its status, and its time", async () => {
-    const smtp = "cat >$HOME/mail; sleep 2.5; echo done; echo trouble >&2; exit 7";
+    const pop3 = "cat >$HOME/mail; sleep 2.5; echo done; echo trouble >&2; exit 7";
     await using scene = await startScene(form, {
-      host: { "commands.smtp": smtp, "commands.pop3": "exit 0" },
+      host: { "commands.pop3": pop3, "commands.nntp": "exit 0" },
     });
     const mailbox = await scene.open();
-    const call = await scene.start({ method: "smtp", stdio: "pipes" });
+    const call = await scene.start({ method: "pop3", stdio: "pipes" });
     call.write("EHLO test\r\n");
     call.end();
     const { output, status, stderr } = await call.finished();
     assert.equal(output.toString(), "done\n");
-    assert.equal(stderr, 'preauth: mail.test: smtp ended with status 7: "trouble"\n');
+    assert.equal(stderr, 'preauth: mail.test: pop3 ended with status 7: "trouble"\n');
     assert.equal(status, 7);
     assert.equal(readFileSync(join(scene.sshd.home, "mail"), "latin1"), "EHLO test\r\n");
-    const none = await scene.start({ method: "pop3" });
+    const none = await scene.start({ method: "nntp" });
     assert.deepEqual((await none.finished()).output.toString(), "");
     await answers(mailbox, "a1");
     assert.equal(await logout(mailbox), 0);

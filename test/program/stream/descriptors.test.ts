@@ -53,7 +53,7 @@ describeForms("a whole session", (form) => {
     assert.equal(status, 0);
   });
 
-  for (const method of ["imap", "smtp"]) {
+  for (const method of ["imap", "pop3"]) {
     test(`with files as standard input and output, ${method}`, async () => {
       using home = makeHome();
       await using sshd = await startSshd();
@@ -78,9 +78,9 @@ describeForms("a whole session", (form) => {
       await using imap = await startMail(form, home, { under });
       assert.equal((await imap.finished()).status, 69);
       assert.equal(imap.output.toString(), "");
-      await using smtp = await startMail(form, home, { method: "smtp", under });
-      assert.equal((await smtp.finished()).status, 7);
-      assert.equal(smtp.output.toString(), GREETING);
+      await using pop3 = await startMail(form, home, { method: "pop3", under });
+      assert.equal((await pop3.finished()).status, 7);
+      assert.equal(pop3.output.toString(), GREETING);
     });
   }
 

@@ -114,8 +114,8 @@ describeForms("the end of a session", (form) => {
     ["imap", "alpine"],
     ["imap", "pipes"],
     ["imap", "socketpair"],
-    ["smtp", "pipes"],
-    ["smtp", "socketpair"],
+    ["pop3", "pipes"],
+    ["pop3", "socketpair"],
   ] as const) {
     test(`a ${method} server that ends its output may go on reading, ${stdio}`, async () => {
       using home = makeHome();
@@ -139,8 +139,8 @@ describeForms("the end of a session", (form) => {
       using home = makeHome();
       await using sshd = await startSshd();
       const gate = makeGate(home.path);
-      home.writeTable(tableFor(sshd, { "commands.smtp": `cat; ${gate.wait}; echo done; exit 7` }));
-      await using call = await startMail(form, home, { method: "smtp", stdio });
+      home.writeTable(tableFor(sshd, { "commands.pop3": `cat; ${gate.wait}; echo done; exit 7` }));
+      await using call = await startMail(form, home, { method: "pop3", stdio });
       call.write("QUIT\r\n");
       call.end();
       await gate.reached();

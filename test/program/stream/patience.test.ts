@@ -108,8 +108,8 @@ describeForms("patience with a server that goes on", (form) => {
     test("a server of another METHOD may take its time", TIMEOUT, async () => {
       using home = makeHome();
       await using sshd = await startSshd();
-      home.writeTable(tableFor(sshd, { "commands.smtp": "cat >$HOME/mail; sleep 3; echo done" }));
-      await using call = await startMail(form, home, { method: "smtp" });
+      home.writeTable(tableFor(sshd, { "commands.pop3": "cat >$HOME/mail; sleep 3; echo done" }));
+      await using call = await startMail(form, home, { method: "pop3" });
       call.write("EHLO test\r\n");
       call.end();
       const { output, status } = await call.finished();

@@ -37,11 +37,35 @@ describe("the greeting guard", () => {
 
   test("takes the keyword in any case, and only as a whole word", () => {
     assert.equal(passed(["* preAuth x\r\n"]), "* preAuth x\r\n");
-    assert.equal(feed(["* PREAUTHX x\r\n"]).found.kind, "more");
-    assert.equal(feed([" * PREAUTH x\r\n"]).found.kind, "more");
-    assert.equal(feed(["*  PREAUTH x\r\n"]).found.kind, "more");
-    assert.equal(feed(["* PREAUTH\r\n"]).found.kind, "preauth");
+    for (const line of [
+      "* PREAUTHX x",
+      "*PREAUTH x",
+      "*  PREAUTH x",
+      "* PREAUTH\tx",
+      "PREAUTH x",
+      "$ * PREAUTH",
+    ]) {
+      assert.equal(feed([`${line}\r\n`]).found.kind, "more", line);
+    }
+    assert.equal(passed(["* PREAUTH\r\n"]), "* PREAUTH\r\n");
+    assert.equal(passed(["* PREAUTH[CAPABILITY IMAP4rev1] x\r\n"]), "* PREAUTH[CAPABILITY IMAP4rev1] x\r\n");
   });
+
+  for (const noise of [
+    "\x1b]0;jane@mail\x07",
+    "\x1b]1337;RemoteHost=x@y\x07\x1b]1337;ShellIntegrationVersion=16\x07",
+    "Welcome. ",
+    "motd\r",
+    "press * or * PREAUTHOR: ",
+    "* OK then ",
+  ]) {
+    test(`finds PREAUTH behind noise without a newline: ${JSON.stringify(noise)}`, () => {
+      const { found, noise: lines } = feed([`first\n${noise}* PREAUTH ready\r\nrest`]);
+      assert.ok(found.kind === "preauth");
+      assert.equal(found.line.toString() + found.rest.toString(), "* PREAUTH ready\r\nrest");
+      assert.deepEqual(lines, ["first", noise.replace(/\r$/, "")]);
+    });
+  }
 
   test("holds back what a shell prints before it", () => {
     const { found, noise } = feed(["Welcome!\nyou have mail\r\n\n* PREAUTH ready\r\nrest"]);
@@ -50,17 +74,47 @@ describe("the greeting guard", () => {
     assert.deepEqual(noise, ["Welcome!", "you have mail", ""]);
   });
 
-  for (const [greeting, kind, text] of [
-    ["* OK Dovecot ready.\r\n", "ok", "OK Dovecot ready."],
-    ["* BYE out of memory\r\n", "bye", "BYE out of memory"],
-    ["* no service\n", "no", "no service"],
+  for (const [greeting, isOk, text] of [
+    ["* OK Dovecot ready.\r\n", true, "OK Dovecot ready."],
+    ["* ok\n", true, "ok"],
+    ["* BYE out of memory\r\n", false, "BYE out of memory"],
+    ["* no service\n", false, "no service"],
+    ["motd\r* BYE\r\n", false, "BYE"],
+    ["noise\n* NO UNAUTHORIZED ACCESS *\n\n* OK ready\nmore\n", true, "OK ready"],
   ] as const) {
-    test(`tells ${kind} with its text`, () => assert.deepEqual(feed([greeting]).found, { kind, text }));
+    test(`tells another greeting with its text, for as long as no PREAUTH follows: ${JSON.stringify(greeting)}`, () => {
+      const { found, guard } = feed([greeting]);
+      assert.deepEqual([found.kind, guard.otherwise], ["more", { isOk, text }]);
+      const { kind } = guard.take(Buffer.from("* PREAUTH ready\n"));
+      assert.deepEqual([kind, guard.otherwise], ["preauth", undefined]);
+    });
   }
+
+  test("takes no other word, and no other place, for another greeting", () => {
+    for (const line of [
+      " * OK x",
+      "$ * BYE x",
+      "* NO-ONE may enter",
+      "* OKAY",
+      "* BYEBYE",
+      "OK x",
+      "*OK x",
+    ]) {
+      assert.equal(feed([`${line}\r\n`]).guard.otherwise, undefined, line);
+    }
+  });
+
+  test("knows a message of the day for noise once PREAUTH has come, and not when it has only begun", () => {
+    const { noise, guard } = feed(["* NO UNAUTHORIZED ACCESS *\n", "* OK?\n", "* PREAUTH rea"]);
+    assert.equal(guard.otherwise, undefined);
+    assert.equal(guard.take(Buffer.from("dy\n")).kind, "preauth");
+    assert.deepEqual(noise.sort(), ["* NO UNAUTHORIZED ACCESS *", "* OK?"]);
+  });
 
   test("a line over 1,000 bytes loses its capabilities", () => {
     const capabilities = `[CAPABILITY ${"X ".repeat(600)}Y]`;
     assert.equal(passed([`* PREAUTH ${capabilities} ready\r\n`]), "* PREAUTH ready\r\n");
+    assert.equal(passed([`\x07* preauth${capabilities} ready\n`]), "* preauth ready\r\n");
   });
 
   test("a line of 1,000 bytes stays whole", () => {
@@ -81,6 +135,9 @@ describe("the greeting guard", () => {
     assert.equal(feed([Buffer.alloc(65_537, "x")]).found.kind, "flood");
     assert.equal(feed(["y\n".repeat(32_768)]).found.kind, "more");
     assert.equal(feed(["y\n".repeat(32_769)]).found.kind, "flood");
+    assert.equal(feed([`* PREAUTH ${"x".repeat(65_536)}`]).found.kind, "flood");
+    assert.equal(feed([`${"x".repeat(65_536)}* PREAUTH x\n`]).found.kind, "preauth");
+    assert.equal(feed([`${"x".repeat(65_537)}* PREAUTH x\n`]).found.kind, "flood");
   });
 
   test("an unfinished line is noise when the server ends", () => {
@@ -91,7 +148,7 @@ describe("the greeting guard", () => {
 
   test("finds the same wherever the bytes are cut", () => {
     const stream = Buffer.from(
-      "noise\r\nmore\n* PREAUTH [CAPABILITY IMAP4rev1] ok\r\n* 3 EXISTS\r\n\xff\0",
+      "noise\r\nmore\n* \x1b]0;*\x07* PREAUTH [CAPABILITY IMAP4rev1] ok\r\n* 3 EXISTS\r\n\xff\0",
       "latin1",
     );
     fc.assert(
@@ -112,7 +169,7 @@ describe("the greeting guard", () => {
           greeted = true;
           out.push(found.line, found.rest);
         }
-        assert.deepEqual(noise, ["noise", "more"]);
+        assert.deepEqual(noise, ["noise", "more", "* \x1b]0;*\x07"]);
         assert.equal(
           Buffer.concat(out).toString("latin1"),
           "* PREAUTH [CAPABILITY IMAP4rev1] ok\r\n* 3 EXISTS\r\n\xff\0",

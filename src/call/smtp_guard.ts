@@ -1,0 +1,96 @@
+import type { Failure } from "../failure.ts";
+import type { End } from "../session/exit.ts";
+import { type Called, endedEarly, flooded } from "../session/greeting.ts";
+import { MAX_NOISE } from "../session/guard.ts";
+import { KeptBytes } from "../session/kept_bytes.ts";
+import { Remarks } from "../session/remarks.ts";
+
+/**
+ * A server greets with a line that begins with three digits (RFC 5321 section 4.2). On a terminal a line begins behind CR
+ * alone, too, and behind what sets titles and colours.
+ */
+const GREETING = /^((?:.*\r)?(?:\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~])*)\d{3}(?!\d)/s;
+
+/** How much of a line is looked at, in bytes: of one without an end no more than that at each packet. */
+const LOOKED_AT = 1024;
+
+const NOTHING = Buffer.alloc(0);
+const LF = 0x0a;
+
+/** Holds back what a shell's start-up files print before an SMTP server greets; each line of it is a remark. */
+export class SmtpGuard {
+  readonly #called: Called;
+  readonly #remarks: Remarks;
+  readonly #onFlood: () => void;
+  #kept = new KeptBytes();
+  /** Where the line begins that is looked at. */
+  #line = 0;
+  #state: "waiting" | "greeted" | "flooded" = "waiting";
+
+  /** `onFlood` is called when there has been too much. */
+  constructor(called: Called, onRemark: (line: string) => void, onFlood: () => void) {
+    this.#called = called;
+    this.#remarks = new Remarks(onRemark);
+    this.#onFlood = onFlood;
+  }
+
+  /** Takes the next bytes of the server, and gives those that are the client's. */
+  take(chunk: Buffer): Buffer {
+    if (this.#state === "greeted") return chunk;
+    if (this.#state === "flooded") return NOTHING;
+    this.#kept.add(chunk);
+    const { bytes } = this.#kept;
+    let searched = Math.max(this.#line, bytes.length - chunk.length);
+    for (let end = bytes.indexOf(LF, searched); end >= 0; end = bytes.indexOf(LF, searched)) {
+      const at = this.#greetingAt(bytes, end);
+      if (at !== undefined) return this.#greet(bytes, at);
+      this.#remarks.add(bytes.toString("utf8", this.#line, end).replace(/\r+$/, ""));
+      searched = end + 1;
+      this.#line = searched;
+    }
+    const at = bytes.length > this.#line + 3 ? this.#greetingAt(bytes, bytes.length) : undefined;
+    if (at !== undefined) return this.#greet(bytes, at);
+    if (bytes.length > MAX_NOISE) this.#flood();
+    return NOTHING;
+  }
+
+  /** The server says no more: gives what is still the client's. */
+  end(): Buffer {
+    if (this.#state !== "waiting") return NOTHING;
+    const { bytes } = this.#kept;
+    const at = this.#greetingAt(bytes, bytes.length);
+    if (at !== undefined) return this.#greet(bytes, at);
+    this.#remarks.add(bytes.toString("utf8", this.#line));
+    this.#line = bytes.length;
+    return NOTHING;
+  }
+
+  /** Why there was no greeting; undefined where there was one. `lastRemark`: what the server said on standard error. */
+  failure(end: End, lastRemark: string): Failure | undefined {
+    if (this.#state === "greeted" || end.kind === "left") return undefined;
+    const last = lastRemark || this.#remarks.last;
+    return this.#state === "flooded" ? flooded(this.#called, last) : endedEarly(end, this.#called, last);
+  }
+
+  #flood(): void {
+    // A line that was cut by chance tells less than the one before it.
+    if (this.#line === 0) this.end();
+    this.#state = "flooded";
+    this.#kept = new KeptBytes();
+    this.#onFlood();
+  }
+
+  /** Where the greeting begins in the line up to `end`. */
+  #greetingAt(bytes: Buffer, end: number): number | undefined {
+    const start = this.#line;
+    const found = GREETING.exec(bytes.toString("latin1", start, Math.min(end, start + LOOKED_AT)));
+    return found === null ? undefined : start + (found[1] ?? "").length;
+  }
+
+  #greet(bytes: Buffer, at: number): Buffer {
+    this.#state = "greeted";
+    this.#kept = new KeptBytes();
+    if (at > this.#line) this.#remarks.add(bytes.toString("utf8", this.#line, at));
+    return bytes.subarray(at);
+  }
+}
