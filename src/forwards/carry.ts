@@ -2,8 +2,8 @@ import type { Socket } from "node:net";
 import type { Note } from "../report/note.ts";
 import type { Forward } from "../table/table.ts";
 import { type Carry, NOWHERE, type Origin } from "./carrier.ts";
-import { join } from "./join.ts";
-import { connectionOwner } from "./owner.ts";
+import { join, reset } from "./join.ts";
+import { type Accepted, type Owner, Owners } from "./owner.ts";
 import { endpointText } from "./plan.ts";
 import { reasonOf } from "./reason.ts";
 import type { SocketTables } from "./socket_tables.ts";
@@ -23,13 +23,15 @@ const MOST_LINES = 20;
 export class Traffic {
   readonly #options: TrafficOptions;
   readonly #open = new Set<Socket>();
-  /** Connections by their two ends. */
+  /** Those that are asked about, by their ends. */
   readonly #ends = new Map<string, Socket>();
   readonly #told = new Map<Forward, Set<string>>();
   readonly #idle: (() => void)[] = [];
+  readonly #owners: Owners;
 
   constructor(options: TrafficOptions) {
     this.#options = options;
+    this.#owners = new Owners(options.tables);
   }
 
   /** How many connections there are, those included that are still to be let in. */
@@ -47,13 +49,25 @@ export class Traffic {
   accept(forward: Forward, client: Socket): void {
     this.#open.add(client);
     client.on("error", () => {});
-    const ends = `${client.remoteAddress} ${client.remotePort} ${client.localAddress} ${client.localPort}`;
+    const connection = endsOf(client);
+    // At a Unix socket the mode of its file has decided already.
+    if (forward.allow === "any-user" || typeof forward.listen === "string") {
+      void this.#serve(forward, client, connection?.peer ?? NOWHERE);
+    } else if (connection === undefined) this.#refuse(forward, client, "it was over at once");
+    else this.#judge(forward, client, connection);
+  }
+
+  #judge(forward: Forward, client: Socket, connection: Accepted): void {
+    const ends = `${connection.peer.address} ${connection.peer.port} ${connection.own.address}`;
     this.#ends.set(ends, client);
-    void this.#serve(forward, client, () => this.#ends.get(ends) === client).finally(() => {
-      client.destroy();
-      this.#open.delete(client);
-      if (this.#ends.get(ends) === client) this.#ends.delete(ends);
-      if (this.#open.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    this.#owners.ask(connection, (owner) => {
+      // Two with the same ends: the first one is over, and the owner found is that of the second.
+      const isLatest = this.#ends.get(ends) === client;
+      if (isLatest) this.#ends.delete(ends);
+      const refusal = this.#refusal(owner);
+      if (refusal !== undefined) this.#refuse(forward, client, refusal);
+      else if (client.destroyed || !isLatest) this.#leave(client);
+      else void this.#serve(forward, client, connection.peer);
     });
   }
 
@@ -62,35 +76,38 @@ export class Traffic {
     for (const client of this.#open) client.destroy();
   }
 
-  async #serve(forward: Forward, client: Socket, isLatest: () => boolean): Promise<void> {
-    const what = endpointText(forward.to);
-    const origin = originOf(client);
+  async #serve(forward: Forward, client: Socket, origin: Origin): Promise<void> {
     try {
-      const refusal = await this.#refusal(forward, client);
-      if (refusal !== undefined) return this.#tell(forward, `refused a connection: ${refusal}`);
-      // Two with the same ends: the first one is over, and the owner found is that of the second.
-      if (client.destroyed || (origin !== NOWHERE && !isLatest())) return;
       const far = await this.#options.carry(forward.to, origin);
       this.#told.delete(forward);
       const broken = await join(client, far);
-      if (broken !== undefined) this.#tell(forward, `a connection to ${what} broke: ${reasonOf(broken)}`);
+      if (broken === undefined) return;
+      this.#tell(forward, `a connection to ${endpointText(forward.to)} broke: ${reasonOf(broken)}`);
     } catch (error) {
-      this.#tell(forward, `no connection to ${what}: ${reasonOf(error)}`);
+      this.#tell(forward, `no connection to ${endpointText(forward.to)}: ${reasonOf(error)}`);
+    } finally {
+      this.#leave(client);
     }
   }
 
-  /** Why a connection is not to be carried. At a Unix socket the mode of its file has decided that already. */
-  async #refusal(forward: Forward, client: Socket): Promise<string | undefined> {
-    if (forward.allow === "any-user" || typeof forward.listen === "string") return undefined;
-    const { remoteAddress, remotePort, localAddress, localPort } = client;
-    if (!remoteAddress || !remotePort || !localAddress || !localPort) return "it was over at once";
-    const owner = await connectionOwner(this.#options.tables, {
-      peer: { address: remoteAddress, port: remotePort },
-      own: { address: localAddress, port: localPort },
-    });
+  /** Why a connection is not to be carried. */
+  #refusal(owner: Owner): string | undefined {
     if (owner.kind === "untold") return `whose it is cannot be told: ${owner.why}`;
     if (owner.kind === "uid" && owner.uid !== this.#options.uid) return `it is uid ${owner.uid}'s`;
     return undefined;
+  }
+
+  #refuse(forward: Forward, client: Socket, why: string): void {
+    this.#tell(forward, `refused a connection: ${why}`);
+    // Without the minute that the kernel would remember it for, in the very table that is read.
+    reset(client);
+    this.#leave(client);
+  }
+
+  #leave(client: Socket): void {
+    client.destroy();
+    this.#open.delete(client);
+    if (this.#open.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   /** One line a reason and not one a connection, until the forward works again: clients try again and again. */
@@ -103,7 +120,10 @@ export class Traffic {
   }
 }
 
-function originOf({ remoteAddress, remotePort }: Socket): Origin {
-  if (!remoteAddress || !remotePort) return NOWHERE;
-  return { address: remoteAddress, port: remotePort };
+function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): Accepted | undefined {
+  if (!remoteAddress || !remotePort || !localAddress || !localPort) return undefined;
+  return {
+    peer: { address: remoteAddress, port: remotePort },
+    own: { address: localAddress, port: localPort },
+  };
 }

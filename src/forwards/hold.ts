@@ -62,6 +62,9 @@ export async function holdForwards(plan: readonly Forward[], options: HoldOption
   return forwards;
 }
 
+/** One for all forwards of this process: its tables are read once at a time, however many are flooded. */
+const SYSTEM = new SocketTables();
+
 class HeldForwards implements Held {
   standings: readonly Standing[] = [];
   readonly #options: HoldOptions;
@@ -73,7 +76,7 @@ class HeldForwards implements Held {
 
   constructor(options: HoldOptions) {
     this.#options = options;
-    this.#tables = options.tables ?? new SocketTables();
+    this.#tables = options.tables ?? SYSTEM;
     this.#traffic = new Traffic({ ...options, tables: this.#tables });
   }
 

@@ -41,8 +41,8 @@ function failure(promise: Promise<unknown>): Promise<never> {
   return new Promise((_resolve, reject) => void promise.catch(reject));
 }
 
-/** Lets a client see that what it has received is not the whole. A Unix socket has no reset. */
-function reset(client: Socket): void {
+/** Lets a client see that what it has received, if anything, is not the whole. A Unix socket has no reset. */
+export function reset(client: Socket): void {
   if (client.remoteAddress === undefined) client.destroy();
   else client.resetAndDestroy();
 }

@@ -1,7 +1,8 @@
-import { readFile } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import { endianness, platform } from "node:os";
 import { join } from "node:path";
-import { type ByteOrder, parseTcpTable, type TcpRow } from "./tcp_table.ts";
+import { setTimeout as pause } from "node:timers/promises";
+import { type ByteOrder, Search } from "./tcp_table.ts";
 import { parseUnixTable, type UnixRow } from "./unix_table.ts";
 
 /** Where the tables are, for tests. */
@@ -14,10 +15,8 @@ export interface TablesOptions {
   readonly order?: ByteOrder;
 }
 
-interface Texts {
-  readonly tcp: string;
-  readonly tcp6: string;
-}
+/** Bytes that are read at once: a socket has 150 of them. */
+const PIECE = 64 * 1024;
 
 /** The kernel's tables of sockets: Linux has them in /proc/net, other systems do not say. */
 export class SocketTables {
@@ -25,8 +24,9 @@ export class SocketTables {
   /** Whether this system has such tables; false means that nobody can be told by them. */
   readonly exist: boolean;
   readonly #order: ByteOrder;
+  readonly #piece = Buffer.allocUnsafe(PIECE);
   #running: Promise<unknown> = Promise.resolve();
-  #next: Promise<Texts> | undefined;
+  #next: Reading | undefined;
 
   constructor(options: TablesOptions = {}) {
     this.proc = options.proc ?? "/proc";
@@ -34,10 +34,14 @@ export class SocketTables {
     this.#order = options.order ?? endianness();
   }
 
-  /** The TCP sockets with `port` at either end, as they are now. Throws where the tables cannot be read. */
-  async tcp(port: number): Promise<readonly TcpRow[]> {
-    const { tcp, tcp6 } = await this.#read();
-    return [...parseTcpTable(tcp, port, this.#order), ...parseTcpTable(tcp6, port, this.#order)];
+  /**
+   * Looks for TCP sockets as they are from now on. `ask` says which ones, when a reading begins, and has them when it is over; all who wait for it
+   * share it. Throws where the tables cannot be read.
+   */
+  tcp(ask: (search: Search) => void): Promise<void> {
+    this.#next ??= this.#planned();
+    this.#next.asks.push(ask);
+    return this.#next.done;
   }
 
   /** The Unix sockets that listen; none where they cannot be read. */
@@ -46,30 +50,54 @@ export class SocketTables {
   }
 
   /**
-   * One reading at a time, and all who ask while it runs share the one after it, which then began after they had
-   * asked: a user who makes thousands of connections costs little more than one who makes a few.
+   * One reading at a time. It rests as long as the last one took: whoever makes thousands of connections has half of
+   * the time at most.
    */
-  #read(): Promise<Texts> {
-    this.#next ??= this.#running.then(() => {
-      const texts = this.#readBoth();
-      this.#running = texts.catch(() => {});
+  #planned(): Reading {
+    const asks: Reading["asks"] = [];
+    const done = this.#running.then(() => {
       this.#next = undefined;
-      return texts;
+      const search = new Search(this.#order);
+      for (const ask of asks) ask(search);
+      const began = performance.now();
+      const reading = this.#read(search);
+      this.#running = reading.catch(() => {}).then(() => pause(performance.now() - began));
+      return reading;
     });
-    return this.#next;
+    return { asks, done };
   }
 
-  async #readBoth(): Promise<Texts> {
-    const [tcp, tcp6] = await Promise.all([
-      readFile(join(this.proc, "net/tcp"), "latin1"),
-      // A kernel without IPv6 does not have this one.
-      readFile(join(this.proc, "net/tcp6"), "latin1").catch(unlessMissing),
-    ]);
-    return { tcp, tcp6 };
+  async #read(search: Search): Promise<void> {
+    await this.#scan("net/tcp", search);
+    // A kernel without IPv6 does not have this one.
+    await this.#scan("net/tcp6", search).catch(unlessMissing);
+  }
+
+  /** In pieces: there are as many lines as anybody on this machine likes to have sockets. */
+  async #scan(name: string, search: Search): Promise<void> {
+    const piece = this.#piece;
+    const file = await open(join(this.proc, name));
+    try {
+      for (let kept = 0, length = -1; length !== 0; ) {
+        length = (await file.read(piece, kept, PIECE - kept, null)).bytesRead;
+        const end = kept + length;
+        const whole = length === 0 ? end : piece.subarray(0, end).lastIndexOf("\n") + 1;
+        search.take(piece.subarray(0, whole));
+        piece.copyWithin(0, whole, end);
+        kept = end - whole;
+      }
+    } finally {
+      await file.close();
+    }
   }
 }
 
-function unlessMissing(error: NodeJS.ErrnoException): string {
-  if (error.code === "ENOENT") return "";
-  throw error;
+/** A reading that has not begun. */
+interface Reading {
+  readonly asks: ((search: Search) => void)[];
+  readonly done: Promise<void>;
+}
+
+function unlessMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== "ENOENT") throw error;
 }

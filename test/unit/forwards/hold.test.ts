@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { LookUp } from "../../../src/forwards/carrier.ts";
 import { type Held, type HoldOptions, holdForwards } from "../../../src/forwards/hold.ts";
+import { holderOf } from "../../../src/forwards/owner.ts";
 import { SocketTables } from "../../../src/forwards/socket_tables.ts";
 import type { Forward } from "../../../src/table/table.ts";
 import { silentServer, speakingServer } from "../../peers/tcp.ts";
@@ -276,7 +277,7 @@ test("giving up at whatever moment leaves nothing held", async () => {
     for (let turn = 0; turn < turns; turn++) await Promise.resolve();
     enough.abort(new Error("enough"));
     await settled;
-    const isFree = async () => (await tables.tcp(listen)).every((row) => !row.isListening);
+    const isFree = async () => (await holderOf(tables, "127.0.0.1", listen)) === undefined;
     await poll(isFree, `the end of listening after ${turns} turns`, () => "", 2000);
   }
 });

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import type { Socket } from "node:net";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { listenOnPort, type PortOutcome } from "../../../src/forwards/listen_port.ts";
 import { lacksRight } from "../../../src/forwards/probe.ts";
 import { SocketTables } from "../../../src/forwards/socket_tables.ts";
+import type { Sought } from "../../../src/forwards/tcp_table.ts";
 import { listen, silentServer } from "../../peers/tcp.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
 import { freePort, OWN, runClient, STRANGER, startListener, withoutRoot, withoutSix } from "./fixtures.ts";
@@ -45,9 +47,20 @@ test("both loopbacks are held, and free again after closing", { skip: withoutSix
 test("no other address is listened on", async () => {
   const port = await freePort();
   await held(port, async () => {
-    const rows = (await options.tables.tcp(port)).filter((row) => row.isListening);
-    const addresses = rows.map((row) => row.local.address).sort();
-    assert.deepEqual(addresses, withoutSix ? ["127.0.0.1"] : ["127.0.0.1", "::1"]);
+    const six = { address: "::", port: 0 };
+    const listening = async (address: string, nobody = six): Promise<number> => {
+      let found: Sought = { rows: [] };
+      await options.tables.tcp((search) => {
+        found = search.add({ address, port }, nobody);
+      });
+      return found.rows.filter((row) => row.isListening).length;
+    };
+    const four = { address: "0.0.0.0", port: 0 };
+    assert.deepEqual([await listening("127.0.0.1", four), await listening("0.0.0.0", four)], [1, 0]);
+    assert.deepEqual([await listening("::1"), await listening("::")], [withoutSix ? 0 : 1, 0]);
+    for (const { address } of Object.values(networkInterfaces()).flatMap((list) => list ?? [])) {
+      if (address !== "127.0.0.1" && address.includes(".")) assert.equal(await listening(address, four), 0);
+    }
   });
 });
 

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { connectionOwner, holderOf } from "../../../src/forwards/owner.ts";
+import { type Accepted, holderOf, type Owner, Owners } from "../../../src/forwards/owner.ts";
 import { SocketTables } from "../../../src/forwards/socket_tables.ts";
+import type { Sought } from "../../../src/forwards/tcp_table.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
 
 let folder = "";
@@ -35,6 +36,10 @@ function tables(tcp: readonly string[], tcp6?: readonly string[]): SocketTables 
   writeFileSync(join(proc, "net/tcp"), `head\n${tcp.join("\n")}\n`);
   if (tcp6 !== undefined) writeFileSync(join(proc, "net/tcp6"), `head\n${tcp6.join("\n")}\n`);
   return new SocketTables({ proc, platform: "linux", order: "LE" });
+}
+
+function connectionOwner(tables: SocketTables, connection: Accepted): Promise<Owner> {
+  return new Promise((resolve) => new Owners(tables).ask(connection, resolve));
 }
 
 test("a connection is that of the socket at its other end, and not of ours", async () => {
@@ -135,13 +140,31 @@ test("readers who come while the tables are read share the reading after it", as
   const table = join(proc, "net/tcp");
   writeFileSync(table, "");
   const shared = new SocketTables({ proc, platform: "linux", order: "LE" });
-  const early = shared.tcp(2025);
+  const look = async (): Promise<Sought> => {
+    let found: Sought = { rows: [] };
+    await shared.tcp((search) => {
+      found = search.add(four.own, four.peer);
+    });
+    return found;
+  };
+  const early = look();
   await Promise.resolve();
   writeFileSync(table, `${own}\n`);
-  const late = await Promise.all([shared.tcp(2025), shared.tcp(2025)]);
+  const late = await Promise.all([look(), look()]);
   await early;
   assert.deepEqual(
-    late.map((rows) => rows.length),
+    late.map(({ rows }) => rows.length),
     [1, 1],
   );
+});
+
+test("a table of more than one piece is read whole, and a row that two pieces share", async () => {
+  const strange = (port: number) =>
+    row(`0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`, OURS, 1001, port);
+  const many = Array.from({ length: 2000 }, (_, index) => strange(index + 1));
+  const found = await connectionOwner(tables([...many, own, row(CLIENT, OURS, 1000, 5), ...many]), four);
+  assert.deepEqual(found, { kind: "uid", uid: 1000 });
+  const last = { peer: { address: "127.0.0.1", port: 2000 }, own: four.own };
+  const ours = row(OURS, "0100007F:07D0", 1000, 9);
+  assert.deepEqual(await connectionOwner(tables([ours, ...many]), last), { kind: "uid", uid: 1001 });
 });

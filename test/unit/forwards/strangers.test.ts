@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { SocketTables } from "../../../src/forwards/socket_tables.ts";
-import type { TcpRow } from "../../../src/forwards/tcp_table.ts";
+import type { Search } from "../../../src/forwards/tcp_table.ts";
 import { silentServer } from "../../peers/tcp.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
 import { poll, within } from "../../peers/waiting.ts";
@@ -68,9 +68,9 @@ class LateTables extends SocketTables {
     this.open = resolve;
   });
 
-  override async tcp(port: number): Promise<readonly TcpRow[]> {
+  override async tcp(ask: (search: Search) => void): Promise<void> {
     await this.#opened;
-    return super.tcp(port);
+    return super.tcp(ask);
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseTcpTable } from "../../../src/forwards/tcp_table.ts";
+import { type ByteOrder, Search, type TcpEnd, type TcpRow } from "../../../src/forwards/tcp_table.ts";
 import { parseUnixTable } from "../../../src/forwards/unix_table.ts";
 
 const HEAD =
@@ -12,73 +12,70 @@ function row(local: string, remote: string, state: string, uid: number, inode: n
   return `   0: ${local} ${remote} ${state} 00000000:00000000 00:00000000 00000000 ${String(uid).padStart(5)}        0 ${inode} ${TAIL}`;
 }
 
-function table(...rows: readonly string[]): string {
-  return `${[HEAD, ...rows].join("\n")}\n`;
+const NOBODY = { address: "0.0.0.0", port: 0 };
+
+/** The rows of a table with these ends. */
+function found(
+  rows: readonly string[],
+  local: TcpEnd,
+  remote: TcpEnd,
+  order: ByteOrder = "LE",
+): readonly TcpRow[] {
+  const search = new Search(order);
+  const sought = search.add(local, remote);
+  search.take(Buffer.from([HEAD, ...rows, ""].join("\n")));
+  return sought.rows;
 }
 
+const LISTENER = { address: "127.0.0.1", port: 2025 };
+const CLIENT = { address: "127.0.0.1", port: 0xc1a4 };
+
 test("a listening socket and an established one are read, with their owners", () => {
-  const text = table(
+  const rows = [
     row("0100007F:07E9", "00000000:0000", "0A", 1000, 921693),
     row("0100007F:C1A4", "0100007F:07E9", "01", 1001, 5),
-  );
-  assert.deepEqual(parseTcpTable(text, 2025, "LE"), [
-    {
-      local: { address: "127.0.0.1", port: 2025 },
-      remote: { address: "0.0.0.0", port: 0 },
-      isListening: true,
-      uid: 1000,
-      inode: 921693,
-    },
-    {
-      local: { address: "127.0.0.1", port: 49572 },
-      remote: { address: "127.0.0.1", port: 2025 },
-      isListening: false,
-      uid: 1001,
-      inode: 5,
-    },
-  ]);
+  ];
+  assert.deepEqual(found(rows, LISTENER, NOBODY), [{ isListening: true, uid: 1000, inode: 921693 }]);
+  assert.deepEqual(found(rows, CLIENT, LISTENER), [{ isListening: false, uid: 1001, inode: 5 }]);
+  assert.deepEqual(found(rows, LISTENER, CLIENT), []);
 });
 
 test("a row of TIME_WAIT ends early and shows neither owner nor inode", () => {
-  const text = table(
-    "   7: 0100007F:07E9 0100007F:86C7 06 00000000:00000000 03:000008C0 00000000     0        0 0 3 00000000bde22b01      ",
-  );
-  const [waiting] = parseTcpTable(text, 2025, "LE");
-  assert.equal(waiting?.uid, 0);
-  assert.equal(waiting?.inode, 0);
+  const waiting =
+    "   7: 0100007F:07E9 0100007F:C1A4 06 00000000:00000000 03:000008C0 00000000     0        0 0 3 00000000bde22b01      ";
+  assert.deepEqual(found([waiting], LISTENER, CLIENT), [{ isListening: false, uid: 0, inode: 0 }]);
+});
+
+test("a row with a number of five digits and more is read like any other", () => {
+  const line = row("0100007F:C1A4", "0100007F:07E9", "01", 1001, 5).replace("   0:", "123456:");
+  assert.equal(found([line], CLIENT, LISTENER).length, 1);
 });
 
 test("a row that is cut off in the middle is left out", () => {
   const whole = row("0100007F:07E9", "00000000:0000", "0A", 1000, 921693);
-  for (const length of [whole.indexOf("921693"), 60, 20]) {
-    assert.deepEqual(parseTcpTable(table(whole.slice(0, length)), 2025, "LE"), []);
+  for (const length of [whole.indexOf("921693"), 60, 30, 20, 5, 0]) {
+    assert.deepEqual(found([whole.slice(0, length)], LISTENER, NOBODY), [], `${length}`);
   }
 });
 
-test("a port is compared as a whole and at both ends", () => {
-  const text = table(
+test("both ends are compared as a whole", () => {
+  const rows = [
     row("0100007F:07E9", "0100007F:1000", "01", 1, 1),
-    row("0100007F:1000", "0100007F:07E9", "01", 2, 2),
-    row("0100007F:17E9", "0100007F:1000", "01", 3, 3),
-    row("0100007F:7E90", "0100007F:07EA", "01", 4, 4),
-  );
-  assert.deepEqual(
-    parseTcpTable(text, 2025, "LE").map(({ uid }) => uid),
-    [1, 2],
-  );
-  assert.deepEqual(
-    parseTcpTable(table(row("0100007F:0019", "00000000:0000", "0A", 9, 9)), 25, "LE").length,
-    1,
-  );
+    row("0100007F:C1A4", "0200007F:07E9", "01", 2, 2),
+    row("0100007F:1C1A", "0100007F:07E9", "01", 3, 3),
+    row("0100007F:C1A4", "0100007F:07EA", "01", 4, 4),
+  ];
+  assert.deepEqual(found(rows, CLIENT, LISTENER), []);
+  const low = row("0100007F:0019", "00000000:0000", "0A", 9, 9);
+  assert.equal(found([low], { address: "127.0.0.1", port: 25 }, NOBODY).length, 1);
 });
 
-test("an IPv4-mapped address in tcp6 is the IPv4 address", () => {
-  const text = table(
-    row("0000000000000000FFFF00000100007F:C1A4", "0000000000000000FFFF00000100007F:07E9", "01", 1000, 7),
-  );
-  const [mapped] = parseTcpTable(text, 2025, "LE");
-  assert.deepEqual(mapped?.local, { address: "127.0.0.1", port: 49572 });
-  assert.deepEqual(mapped?.remote, { address: "127.0.0.1", port: 2025 });
+test("an IPv4-mapped address in tcp6 is the IPv4 address, however it is written", () => {
+  const mapped = "0000000000000000FFFF00000100007F";
+  const rows = [row(`${mapped}:C1A4`, `${mapped}:07E9`, "01", 1000, 7)];
+  assert.equal(found(rows, CLIENT, LISTENER).length, 1);
+  const address = "::ffff:127.0.0.1";
+  assert.equal(found(rows, { ...CLIENT, address }, { ...LISTENER, address }).length, 1);
 });
 
 const SIX: readonly (readonly [words: string, address: string])[] = [
@@ -93,22 +90,22 @@ const SIX: readonly (readonly [words: string, address: string])[] = [
 ];
 
 for (const [words, address] of SIX) {
-  test(`an IPv6 address is written as Node writes it: ${address}`, () => {
-    const [found] = parseTcpTable(table(row(`${words}:07E9`, `${words}:0000`, "0A", 1, 1)), 2025, "LE");
-    assert.equal(found?.local.address, address);
+  test(`an IPv6 address is found as Node writes it: ${address}`, () => {
+    const rows = [row(`${words}:07E9`, `${"0".repeat(32)}:0000`, "0A", 1, 1)];
+    assert.equal(found(rows, { address, port: 2025 }, { address: "::", port: 0 }).length, 1);
   });
 }
 
 test("on a big-endian machine the bytes of an address stand in their order", () => {
-  const text = table(
+  const rows = [
     row("7F000001:07E9", "00000000:0000", "0A", 1, 1),
     row("00000000000000000000000000000001:07E9", "00000000000000000000000000000000:0000", "0A", 1, 2),
-    row("00000000000000000000FFFF7F000001:07E9", "00000000000000000000000000000000:0000", "0A", 1, 3),
-  );
-  assert.deepEqual(
-    parseTcpTable(text, 2025, "BE").map(({ local }) => local.address),
-    ["127.0.0.1", "::1", "127.0.0.1"],
-  );
+    row("00000000000000000000FFFF7F000001:07E9", "00000000000000000000FFFF7F000001:C1A4", "01", 1, 3),
+  ];
+  const inode = (local: TcpEnd, remote: TcpEnd) => found(rows, local, remote, "BE").map((one) => one.inode);
+  assert.deepEqual(inode(LISTENER, NOBODY), [1]);
+  assert.deepEqual(inode({ address: "::1", port: 2025 }, { address: "::", port: 0 }), [2]);
+  assert.deepEqual(inode(LISTENER, CLIENT), [3]);
 });
 
 test("of Unix sockets those that listen and have a name are read", () => {
