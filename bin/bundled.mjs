@@ -5,7 +5,16 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** The packages that the source imports. */
-const IMPORTED = ["@noble/post-quantum", "minimist", "picomatch", "smol-toml", "ssh2", "toml-eslint-parser"];
+const IMPORTED = [
+  "@noble/ciphers",
+  "@noble/post-quantum",
+  "bcrypt-pbkdf",
+  "minimist",
+  "picomatch",
+  "smol-toml",
+  "ssh2",
+  "toml-eslint-parser",
+];
 
 /** Packages of which nothing goes into the bundles: native addons that are left out (see bundle.mjs). */
 const LEFT_OUT = ["cpu-features", "buildcheck", "nan"];

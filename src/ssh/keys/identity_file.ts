@@ -1,10 +1,18 @@
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
-import ssh2 from "ssh2";
+import { quoted } from "../../shell_word.ts";
 import { typeOf, wire } from "./blob.ts";
+import {
+  type Container,
+  type Derive,
+  missingFrom,
+  openContainer,
+  parseContainer,
+  unlockContainer,
+} from "./container.ts";
+import { isEncrypted, missingIn, pemIn, unlockPem } from "./pem.ts";
 import { parsePublic, positive, publicBlob } from "./public_key.ts";
 import { readRegular } from "./regular_file.ts";
-import { plainType } from "./type.ts";
-import { readWith } from "./wire.ts";
+import { isSupported, plainType } from "./type.ts";
 
 /** What there is in an identity file and in the .pub beside it. */
 export type Identity =
@@ -15,13 +23,21 @@ export type Identity =
       readonly kind: "encrypted";
       readonly path: string;
       readonly blob: Buffer | undefined;
-      /** Undefined when it is not the passphrase. Blocks for a quarter of a second: bcrypt in JavaScript. */
-      readonly open: (passphrase: string) => KeyObject | undefined;
+      /** What it is encrypted with, where that cannot be undone here; asked for only where somebody would type. */
+      readonly missing: () => string | undefined;
+      /** Undefined when it is not the passphrase. Throws for what is no key behind it. */
+      readonly open: (passphrase: string) => Promise<KeyObject | undefined>;
     }
   /** Only an agent can use it; `why` completes "FILE ". */
-  | { readonly kind: "public"; readonly path: string; readonly blob: Buffer; readonly why: string }
+  | {
+      readonly kind: "public";
+      readonly path: string;
+      readonly blob: Buffer;
+      readonly why: string;
+      readonly hint?: string;
+    }
   /** Of no use; `why` completes "FILE ". */
-  | { readonly kind: "useless"; readonly path: string; readonly why: string }
+  | { readonly kind: "useless"; readonly path: string; readonly why: string; readonly hint?: string }
   | { readonly kind: "missing"; readonly path: string };
 
 /** Private keys are a few kilobytes. */
@@ -66,8 +82,9 @@ export function signWith(key: KeyObject, data: Buffer, algorithm: string): Buffe
   return wire(type, wire(positive(both.subarray(0, half)), positive(both.subarray(half))));
 }
 
-function withoutPrivate(path: string, blob: Buffer | undefined, why: string): Identity {
-  return blob === undefined ? { kind: "useless", path, why } : { kind: "public", path, blob, why };
+function withoutPrivate(path: string, blob: Buffer | undefined, why: string, hint?: string): Identity {
+  const told = { path, why, ...(hint !== undefined && { hint }) };
+  return blob === undefined ? { kind: "useless", ...told } : { kind: "public", blob, ...told };
 }
 
 interface Unread {
@@ -95,52 +112,46 @@ function understand(path: string, text: string, beside: Buffer | undefined): Ide
   if (named !== undefined) return withoutPrivate(path, named, "holds only a public key");
   const container = parseContainer(text);
   const known = container?.blob ?? beside;
-  const encrypted = container?.encrypted ?? /BEGIN ENCRYPTED PRIVATE KEY|^Proc-Type: 4,ENCRYPTED/m.test(text);
-  if (encrypted)
-    return { kind: "encrypted", path, blob: known, open: (passphrase) => unlock(text, passphrase) };
+  if (container !== undefined && !isSupported(typeOf(container.blob))) {
+    return withoutPrivate(
+      path,
+      known,
+      `holds a key of a kind that is not supported (${typeOf(container.blob)})`,
+    );
+  }
   if (container !== undefined && typeOf(container.blob).startsWith("sk-")) {
     return withoutPrivate(path, known, "needs its security key");
   }
+  const pem = container === undefined ? (pemIn(text) ?? "") : "";
+  const lock = lockOf(pem, container);
+  if (lock !== undefined) return { kind: "encrypted", path, blob: known, ...lock };
   try {
-    const key = createPrivateKey(container === undefined ? text : openContainer(text));
+    const key = container === undefined ? createPrivateKey(pem) : openContainer(container);
     return { kind: "private", path, blob: container?.blob ?? publicBlob(key), key };
   } catch {
-    return withoutPrivate(path, known, "holds no key of a kind that is supported");
+    const { why, hint } = uselessness(path, text);
+    return withoutPrivate(path, known, why, hint);
   }
 }
 
-interface Container {
-  readonly encrypted: boolean;
-  readonly blob: Buffer;
-}
-
-/** Reads the open part of OpenSSH's own format (PROTOCOL.key): the cipher and the public key. */
-function parseContainer(text: string): Container | undefined {
-  const [, body] =
-    /-----BEGIN OPENSSH PRIVATE KEY-----([\s\S]*)-----END OPENSSH PRIVATE KEY-----/.exec(text) ?? [];
-  const bytes = Buffer.from(body ?? "", "base64");
-  const magic = "openssh-key-v1\0";
-  if (!bytes.subarray(0, magic.length).equals(Buffer.from(magic))) return undefined;
-  return readWith(bytes.subarray(magic.length), (reader) => {
-    const cipher = reader.text();
-    reader.string(); // how the key was made of the passphrase
-    reader.string(); // the options of that
-    reader.uint32(); // how many keys there are
-    return { encrypted: cipher !== "none", blob: Buffer.from(reader.string()) };
-  });
-}
-
-function unlock(text: string, passphrase: string): KeyObject | undefined {
-  const isContainer = text.includes("BEGIN OPENSSH PRIVATE KEY");
-  try {
-    return createPrivateKey(isContainer ? openContainer(text, passphrase) : { key: text, passphrase });
-  } catch {
-    return undefined;
+/** How an encrypted key is opened; undefined for one that is not. */
+function lockOf(pem: string, container: Container | undefined) {
+  if (container !== undefined && container.cipher !== "none") {
+    return {
+      missing: () => missingFrom(container),
+      open: (passphrase: string) => unlockContainer(container, passphrase, deriveAside),
+    };
   }
+  if (container !== undefined || !isEncrypted(pem)) return undefined;
+  return { missing: () => missingIn(pem), open: async (passphrase: string) => unlockPem(pem, passphrase) };
 }
 
-function openContainer(text: string, passphrase?: string): string {
-  const parsed = ssh2.utils.parseKey(text, passphrase);
-  if (parsed instanceof Error) throw parsed;
-  return parsed.getPrivatePEM();
+async function deriveAside(...words: Parameters<Derive>): Promise<Buffer> {
+  return (await import("./derive.ts")).derive(...words);
+}
+
+function uselessness(path: string, text: string): { readonly why: string; readonly hint?: string } {
+  if (!text.startsWith("PuTTY-User-Key-File-")) return { why: "holds no key of a kind that is supported" };
+  const hint = `puttygen ${quoted(path)} -O private-openssh -o ${quoted(`${path}.openssh`)}`;
+  return { why: "is in PuTTY's format", hint: `make one of OpenSSH's: ${hint}` };
 }

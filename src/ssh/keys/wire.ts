@@ -37,6 +37,11 @@ export class Reader {
     return this.string().toString("latin1");
   }
 
+  /** All that is left. */
+  rest(): Buffer {
+    return this.#take(this.#bytes.length - this.#offset);
+  }
+
   /** What `take` takes, again and again until the end. */
   all<T>(take: () => T): readonly T[] {
     const found: T[] = [];

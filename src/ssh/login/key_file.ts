@@ -1,4 +1,5 @@
 import type { KeyObject } from "node:crypto";
+import { quoted } from "../../shell_word.ts";
 import { type Identity, signWith } from "../keys/identity_file.ts";
 import { publicBlob } from "../keys/public_key.ts";
 import type { Obstacle } from "./candidate.ts";
@@ -48,18 +49,20 @@ export class KeyFile {
 }
 
 function obstacleOf(identity: Identity, canAsk: boolean): Obstacle | undefined {
-  const { path, kind } = identity;
-  switch (kind) {
+  const { path } = identity;
+  switch (identity.kind) {
     case "private":
       return undefined;
-    case "encrypted":
-      return canAsk
-        ? undefined
-        : { what: `${path} is encrypted`, hint: `add the key to an agent: ssh-add ${path}` };
+    case "encrypted": {
+      const missing = canAsk ? identity.missing() : undefined;
+      if (canAsk && missing === undefined) return undefined;
+      const how = missing === undefined ? "" : ` with ${missing}, which there is not here`;
+      return { what: `${path} is encrypted${how}`, hint: `add the key to an agent: ssh-add ${quoted(path)}` };
+    }
     case "missing":
       return { what: `${path} is missing`, hint: undefined };
     case "public":
     case "useless":
-      return { what: `${path} ${identity.why}`, hint: undefined };
+      return { what: `${path} ${identity.why}`, hint: identity.hint };
   }
 }

@@ -38,12 +38,12 @@ export class Asking {
   /** Opens a key file; undefined when nothing is typed, or never its passphrase. */
   async openKey(
     path: string,
-    open: (passphrase: string) => KeyObject | undefined,
+    open: (passphrase: string) => Promise<KeyObject | undefined>,
   ): Promise<KeyObject | undefined> {
     for (let left = this.#tries; left > 0; left--) {
       const passphrase = await this.#ask(`Enter passphrase for key '${path}': `, false);
       if (passphrase === "") return undefined;
-      const key = open(passphrase);
+      const key = await open(passphrase);
       if (key !== undefined) return key;
       this.#person.tell([`${path}: this is not its passphrase`]);
     }

@@ -26,6 +26,14 @@ describeForms("a mail call logs in", (form) => {
     assert.ok(String(output).startsWith(GREETING), String(output));
   };
 
+  test("with a key that has text before and behind it", async () => {
+    await using sshd = await startSshd();
+    const key = readFileSync(sshd.identity, "utf8");
+    for (const text of [`${key}comment of mine\n`, `${key.trimEnd()} `, `Key of jane\n${key}`]) {
+      await opens(sshd, home.write("annotated", text));
+    }
+  });
+
   for (const type of ["ed25519", "rsa", "ecdsa"] satisfies KeyType[]) {
     test(`with an ${type} key in each format that has it`, async () => {
       await using sshd = await startSshd({ clientKey: type });

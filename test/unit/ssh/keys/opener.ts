@@ -1,0 +1,26 @@
+import { readFileSync } from "node:fs";
+import { typeOf } from "../../../../src/ssh/keys/blob.ts";
+import { readIdentity } from "../../../../src/ssh/keys/identity_file.ts";
+import { publicBlob } from "../../../../src/ssh/keys/public_key.ts";
+
+// Run by a test, by Node and by Bun: reads the key files of its input, pairs of paths and passphrases in JSON, and prints
+// for each what it gives with that passphrase and with another one.
+
+const line = (blob: Buffer) => `${typeOf(blob)} ${blob.toString("base64")}`;
+
+async function opened(path: string, passphrase: string): Promise<string> {
+  const identity = await readIdentity(path);
+  if (identity.kind === "private") return line(identity.blob);
+  if (identity.kind !== "encrypted") return `${identity.kind}: ${"why" in identity ? identity.why : ""}`;
+  const missing = identity.missing();
+  if (missing !== undefined) return `missing: ${missing}`;
+  const key = await identity.open(passphrase);
+  return key === undefined ? "wrong passphrase" : line(publicBlob(key));
+}
+
+const cases: readonly (readonly [string, string])[] = JSON.parse(readFileSync(0, "utf8"));
+const results: [string, string][] = [];
+for (const [path, passphrase] of cases) {
+  results.push([await opened(path, passphrase), await opened(path, `${passphrase}?`)]);
+}
+process.stdout.write(JSON.stringify(results));
