@@ -1,4 +1,4 @@
-import type { RemoteCommand } from "../ssh/connection.ts";
+import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
 
 /** What a mail call relays, wherever its connection is. */
 export interface Session {

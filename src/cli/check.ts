@@ -8,7 +8,7 @@ import { personAt } from "../report/person_at.ts";
 import { print, tellPerson } from "../report/speak.ts";
 import { described, type End, statusOf } from "../session/exit.ts";
 import { type Opened, openSession, takeLeave } from "../session/opening.ts";
-import type { RemoteCommand } from "../ssh/connection.ts";
+import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
 import { stateDirectory } from "../state/directory.ts";
 import type { Decision } from "../table/decision.ts";
 import { readText, tablePath } from "../table/read.ts";

@@ -1,4 +1,4 @@
-import type { RemoteCommand } from "../ssh/connection.ts";
+import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
 
 /** What became of a first SELECT of INBOX: the server's answer, "OK [READ-WRITE] ...", and the messages it counts. */
 export interface Selected {

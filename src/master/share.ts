@@ -9,7 +9,8 @@ import { type CallerOptions, Connections } from "./connections.ts";
 import { Forwards } from "./forwards.ts";
 import { Stay } from "./lifetime.ts";
 import { isStarted, type SharedConnection } from "./shared_connection.ts";
-import { type Placed, SpareKeeper } from "./spare.ts";
+import { SpareKeeper } from "./spare.ts";
+import type { Placed } from "./spare_command.ts";
 
 /** Sessions that are tried before a caller is told that there is none: each is lost or refused by another connection. */
 const MOST_TRIES = 20;

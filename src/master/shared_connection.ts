@@ -1,7 +1,8 @@
 import type { ConnectionStatus } from "../control/protocol.ts";
 import { Failure } from "../failure.ts";
 import { type Connected, type OpeningOptions, type Started, startSession } from "../session/opening.ts";
-import { type Connection, type RemoteCommand, SessionRefusal } from "../ssh/connection.ts";
+import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
+import { type Connection, SessionRefusal } from "../ssh/connection.ts";
 import { type Liveness, watched } from "../ssh/liveness.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Target } from "../target/target.ts";

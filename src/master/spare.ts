@@ -1,16 +1,10 @@
 import { Progress } from "../progress.ts";
 import type { Note } from "../report/note.ts";
 import { inTime } from "../session/deadline.ts";
-import type { Started } from "../session/opening.ts";
 import type { Decision } from "../table/decision.ts";
 import type { CallerOptions } from "./connections.ts";
 import type { SharedConnection } from "./shared_connection.ts";
-import { SpareCommand } from "./spare_command.ts";
-
-/** A session, and the connection that it is on. */
-export interface Placed extends Started {
-  readonly on: SharedConnection;
-}
+import { type Placed, SpareCommand } from "./spare_command.ts";
 
 /** Starts a session as any call would. */
 export type Start = (decision: Decision, options: CallerOptions, signal: AbortSignal) => Promise<Placed>;

@@ -1,7 +1,13 @@
 import { Readable, Writable } from "node:stream";
-import type { Exit, RemoteCommand } from "../ssh/connection.ts";
+import type { Started } from "../session/opening.ts";
+import type { Exit, RemoteCommand } from "../ssh/channel/remote_command.ts";
 import type { Liveness } from "../ssh/liveness.ts";
-import type { Placed } from "./spare.ts";
+import type { SharedConnection } from "./shared_connection.ts";
+
+/** A session, and the connection that it is on. */
+export interface Placed extends Started {
+  readonly on: SharedConnection;
+}
 
 /** Milliseconds without a byte, after the client's first command, in which a spare mailbox counts as dead. */
 const SILENCE = 2_000;

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { type Connection, type ConnectOptions, connect } from "../ssh/connection.ts";
+import { connect } from "../ssh/connect.ts";
+import type { Connection, ConnectOptions } from "../ssh/connection.ts";
 import { TurnedAway } from "../ssh/ssh2/connection_failure.ts";
 import type { Target } from "../target/target.ts";
 

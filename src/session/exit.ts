@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import type { Exit } from "../ssh/connection.ts";
+import type { Exit } from "../ssh/channel/remote_command.ts";
 
 /** How a session came to its end: by the remote command, or because a client had left and the server went on. */
 export type End = Exit | { readonly kind: "left" };

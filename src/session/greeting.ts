@@ -1,6 +1,6 @@
 import { Failure } from "../failure.ts";
 import type { Progress } from "../progress.ts";
-import type { Exit, RemoteCommand } from "../ssh/connection.ts";
+import type { Exit, RemoteCommand } from "../ssh/channel/remote_command.ts";
 import type { Decision } from "../table/decision.ts";
 import { described, quotedTail, statusOf } from "./exit.ts";
 import { GreetingGuard, type OtherGreeting, type Preauth } from "./guard.ts";

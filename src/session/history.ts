@@ -1,4 +1,4 @@
-import type { KnownLogin, LoginHistory } from "../ssh/login/early_login.ts";
+import type { KnownLogin, LoginHistory } from "../ssh/login/known_login.ts";
 import { stateDirectory } from "../state/directory.ts";
 import { Familiar } from "../state/familiar.ts";
 import type { Target } from "../target/target.ts";

@@ -1,15 +1,5 @@
+import type { Watching } from "../target/watching.ts";
 import type { Connection } from "./connection.ts";
-
-/** How a connection is watched. */
-export interface Watching {
-  /** Milliseconds of silence before the server is asked for a sign of life. */
-  readonly interval: number;
-  /** So many intervals without a byte, and the connection counts as dead. */
-  readonly most: number;
-}
-
-/** ssh_config's ServerAliveInterval (seconds) and ServerAliveCountMax, where they are not set: dead within 45 s. */
-export const USUAL_ALIVE = { interval: 15, most: 3 } as const;
 
 /** A ping that has not been answered for so long (milliseconds) makes a connection doubtful. */
 const DOUBT = 2_000;

@@ -5,7 +5,7 @@ import { lines } from "../report/lines.ts";
 import type { Target } from "../target/target.ts";
 import type { ConnectOptions } from "./connection.ts";
 import { offer } from "./exchange/algorithms.ts";
-import type { KeyExchanges } from "./exchange/key_exchange.ts";
+import type { KeyExchanges } from "./exchange/exchange.ts";
 import type { Attempt } from "./login/attempt.ts";
 import { Authentication } from "./login/authentication.ts";
 import type { Obstacle, Waiting } from "./login/candidate.ts";
@@ -135,7 +135,7 @@ export class Login {
     client.once("ready", () => {
       this.#stage = "open";
       this.#recognition.open();
-      progress.done("auth", loggedIn(this.#authentication));
+      progress.done("auth", loggedIn(this.#authentication.attempts, this.#authentication.lastMethod));
       this.early?.remember(this.#authentication.plainLogin);
       succeed();
     });

@@ -4,13 +4,13 @@ import { orAborted } from "../abort.ts";
 import { Failure } from "../failure.ts";
 import type { Endpoint } from "../table/table.ts";
 import type { Target } from "../target/target.ts";
-import { ChannelCommand, type RemoteCommand } from "./channel/remote_command.ts";
+import { ChannelCommand, type ExecReply, type RemoteCommand } from "./channel/remote_command.ts";
 import { SessionAhead } from "./channel/session_ahead.ts";
 import { Tunnel } from "./channel/tunnel.ts";
-import type { Connection, Origin } from "./connection.ts";
+import { type Connection, type Origin, SessionRefusal } from "./connection.ts";
 import type { Attempt } from "./login/attempt.ts";
 import type { Obstacle } from "./login/candidate.ts";
-import type { Answer, EarlySession } from "./login/early_login.ts";
+import type { EarlySession } from "./login/early_login.ts";
 import type { Login } from "./login.ts";
 import type { Lifeline } from "./ssh2/connection_end.ts";
 import { ping } from "./ssh2/taps.ts";
@@ -20,9 +20,6 @@ const PROHIBITED = 1;
 
 /** How long the server has to take our leave (milliseconds). */
 const LEAVE = 500;
-
-/** The server opens no further session on this connection (MaxSessions of sshd_config(5)). */
-export class SessionRefusal extends Failure {}
 
 /** Whether the server has said that it opens no channel: ssh2 gives its reason then. */
 export function isRefusal(error: Error): boolean {
@@ -102,7 +99,7 @@ export class SshConnection implements Connection {
   }
 
   /** In the session that has been opened ahead; in another one where there is none, or nothing has come of it. */
-  async #answer(line: string, signal: AbortSignal): Promise<Answer> {
+  async #answer(line: string, signal: AbortSignal): Promise<ExecReply> {
     const ahead = this.#ahead;
     this.#ahead = undefined;
     const answer = await ahead?.start(line);
@@ -114,7 +111,7 @@ export class SshConnection implements Connection {
     return answer !== undefined && isOver ? answer : this.#start(line, signal);
   }
 
-  #start(line: string, signal: AbortSignal): Promise<Answer> {
+  #start(line: string, signal: AbortSignal): Promise<ExecReply> {
     return new Promise((resolve) => {
       this.#client.exec(line, (error, channel) => {
         if (error !== undefined) return void resolve({ error });

@@ -2,7 +2,6 @@ import { Failure } from "../failure.ts";
 import type { Person } from "../person.ts";
 import type { Settled } from "../table/decision.ts";
 import { type Config, together } from "./answers.ts";
-import type { Target } from "./target.ts";
 
 /** Ways to log in, by the names of RFC 4252 and RFC 4256. */
 export type Method = "publickey" | "keyboard-interactive" | "password";
@@ -44,7 +43,10 @@ export function bindsProofs(config: Config): Settled<boolean> {
 }
 
 /** Throws a Failure when nothing may be tried: without a person only keys can be. */
-export function requireMethod({ server, methods }: Target, person: Person | undefined): void {
+export function requireMethod(
+  { server, methods }: { readonly server: string; readonly methods: Settled<readonly Method[]> },
+  person: Person | undefined,
+): void {
   const { value } = methods;
   if (person === undefined ? value.includes("publickey") : value.length > 0) return;
   const what =

@@ -1,5 +1,4 @@
 import { resolve as absolute } from "node:path";
-import type { AgentVariable } from "../ssh/login/agent.ts";
 import type { Settled } from "../table/decision.ts";
 import { type Config, together } from "./answers.ts";
 import { expandPath, type Meanings } from "./tokens.ts";
@@ -24,6 +23,13 @@ export function identityFiles(config: Config, meanings: Meanings): Settled<reado
     IDENTITIES.map((name) => `~/.ssh/${name}`),
   );
   return { value: expandAll(value, meanings), from };
+}
+
+/** The variable of the environment that named an agent. */
+export interface AgentVariable {
+  readonly name: string;
+  /** The program whose windows keep the environment of the login that started it. */
+  readonly keptBy: "tmux" | "screen" | undefined;
 }
 
 /** Where trusted host keys are read, and where a new one goes. */

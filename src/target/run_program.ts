@@ -1,4 +1,5 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
+import { signalGroup } from "../own_process.ts";
 import { lines } from "../report/lines.ts";
 
 export interface CaptureOptions {
@@ -44,7 +45,7 @@ export function capture(
   const keep = (chunks: Buffer[]) => (chunk: Buffer) => {
     chunks.push(chunk);
     length += chunk.length;
-    if (length > LONGEST) killGroup(child);
+    if (length > LONGEST) signalGroup(child, "SIGKILL");
   };
   child.stdout.on("data", keep(stdout));
   child.stderr.on("data", keep(stderr));
@@ -73,16 +74,8 @@ export function capture(
     signal.removeEventListener("abort", abort);
     clearTimeout(linger);
     // What a program leaves behind that has ended by itself is meant to stay.
-    if (child.exitCode === null && child.signalCode === null) killGroup(child);
+    if (child.exitCode === null && child.signalCode === null) signalGroup(child, "SIGKILL");
     child.stdout.destroy();
     child.stderr.destroy();
   });
-}
-
-function killGroup({ pid }: ChildProcess): void {
-  try {
-    if (pid !== undefined) process.kill(-pid, "SIGKILL");
-  } catch {
-    // Nobody is left of it (ESRCH).
-  }
 }

@@ -1,11 +1,10 @@
-import { USUAL_ALIVE, type Watching } from "../ssh/liveness.ts";
-import type { AgentVariable } from "../ssh/login/agent.ts";
-import { knownHostsCommand } from "../ssh/trust/known_hosts_command.ts";
 import type { Decision, Settled } from "../table/decision.ts";
 import { Config, together } from "./answers.ts";
 import { type ConfigAnswers, destinationOf } from "./ask_ssh.ts";
+import { knownHostsCommand } from "./known_hosts_command.ts";
 import { bindsProofs, type Method, methodsOf } from "./methods.ts";
 import {
+  type AgentVariable,
   agentOrigin,
   agentSocket,
   certificateFiles,
@@ -18,6 +17,7 @@ import {
 import { type Detour, detourOf } from "./proxy_command.ts";
 import { type Tcp, tcpOf } from "./tcp_options.ts";
 import { expandForShell, type Local, type Meanings, tokensOf } from "./tokens.ts";
+import { type Watching, watchingOf } from "./watching.ts";
 
 /** Which addresses of a name to try: ssh_config's AddressFamily. */
 export type AddressFamily = "any" | "inet" | "inet6";
@@ -179,13 +179,6 @@ function allowedBy(config: Config): Settled<Allowed> {
     userKey: config.list("pubkeyacceptedalgorithms") ?? config.list("pubkeyacceptedkeytypes"),
   };
   return { value, from };
-}
-
-/** ssh(1) does not ask at all unless it is told to; who waits for mail wants to know. */
-function watchingOf(config: Config): Settled<Watching> {
-  const { value, from } = config.number("serveraliveinterval", USUAL_ALIVE.interval, 1);
-  const most = config.number("serveralivecountmax", USUAL_ALIVE.most, 1).value;
-  return { value: { interval: value * 1000, most }, from };
 }
 
 function expandDetour(detour: Settled<Detour | undefined>, meanings: Meanings): Settled<string | undefined> {

@@ -23,6 +23,9 @@ export interface RemoteCommand {
   hangUp(): void;
 }
 
+/** What came of a command that the server was asked to start; `error` as ssh2's exec() gives it. */
+export type ExecReply = { readonly command: ChannelCommand } | { readonly error: Error };
+
 /** How long the server has to answer a close (milliseconds). */
 const ANSWER = 500;
 

@@ -1,13 +1,12 @@
 import type { Client } from "ssh2";
-import type { Answer } from "../login/early_login.ts";
 import type { Line } from "../ssh2/channel_input.ts";
 import { openAhead } from "../ssh2/taps.ts";
-import { ChannelCommand } from "./remote_command.ts";
+import { ChannelCommand, type ExecReply } from "./remote_command.ts";
 
 /** A session that the server has been asked for before there is a command for it: the command then takes one round trip. */
 export class SessionAhead {
   readonly #start: ((line: string) => void) | undefined;
-  #resolve: ((answer: Answer) => void) | undefined;
+  #resolve: ((answer: ExecReply) => void) | undefined;
   #isGone = false;
 
   /** `onGone` is called when the server opens none, or closes it while it waits. */
@@ -24,7 +23,7 @@ export class SessionAhead {
   }
 
   /** Starts the command, once; undefined where there is no session for it. */
-  start(line: string): Promise<Answer> | undefined {
+  start(line: string): Promise<ExecReply> | undefined {
     const start = this.#start;
     if (start === undefined || this.#isGone) return undefined;
     return new Promise((resolve) => {

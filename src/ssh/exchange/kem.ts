@@ -1,5 +1,6 @@
 import { generateKeyPairSync, webcrypto } from "node:crypto";
-import { type Kem, type PublicKey, rawPublicKey } from "./mlkem.ts";
+import type { Kem, PublicKey } from "./exchange.ts";
+import { rawPublicKey } from "./mlkem.ts";
 
 /** What Bun and Node 24.7 and later have of ML-KEM, and the types of Node 20 do not. */
 interface KeyPair {

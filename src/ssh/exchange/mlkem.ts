@@ -1,16 +1,9 @@
 import { createHash, createPublicKey, diffieHellman, generateKeyPairSync } from "node:crypto";
-import type { KeyExchange } from "./key_exchange.ts";
+import type { Kem, KeyExchange, PublicKey } from "./exchange.ts";
 
 /** Bytes of an ML-KEM-768 ciphertext (FIPS 203 table 3), and of an X25519 public key (RFC 7748 section 5). */
 const CIPHERTEXT = 1088;
 const POINT = 32;
-
-/** A fresh key pair of ML-KEM-768 (FIPS 203). */
-export interface Kem {
-  readonly publicKey: Uint8Array;
-  /** The secret in a ciphertext; another secret when it was not made for this key. */
-  decapsulate(ciphertext: Buffer): Promise<Uint8Array>;
-}
 
 /**
  * The last `length` bytes of a key's SubjectPublicKeyInfo, which are the key (RFC 8410 section 4; ML-KEM's are alike). Not
@@ -19,11 +12,6 @@ export interface Kem {
  */
 export function rawPublicKey(key: PublicKey, length: number): Buffer {
   return key.export({ format: "der", type: "spki" }).subarray(-length);
-}
-
-/** What is asked of a public key. */
-export interface PublicKey {
-  export(options: { readonly format: "der"; readonly type: "spki" }): Buffer;
 }
 
 /** mlkem768x25519-sha256 (draft-ietf-sshm-mlkem-hybrid-kex): of each message the ML-KEM part comes first. */

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { KeyExchange } from "./key_exchange.ts";
+import type { KeyExchange } from "./exchange.ts";
 
 /*
  * Diffie-Hellman in the groups of RFC 3526, as RFC 8268 uses them. node:crypto has the groups, but Bun tests at every

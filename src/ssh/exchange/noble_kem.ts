@@ -1,5 +1,5 @@
 import { ml_kem768 } from "@noble/post-quantum/ml-kem.js";
-import type { Kem } from "./mlkem.ts";
+import type { Kem } from "./exchange.ts";
 
 /** A key pair of a library that needs nothing of the runtime's. */
 export function nobleKem(): Kem {

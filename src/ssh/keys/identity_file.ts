@@ -1,4 +1,5 @@
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
+import { ownUid } from "../../own_process.ts";
 import { quoted } from "../../shell_word.ts";
 import { typeOf, wire } from "./blob.ts";
 import {
@@ -97,7 +98,7 @@ async function readPrivate(path: string): Promise<string | Unread> {
     const { text, facts } = await readRegular(path, LONGEST);
     const { uid, mode } = facts;
     // authfile.c: what is ours must be closed to others; what is another's is the administrator's affair.
-    const isOpen = uid === process.getuid?.() && (mode & 0o077) !== 0;
+    const isOpen = uid === ownUid() && (mode & 0o077) !== 0;
     if (!isOpen || parsePublic(text) !== undefined) return text;
     const permissions = (mode & 0o777).toString(8).padStart(4, "0");
     return { missing: false, why: `is open to others (mode ${permissions})` };

@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import type { AgentVariable } from "../../target/paths.ts";
 import { fieldsOf, typeOf, wire } from "../keys/blob.ts";
 import { plainType } from "../keys/type.ts";
 import { type Reader, readWith } from "../keys/wire.ts";
@@ -9,13 +10,6 @@ export interface AgentKey {
   readonly blob: Buffer;
   readonly type: string;
   readonly comment: string;
-}
-
-/** The variable of the environment that named an agent. */
-export interface AgentVariable {
-  readonly name: string;
-  /** The program whose windows keep the environment of the login that started it. */
-  readonly keptBy: "tmux" | "screen" | undefined;
 }
 
 /** Where an agent is. */

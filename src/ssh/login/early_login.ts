@@ -1,30 +1,9 @@
 import type { ClientChannel } from "ssh2";
-import { ChannelCommand } from "../channel/remote_command.ts";
+import { ChannelCommand, type ExecReply } from "../channel/remote_command.ts";
 import type { Lifeline } from "../ssh2/connection_end.ts";
 import type { Departure, Proof } from "../ssh2/taps.ts";
-import type { Authentication } from "./authentication.ts";
-
-/** A login that has worked; nothing of it is secret. */
-export interface KnownLogin {
-  /** The server's version line, without its end. */
-  readonly version: string;
-  /** Fingerprints of the keys that were offered, in order; the last one was let in. */
-  readonly keys: readonly string[];
-  /** The algorithm in its request. */
-  readonly algorithm: string;
-  /** Whether the proof named the host key, as the server takes it. */
-  readonly isBound: boolean;
-}
-
-/** What is remembered of one user's logins on one server, across processes. */
-export interface LoginHistory {
-  recall(): KnownLogin | undefined;
-  remember(login: KnownLogin): void;
-  /** The key is no longer let in. */
-  forget(): void;
-  /** This server does not bear it that all is sent at once. */
-  avoid(version: string): void;
-}
+import type { KeyOffer } from "./key_offer.ts";
+import type { KnownLogin, LoginHistory } from "./known_login.ts";
 
 /** What an early login needs. */
 export interface EarlyOptions {
@@ -33,19 +12,22 @@ export interface EarlyOptions {
   readonly command?: string | undefined;
 }
 
-/** An answer of the server to a command that was sent along; `error` as ssh2's exec() gives it. */
-export type Answer = { readonly command: ChannelCommand } | { readonly error: Error };
-
 /** A command that was sent along with the login. */
 export interface EarlySession {
   readonly line: string;
-  readonly answer: Promise<Answer>;
+  readonly answer: Promise<ExecReply>;
+}
+
+/** What has the keys: the one to offer before its turn, if there is one, until it is taken back. */
+export interface EarlyKeys {
+  offerEarly(known: KnownLogin): Promise<KeyOffer | undefined>;
+  withdrawEarly(): void;
 }
 
 /** The connection that is logged in on. */
 export interface Course {
   readonly user: string;
-  readonly authentication: Authentication;
+  readonly authentication: EarlyKeys;
   readonly lifeline: Lifeline;
   /** The server's version line; undefined when it was too far behind to be kept. */
   readonly version: string | undefined;
@@ -119,7 +101,7 @@ export class EarlyLogin {
     const line = this.#options.command;
     if (line === undefined) departure.early(proof, undefined);
     else {
-      const answer = new Promise<Answer>((resolve) => {
+      const answer = new Promise<ExecReply>((resolve) => {
         const done = (error: Error | undefined, channel: ClientChannel): void =>
           // At once: what the channel says next would be missed in a later turn.
           resolve(error === undefined ? { command: new ChannelCommand(channel, lifeline) } : { error });

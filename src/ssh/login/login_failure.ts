@@ -1,8 +1,8 @@
 import { Failure } from "../../failure.ts";
 import { quoted } from "../../shell_word.ts";
+import type { Method } from "../../target/methods.ts";
 import type { Target } from "../../target/target.ts";
 import type { Attempt } from "./attempt.ts";
-import type { Authentication } from "./authentication.ts";
 import type { Obstacle } from "./candidate.ts";
 
 /** How many of the keys that were tried a message names. */
@@ -11,8 +11,8 @@ const NAMED = 3;
 /** What to do about too many keys. */
 export const NAME_ONE = 'name one key for this server in the table: identity = "~/.ssh/..."';
 
-/** The server did not let the user in. */
-export class LoginFailure extends Failure {
+/** What was tried to get in. */
+export interface Tried {
   /** The keys that were offered, in order. */
   readonly attempts: readonly Attempt[];
   /** Why there were no others. */
@@ -21,10 +21,17 @@ export class LoginFailure extends Failure {
   readonly methods: readonly string[];
   /** The keys that the server has refused; undefined where it was not the server, and the next call may fare otherwise. */
   readonly refusedKeys: readonly string[] | undefined;
+}
+
+/** The server did not let the user in. */
+export class LoginFailure extends Failure implements Tried {
+  readonly attempts: readonly Attempt[];
+  readonly obstacles: readonly Obstacle[];
+  readonly methods: readonly string[];
+  readonly refusedKeys: readonly string[] | undefined;
 
   /** `ending`: the server's own words, where it broke off. */
-  constructor(target: Target, authentication: Authentication, ending?: string) {
-    const { attempts, obstacles, methods } = authentication;
+  constructor(target: Target, { attempts, obstacles, methods, refusedKeys }: Tried, ending?: string) {
     super("auth", target.server, reason(target, attempts, obstacles, methods, ending), {
       hints: hints(target, attempts, obstacles, methods, ending),
     });
@@ -32,7 +39,7 @@ export class LoginFailure extends Failure {
     this.attempts = attempts;
     this.obstacles = obstacles;
     this.methods = methods;
-    this.refusedKeys = authentication.refusedKeys;
+    this.refusedKeys = refusedKeys;
   }
 }
 
@@ -43,7 +50,7 @@ function described({ type, fingerprint, source, name, isExpired }: Attempt): str
 }
 
 /** What opened the door, and the keys that were offered before it, for --check. */
-export function loggedIn({ attempts, lastMethod }: Authentication): string {
+export function loggedIn(attempts: readonly Attempt[], lastMethod: "none" | Method): string {
   const asked = lastMethod === "none" || lastMethod === "publickey" ? undefined : lastMethod;
   const key = attempts.findLast(({ outcome }) => outcome === "signed");
   if (asked !== undefined) return key === undefined ? asked : `${asked}, after ${described(key)}`;

@@ -1,6 +1,7 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { Duplex, type Readable, type Writable } from "node:stream";
+import { signalGroup } from "../../own_process.ts";
 import type { Progress } from "../../progress.ts";
 import { lines } from "../../report/lines.ts";
 import type { Note } from "../../report/note.ts";
@@ -78,12 +79,8 @@ class ProxySocket extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    const { pid, stdin, stdout, stderr } = this.#child;
-    try {
-      if (pid !== undefined) process.kill(-pid, "SIGTERM");
-    } catch {
-      // It has ended by itself.
-    }
+    const { stdin, stdout, stderr } = this.#child;
+    signalGroup(this.#child, "SIGTERM");
     for (const stream of [stdin, stdout, stderr]) stream.destroy();
     this.#child.unref();
     done(error);

@@ -1,10 +1,16 @@
+import type { Person } from "../../person.ts";
+import type { Progress } from "../../progress.ts";
 import type { Target } from "../../target/target.ts";
-import type { ConnectOptions } from "../connection.ts";
 import type { HostKeyCheck, UnknownKey } from "./host_key.ts";
 import { HostKeyQuestion } from "./host_key_question.ts";
 
 /** What recognising a server needs. */
-export interface RecognitionOptions extends Pick<ConnectOptions, "progress" | "signal" | "person"> {
+export interface RecognitionOptions {
+  readonly progress: Progress;
+  /** Aborted to give up. */
+  readonly signal: AbortSignal;
+  /** Who can be asked about an unknown host key. */
+  readonly person?: Person;
   /** Aborted when the login is over, in whatever way: nobody is to be asked any more. */
   readonly over: AbortSignal;
   /** Ends the connection. */

@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream";
-import type { Placed } from "../../../src/master/spare.ts";
+import type { Placed } from "../../../src/master/spare_command.ts";
 import { Remarks } from "../../../src/session/remarks.ts";
-import type { Exit, RemoteCommand } from "../../../src/ssh/connection.ts";
+import type { Exit, RemoteCommand } from "../../../src/ssh/channel/remote_command.ts";
 import { Received } from "../../peers/received.ts";
 
 /** A remote imapd without a server, at the end where it is used; what it says and hears is for the test. */

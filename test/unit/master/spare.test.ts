@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
 import type { CallerOptions } from "../../../src/master/connections.ts";
-import { type Placed, SpareKeeper } from "../../../src/master/spare.ts";
+import { SpareKeeper } from "../../../src/master/spare.ts";
+import type { Placed } from "../../../src/master/spare_command.ts";
 import { Progress } from "../../../src/progress.ts";
 import { decisionWith, tabled } from "./decisions.ts";
 import { ALIVE, Mailbox, placed, settled } from "./mailboxes.ts";

@@ -6,7 +6,7 @@ import { Progress } from "../../../src/progress.ts";
 import { onceEnded } from "../../../src/session/ended.ts";
 import { awaitGreeting } from "../../../src/session/greeting.ts";
 import { Remarks } from "../../../src/session/remarks.ts";
-import type { RemoteCommand } from "../../../src/ssh/connection.ts";
+import type { RemoteCommand } from "../../../src/ssh/channel/remote_command.ts";
 
 test("an end that came with the greeting is told to whoever asks for it afterwards", async () => {
   const stdout = new PassThrough();

@@ -173,7 +173,7 @@ test("a connection that has ended before anybody listened is told as such", asyn
 });
 
 const PROGRAM = `
-  import { connect } from ${JSON.stringify(new URL("../../../src/ssh/connection.ts", import.meta.url).href)};
+  import { connect } from ${JSON.stringify(new URL("../../../src/ssh/connect.ts", import.meta.url).href)};
   import { Progress } from ${JSON.stringify(new URL("../../../src/progress.ts", import.meta.url).href)};
   const controller = new AbortController();
   process.once("SIGUSR2", () => controller.abort(new Error("enough")));

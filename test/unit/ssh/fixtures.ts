@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { Person } from "../../../src/person.ts";
 import { Progress, type Step } from "../../../src/progress.ts";
+import { connect } from "../../../src/ssh/connect.ts";
 import type { Connection } from "../../../src/ssh/connection.ts";
-import { connect } from "../../../src/ssh/connection.ts";
 import { LoginFailure } from "../../../src/ssh/login/login_failure.ts";
 import type { Decision, Origin, Settled } from "../../../src/table/decision.ts";
 import type { Target } from "../../../src/target/target.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { Liveness, type Watching } from "../../../src/ssh/liveness.ts";
+import { Liveness } from "../../../src/ssh/liveness.ts";
+import type { Watching } from "../../../src/target/watching.ts";
 import { Clocks } from "../master/clocks.ts";
 
 const USUAL: Watching = { interval: 15_000, most: 3 };

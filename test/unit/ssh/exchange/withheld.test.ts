@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import ssh2 from "ssh2";
-import type { KeyExchange } from "../../../../src/ssh/exchange/key_exchange.ts";
+import type { KeyExchange } from "../../../../src/ssh/exchange/exchange.ts";
 import { makeKey } from "../../../peers/keys.ts";
 import { listen } from "../../../peers/tcp.ts";
 import { makeTemporary, removeTemporary } from "../../../peers/temporary.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Failure } from "../../../../src/failure.ts";
-import { connect } from "../../../../src/ssh/connection.ts";
-import type { KnownLogin, LoginHistory } from "../../../../src/ssh/login/early_login.ts";
+import { connect } from "../../../../src/ssh/connect.ts";
+import type { KnownLogin, LoginHistory } from "../../../../src/ssh/login/known_login.ts";
 import { startRoundProxy } from "../../../peers/rounds.ts";
 import type { Sshd } from "../../../peers/sshd.ts";
 import { never, newStory, targetFor, type Values } from "../fixtures.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { describe, mock, test } from "node:test";
-import { connect } from "../../../../src/ssh/connection.ts";
+import { connect } from "../../../../src/ssh/connect.ts";
 import { skipWithoutDropbear, startDropbear } from "../../../peers/dropbear.ts";
 import { recentSshd, skipWithoutRecentSshd } from "../../../peers/recent_sshd.ts";
 import { startSshd } from "../../../peers/sshd.ts";

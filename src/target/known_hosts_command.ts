@@ -1,0 +1,48 @@
+import type { Decision, Settled } from "../table/decision.ts";
+import type { Config } from "./answers.ts";
+import { expandTokens, type Tokens } from "./tokens.ts";
+import { unsupported } from "./unsupported.ts";
+
+/** What a message calls it, in the place of a file. */
+export const KNOWN_HOSTS_COMMAND = "KnownHostsCommand";
+
+/** What is done with it needs no key of the server's: these tokens would. */
+const OF_A_KEY = /%[tfK]/;
+
+/**
+ * KnownHostsCommand of ssh_config(5) as words, tokens expanded. It is run once, as ssh(1) does it before the server
+ * has shown a key (%I is then ORDER). Throws a Failure for one that wants to see the key, and for what ssh(1) would
+ * not run.
+ */
+export function knownHostsCommand(
+  decision: Decision,
+  config: Config,
+  tokens: Tokens,
+  hostKeyName: string,
+): Settled<readonly string[] | undefined> {
+  const { value, from } = config.one("knownhostscommand", "none");
+  if (value.toLowerCase() === "none") return { value: undefined, from };
+  const words = wordsOf(value);
+  if (words === undefined || OF_A_KEY.test(value)) throw unsupported(decision, KNOWN_HOSTS_COMMAND, value);
+  const more = { ...tokens, H: hostKeyName, I: "ORDER" };
+  const [program = "", ...rest] = words;
+  if (!program.startsWith("/")) throw unsupported(decision, KNOWN_HOSTS_COMMAND, value);
+  return { value: [program, ...rest.map((word) => expandTokens(word, more, decision.server))], from };
+}
+
+/** The words of a line, with quotes as argv_split of OpenSSH's misc.c has them; undefined where one stays open. */
+export function wordsOf(line: string): readonly string[] | undefined {
+  const word = /(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\\.|[^\s"'\\])+/gs;
+  const left = line.replace(word, "");
+  if (/\S/.test(left)) return undefined;
+  return (line.match(word) ?? []).map((one) =>
+    one.replace(/"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|\\(.)/gs, (_all, double, single, escaped) =>
+      escaped === undefined ? (double ?? single).replace(/\\(["'\\])/g, "$1") : unescaped(escaped),
+    ),
+  );
+}
+
+/** Outside of quotes a backslash quotes a quote, a space or itself; otherwise it stands for itself. */
+function unescaped(char: string): string {
+  return /["'\\ ]/.test(char) ? char : `\\${char}`;
+}
