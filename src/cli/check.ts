@@ -79,7 +79,9 @@ async function connectAndSelect(world: World, decision: Decision, timeline: Time
   });
   try {
     await checkForwards(world, decision, opened, broken.signal);
-    return method === "imap" ? await select(world, opened, { decision, timeline, broken }) : 0;
+    if (method !== "imap") return 0;
+    if (!/^\* PREAUTH/i.test(String(opened.first[0]))) return await leaveUnopened(world, opened, timeline);
+    return await select(world, opened, { decision, timeline, broken });
   } finally {
     await takeLeave(opened.connection);
   }
@@ -138,6 +140,15 @@ async function select(
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** INBOX is the mail program's to open, which logs in by itself where the greeting was OK. */
+async function leaveUnopened(world: World, { remote }: Opened, timeline: Timeline): Promise<number> {
+  timeline.done("select", "not tried: the mail program logs in by itself");
+  remote.stdin.end("a1 LOGOUT\r\n");
+  remote.stdout.resume();
+  print(world, [`ended ${described(await farewell(remote))}`]);
+  return UNOPENED;
 }
 
 /** Waits for the end after LOGOUT no longer than a mail call would (section 3.4 of RFC 3501 has the server close). */

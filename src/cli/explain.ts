@@ -1,4 +1,5 @@
 import { Failure } from "../failure.ts";
+import { endpointText, lastLegNote } from "../forwards/plan.ts";
 import { openLog } from "../report/log.ts";
 import { print } from "../report/speak.ts";
 import { outOfTime } from "../session/deadline.ts";
@@ -35,7 +36,8 @@ export async function explain(world: World, words: ServerWords): Promise<number>
   const { target, notes } = await settleForPerson(world, call, signal);
   const origin = originsIn(file, text);
   const from: Sayer = (one) => (one.kind === "call" ? call.from : origin(one));
-  print(world, [`table ${file}`, "", ...columns(rowsOf(decision, target, origin, from)), ...notes]);
+  const rows = columns(rowsOf(decision, target, origin, from));
+  print(world, [`table ${file}`, "", ...rows, ...notes, ...lastLeg(decision, target)]);
   const standings = await foreseen(world, decision, { signal, mayConnect: false });
   if (standings.length > 0) {
     print(world, ["", ...standings.flatMap((standing) => forwardLines(standing, decision, target))]);
@@ -80,6 +82,13 @@ async function settleForPerson(
   return { target, notes: notes.length === 0 ? [] : ["", ...notes] };
 }
 
+/** A note where a METHOD is a port of another machine than the server. */
+function lastLeg({ server, destination, command }: Decision, target: Target): readonly string[] {
+  if (command?.value.kind !== "port") return [];
+  const note = lastLegNote(command.value, [server, destination.value, target.host.value]);
+  return note === undefined ? [] : ["", `note: ${note}`];
+}
+
 type Row = readonly [name: string, value: string, from: string];
 
 function rowsOf(decision: Decision, target: Target, origin: Sayer, user: Sayer): readonly Row[] {
@@ -115,7 +124,14 @@ function rowsOf(decision: Decision, target: Target, origin: Sayer, user: Sayer):
 }
 
 function commandText(command: Command): string {
-  return command.kind === "auto" ? "auto: the first imapd that is found there" : command.line;
+  switch (command.kind) {
+    case "auto":
+      return "auto: the first imapd that is found there";
+    case "line":
+      return command.line;
+    case "port":
+      return `port ${endpointText(command.to)} as seen from there${command.login === "nobody" ? "" : "; the client logs in"}`;
+  }
 }
 
 function yesNo(value: boolean): string {

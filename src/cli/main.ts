@@ -29,8 +29,9 @@ export async function main(world: World): Promise<number> {
 async function mail(world: World, call: MailCall): Promise<number> {
   const file = tablePath(world.env, world.home);
   try {
-    const decision = await decide(await readTable(file, world.uid), call);
-    if (decision !== undefined) {
+    const found = await decide(await readTable(file, world.uid), call);
+    if (found !== undefined) {
+      const decision = heeding(found, world);
       const early = await ask(world, call, decision);
       return await (await import("./second_bundle.js")).serve(world, call, decision, early);
     }
@@ -41,6 +42,17 @@ async function mail(world: World, call: MailCall): Promise<number> {
   const unknown = new Failure("unknown", call.server, `not in the table ${file}`);
   tellCaller(world, unknown);
   return unknown.status;
+}
+
+/**
+ * Whoever reads IMAP from standard error, too, is Alpine, or built on c-client: it takes a greeting that is OK for one of
+ * a preauthenticated server, and never logs in (imap_rimap of imap4r1.c).
+ */
+function heeding(decision: Decision, world: World): Decision {
+  const { command } = decision;
+  if (command?.value.kind !== "port" || command.value.login !== "client") return decision;
+  if (decision.method !== "imap" || world.stderr !== "merged") return decision;
+  return { ...decision, command: { ...command, value: { ...command.value, login: "unable" } } };
 }
 
 /** Asks the master, where one may serve the call, before anything else is loaded: that is done while it does its part. */

@@ -100,6 +100,11 @@ const FORWARD = object<Forward>({
 const COMMAND = either(
   object<Command & { kind: "auto" }>({ kind: word("auto") }),
   object<Command & { kind: "line" }>({ kind: word("line"), line: text }),
+  object<Command & { kind: "port" }>({
+    kind: word("port"),
+    to: ENDPOINT,
+    login: word("nobody", "client", "unable"),
+  }),
 );
 
 const DECISION = object<Decision>({

@@ -14,7 +14,10 @@ export function placeText(listen: Forward["listen"]): string {
  * What there is to say when `to` is another machine than the server: ssh(1) encrypts as far as the server only.
  * Undefined for the server itself. `names`: SERVER of the call first, then what else the server is called.
  */
-export function lastLegNote({ to }: Forward, names: readonly [string, ...string[]]): string | undefined {
+export function lastLegNote(
+  { to }: Pick<Forward, "to">,
+  names: readonly [string, ...string[]],
+): string | undefined {
   if (isServerItself(to.host, names)) return undefined;
   return `the last leg from ${names[0]} to ${endpointText(to)} is not protected by SSH`;
 }

@@ -1,8 +1,8 @@
 import type { ConnectionStatus, ForwardStatus } from "../control/protocol.ts";
 import { Failure } from "../failure.ts";
 import type { Note } from "../report/note.ts";
+import { commandLine } from "../session/command.ts";
 import { inTime } from "../session/deadline.ts";
-import { commandLine } from "../session/opening.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Persist } from "../table/table.ts";
 import { type CallerOptions, Connections } from "./connections.ts";

@@ -5,6 +5,7 @@ import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
 import { type Connection, SessionRefusal } from "../ssh/connection.ts";
 import { type Liveness, watched } from "../ssh/liveness.ts";
 import type { Decision } from "../table/decision.ts";
+import type { Endpoint } from "../table/table.ts";
 import type { Target } from "../target/target.ts";
 
 /** Milliseconds without a byte after which a new session is tried over another connection. */
@@ -72,7 +73,7 @@ export class SharedConnection {
    */
   async open(
     decision: Decision,
-    line: string,
+    line: string | undefined,
     options: Pick<OpeningOptions, "progress" | "onRemark">,
     signal: AbortSignal,
   ): Promise<Started | Unavailable> {
@@ -82,7 +83,7 @@ export class SharedConnection {
     if (signal.aborted) stop();
     this.#opening++;
     // The command that is started first of all takes it.
-    const isAhead = this.connection.hasAhead;
+    const isAhead = line !== undefined && this.connection.hasAhead;
     try {
       void this.#watch(attempt);
       const started = await startSession(decision, line, this, options, attempt.signal);
@@ -107,16 +108,15 @@ export class SharedConnection {
       const remote = await this.connection.exec(line, options);
       // Before those are woken who wait to know it.
       this.#started++;
-      this.#sessions++;
-      void remote.ended.then(() => {
-        this.#sessions--;
-        this.#isFull = false;
-        this.#onChange();
-      });
-      return remote;
+      return this.#counted(remote);
     } finally {
       this.#answered();
     }
+  }
+
+  /** As connection.reach(), and counted; a server with MaxSessions counts it not. */
+  async reach(to: Endpoint, options: { readonly signal: AbortSignal }): Promise<RemoteCommand> {
+    return this.#counted(await this.connection.reach(to, options));
   }
 
   /** Opens the next session; not behind the first: a server may not bear a second one, which is for a caller to ask for. */
@@ -138,6 +138,16 @@ export class SharedConnection {
       since: this.since,
       until,
     };
+  }
+
+  #counted(remote: RemoteCommand): RemoteCommand {
+    this.#sessions++;
+    void remote.ended.then(() => {
+      this.#sessions--;
+      this.#isFull = false;
+      this.#onChange();
+    });
+    return remote;
   }
 
   #answered(): void {

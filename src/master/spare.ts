@@ -40,7 +40,7 @@ export class SpareKeeper {
 
   /** Sees to it that there is one for calls like this, where the table wants that. */
   want(decision: Decision, options: CallerOptions): void {
-    if (decision.spare.value === 0 || decision.method !== "imap") return;
+    if (decision.spare.value === 0 || decision.method !== "imap" || wantsLogin(decision)) return;
     const key = keyOf(decision);
     const spare = this.#spares.get(key) ?? new Spare(this.#note, this.#start, this.#onChange);
     this.#spares.set(key, spare);
@@ -64,6 +64,11 @@ export class SpareKeeper {
     for (const spare of this.#spares.values()) spare.close();
     this.#spares.clear();
   }
+}
+
+/** Such a server soon hangs up on who does not log in. */
+function wantsLogin({ command }: Decision): boolean {
+  return command?.value.kind === "port" && command.value.login !== "nobody";
 }
 
 function keyOf({ command }: Decision): string {

@@ -7,15 +7,16 @@ import type { Connection } from "../ssh/connection.ts";
 import { stateDirectory } from "../state/directory.ts";
 import { type Tried, Unreachable } from "../state/unreachable.ts";
 import type { Decision } from "../table/decision.ts";
-import { remoteCommandLine } from "../table/imapd.ts";
 import { readAccount } from "../target/account.ts";
 import { resolve } from "../target/ask_ssh.ts";
 import { settle, type Target } from "../target/target.ts";
 import type { World } from "../world.ts";
+import { commandLine, portOf, startCommand } from "./command.ts";
 import { expired, inTime } from "./deadline.ts";
 import { withoutFlood } from "./flood.ts";
 import { awaitGreeting } from "./greeting.ts";
 import { History } from "./history.ts";
+import { awaitPortGreeting } from "./port_greeting.ts";
 import { Refusals } from "./refusals.ts";
 import { Remarks } from "./remarks.ts";
 
@@ -119,20 +120,25 @@ async function open(
 
 /** Starts the command on a connection and, for METHOD imap, waits for its greeting. Throws a Failure, or the signal's reason. */
 export async function startSession(
-  { server, method, command }: Decision,
-  line: string,
-  connection: Pick<Connection, "exec">,
+  decision: Decision,
+  line: string | undefined,
+  connection: Pick<Connection, "exec" | "reach">,
   { progress, onRemark }: Pick<OpeningOptions, "progress" | "onRemark">,
   signal: AbortSignal,
 ): Promise<Started> {
-  progress.begin("command", `starting the remote command on ${server}`);
-  const remote = await connection.exec(line, { signal });
+  const remote = await startCommand(decision, line, connection, { progress, signal });
   const remarks = new Remarks(onRemark);
   remarks.listenTo(remote.stderr);
-  progress.done("command", command?.value.kind === "auto" ? "the search for an imapd" : line);
+  const { server, method } = decision;
   if (method !== "imap") return { remote, remarks, first: [] };
   try {
-    return { remote, remarks, first: await awaitGreeting(remote, remarks, { server, progress, signal }) };
+    const options = { server, progress, signal };
+    const port = portOf(decision);
+    const first =
+      port === undefined
+        ? await awaitGreeting(remote, remarks, options)
+        : await awaitPortGreeting(remote, remarks, port, options);
+    return { remote, remarks, first };
   } catch (error) {
     remote.hangUp();
     throw error;
@@ -143,14 +149,6 @@ export async function startSession(
 export async function takeLeave(connection: Connection): Promise<void> {
   connection.end();
   await connection.closed;
-}
-
-/** The line for the login shell over there. Throws a Failure where the table has none for the METHOD. */
-export function commandLine({ server, method, command }: Decision): string {
-  if (command !== undefined) return remoteCommandLine(command.value);
-  throw new Failure("command", server, `the table has no command for METHOD "${method}"`, {
-    hints: [`add commands.${method} = "..." to its [[host]]`],
-  });
 }
 
 /** What open() was given. */

@@ -70,6 +70,11 @@ export interface Connection {
    * from `origin`. Throws a Failure with the server's reason.
    */
   forward(to: Endpoint, origin: Origin): Promise<Duplex>;
+  /**
+   * The same as a command, as with ssh -W: the server runs nothing for it, not even a shell. Throws also the signal's
+   * reason.
+   */
+  reach(to: Endpoint, options: { readonly signal: AbortSignal }): Promise<RemoteCommand>;
   /** Takes leave of the server and closes; also what still runs on the connection. */
   end(): void;
   /** Closes at once: the server does not answer. `reason` is what sessions are told, after "connection lost: ". */

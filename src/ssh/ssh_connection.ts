@@ -2,8 +2,10 @@ import type { Duplex } from "node:stream";
 import type { Client } from "ssh2";
 import { orAborted } from "../abort.ts";
 import { Failure } from "../failure.ts";
+import { abandon, NOWHERE } from "../forwards/carrier.ts";
 import type { Endpoint } from "../table/table.ts";
 import type { Target } from "../target/target.ts";
+import { PortCommand } from "./channel/port_command.ts";
 import { ChannelCommand, type ExecReply, type RemoteCommand } from "./channel/remote_command.ts";
 import { SessionAhead } from "./channel/session_ahead.ts";
 import { Tunnel } from "./channel/tunnel.ts";
@@ -17,6 +19,10 @@ import { ping } from "./ssh2/taps.ts";
 
 /** SSH_OPEN_ADMINISTRATIVELY_PROHIBITED. */
 const PROHIBITED = 1;
+
+/** What sshd wants of its configuration and of the key, for a direct-tcpip channel. */
+const ALLOWANCE =
+  "over there sshd_config must have AllowTcpForwarding yes, and authorized_keys must not restrict the key without port-forwarding";
 
 /** How long the server has to take our leave (milliseconds). */
 const LEAVE = 500;
@@ -123,7 +129,7 @@ export class SshConnection implements Connection {
     });
   }
 
-  forward(to: Endpoint, origin: Origin): Promise<Duplex> {
+  forward(to: Endpoint, origin: Origin): Promise<Tunnel> {
     if (this.#lifeline.over !== undefined) return Promise.reject(this.#lost());
     return new Promise((resolve, reject) => {
       this.#client.forwardOut(origin.address, origin.port, to.host, to.port, (error, channel) => {
@@ -131,6 +137,17 @@ export class SshConnection implements Connection {
         else resolve(new Tunnel(channel, this.#lifeline));
       });
     });
+  }
+
+  async reach(to: Endpoint, { signal }: { readonly signal: AbortSignal }): Promise<RemoteCommand> {
+    signal.throwIfAborted();
+    const opening = this.forward(to, NOWHERE);
+    try {
+      return new PortCommand(await orAborted(opening, signal), this.#lifeline);
+    } catch (error) {
+      opening.then(abandon, () => {});
+      throw error;
+    }
   }
 
   end(): void {
@@ -163,7 +180,8 @@ export class SshConnection implements Connection {
       error.reason === PROHIBITED
         ? "the server does not allow forwarding"
         : `the server cannot connect to ${to.host}:${to.port}`;
-    return new Failure("network", server, `${what}: "${said}"`, { cause: error });
+    const hints = error.reason === PROHIBITED ? [ALLOWANCE] : [];
+    return new Failure("network", server, `${what}: "${said}"`, { cause: error, hints });
   }
 
   #lost(): Failure {

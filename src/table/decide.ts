@@ -1,6 +1,6 @@
 import type { Command, Decision, Origin, Settled } from "./decision.ts";
 import { matches } from "./match.ts";
-import type { Forward, Host, HostKeys, Table, TomlPath } from "./table.ts";
+import type { Forward, Host, HostKeys, PortCommand, Table, TomlPath } from "./table.ts";
 
 /** The words of a call that a decision takes in. A verb may have no USER. */
 export interface Call {
@@ -93,7 +93,8 @@ function commandFor(layers: Layers, method: string): Settled<Command> | undefine
   return method === "imap" ? { value: { kind: "auto" }, from: BY_DEFAULT } : undefined;
 }
 
-function commandOf(text: string, method: string): Command {
+function commandOf(text: string | PortCommand, method: string): Command {
+  if (typeof text !== "string") return { kind: "port", to: text.to, login: text.login ?? "nobody" };
   if (text === "auto" && method === "imap") return { kind: "auto" };
   return { kind: "line", line: text.replaceAll("{method}", method) };
 }

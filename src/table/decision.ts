@@ -1,4 +1,4 @@
-import type { Forward, OnFailure, Persist, TomlPath } from "./table.ts";
+import type { Endpoint, Forward, LoginBy, OnFailure, Persist, TomlPath } from "./table.ts";
 
 /** Where a value of a decision came from. */
 export type Origin =
@@ -13,8 +13,14 @@ export interface Settled<T> {
   readonly from: Origin;
 }
 
-/** The remote command: a line for the login shell, or the search for an imapd. */
-export type Command = { readonly kind: "auto" } | { readonly kind: "line"; readonly line: string };
+/** What is to run, or to be connected to, for a METHOD. */
+export type Command =
+  /** The search for an imapd. */
+  | { readonly kind: "auto" }
+  /** A line for the login shell. */
+  | { readonly kind: "line"; readonly line: string }
+  /** A port that the server connects to, as with ssh -W: nothing runs there. */
+  | { readonly kind: "port"; readonly to: Endpoint; readonly login: LoginBy };
 
 /**
  * What the table and the call say about one SERVER. The keys that may be undefined are those that

@@ -3,10 +3,10 @@ import { hasControl } from "./characters.ts";
 import { isHostname, isMethod, isUser } from "./names.ts";
 import type { Problem } from "./problem.ts";
 import { quoted } from "./problem.ts";
-import type { Host, HostKeys, TomlPath } from "./table.ts";
+import type { Host, HostKeys, PortCommand, TomlPath } from "./table.ts";
 import { parseTime } from "./time.ts";
 import type { Check, Checks } from "./values.ts";
-import { bool, isPath, isPlain, isTable, list, port, table, text, value, word } from "./values.ts";
+import { bool, endpoint, isPath, isPlain, isTable, list, port, table, text, value, word } from "./values.ts";
 
 /** Bytes: no name is longer (names.ts). */
 const LONGEST_GLOB = 255;
@@ -24,7 +24,11 @@ const sshConfig = text('an absolute path, one that begins with "~/", or "none"',
 });
 
 const line = text('a command line ("auto" is for commands.imap)', (text) => isLine(text) && text !== "auto");
-const imapLine = text('a command line, or "auto"', isLine);
+const PORT_TO = 'a port, as in { to = "localhost:143" }';
+const otherLine = text(`a command line ("auto" is for commands.imap), or ${PORT_TO}`, (text) => {
+  return isLine(text) && text !== "auto";
+});
+const imapLine = text(`a command line, "auto", or ${PORT_TO}`, isLine);
 const noLines = value<never>('a table, as in commands.imap = "auto"', () => undefined);
 
 const HOST_KEYS: Checks<HostKeys> = {
@@ -73,15 +77,33 @@ export const host: Check<Host> = (value, path, problems) => {
 };
 
 /** The lines of `commands`, by METHOD. */
-function commands(value: unknown, path: TomlPath, problems: Problem[]): Record<string, string> | undefined {
+function commands(value: unknown, path: TomlPath, problems: Problem[]): HostKeys["commands"] | undefined {
   if (!isTable(value)) return noLines(value, path, problems);
-  const lines: Record<string, string> = {};
+  const lines: Record<string, string | PortCommand> = {};
   for (const [method, given] of Object.entries(value)) {
     const where = [...path, method];
     if (!isMethod(method))
       problems.push({ path: where, part: "key", what: `${quoted(method)} is not a METHOD` });
-    const read = (method === "imap" ? imapLine : line)(given, where, problems);
+    const read = (isTable(given) ? portCommand : method === "imap" ? imapLine : otherLine)(
+      given,
+      where,
+      problems,
+    );
     if (read !== undefined) lines[method] = read;
   }
   return lines;
 }
+
+/** A METHOD that is a port over there. */
+const portCommand: Check<PortCommand> = (value, path, problems) => {
+  const title = path.slice(-2).join(".");
+  const keys = table<PortCommand>(title, { to: endpoint, login: word("client") })(value, path, problems);
+  if (isTable(value) && !Object.hasOwn(value, "to")) {
+    problems.push({
+      path,
+      part: "value",
+      what: `${title} has no to, as in ${title} = { to = "localhost:143" }`,
+    });
+  }
+  return keys?.to === undefined ? undefined : { ...keys, to: keys.to };
+};

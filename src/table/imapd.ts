@@ -26,6 +26,6 @@ const SEARCH = `exec /bin/sh -c '${SCRIPT}'`;
  * What to ask the server to run: the table's line as it is, or a line that searches for an imapd and becomes
  * it. A search in vain says on stderr where it looked, and exits 127 as a shell does.
  */
-export function remoteCommandLine(command: Command): string {
+export function remoteCommandLine(command: Exclude<Command, { kind: "port" }>): string {
   return command.kind === "line" ? command.line : SEARCH;
 }

@@ -9,6 +9,18 @@ export type Persist = number | "forever";
 /** Who may use a forward. */
 export type Allow = "same-user" | "any-user";
 
+/**
+ * Who logs in at a port for METHOD imap: "nobody", since the server there greets with PREAUTH; the "client" itself; or a
+ * client that is "unable" to, though the table says that it does.
+ */
+export type LoginBy = "nobody" | "client" | "unable";
+
+/** A METHOD that is a port over there. */
+export interface PortCommand {
+  readonly to: Endpoint;
+  readonly login?: "client";
+}
+
 /** The keys that [defaults] and [[host]] share; a key that is not written is absent. Times are milliseconds. */
 export interface HostKeys {
   readonly server?: string;
@@ -24,8 +36,8 @@ export interface HostKeys {
   readonly persist?: Persist;
   readonly spare?: 0 | 1;
   readonly command?: string;
-  /** METHOD to command line. */
-  readonly commands?: Readonly<Record<string, string>>;
+  /** METHOD to command line, or to a port. */
+  readonly commands?: Readonly<Record<string, string | PortCommand>>;
 }
 
 /** One [[host]]: its keys and the globs that choose it (at least one, none empty). */

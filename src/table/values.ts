@@ -28,7 +28,8 @@ export function text(wants: string, isGood: (text: string) => boolean): Check<st
 /** One of a few words. */
 export function word<T extends string>(first: T, ...others: readonly T[]): Check<T> {
   const words: readonly unknown[] = [first, ...others];
-  const wants = `"${words.slice(0, -1).join('", "')}" or "${words.at(-1)}"`;
+  const last = `"${words.at(-1)}"`;
+  const wants = others.length === 0 ? last : `"${words.slice(0, -1).join('", "')}" or ${last}`;
   return value(wants, (value) => (words.includes(value) ? (value as T) : undefined));
 }
 

@@ -12,6 +12,7 @@ const PEERS = [
   { program: "setpriv", package: "util-linux", need: "demo", why: "runs Dovecot as another user than root" },
   { program: "alpine", package: "alpine", need: "alpine", why: "the mail client" },
   { program: "mutt", package: "mutt", need: "test", why: "another mail client" },
+  { program: "mbsync", package: "isync", need: "test", why: "another mail client" },
   { program: "fetchmail", package: "fetchmail", need: "test", why: "fetches mail by IMAP and POP3" },
   { program: "pop3", package: "dovecot-pop3d", need: "test", why: "a POP3 server" },
   { program: "aiosmtpd", package: "python3-aiosmtpd", need: "test", why: "an SMTP server" },

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { startAgent } from "../../peers/agent.ts";
 import { describeForms, type Form } from "../../peers/binaries.ts";
 import { type Call, runCall, startCall } from "../../peers/call.ts";
-import { startPop3 } from "../../peers/pop3.ts";
+import { startLoginServer } from "../../peers/login_server.ts";
 import { program } from "../../peers/programs.ts";
 import { makeSendmail, type Sendmail } from "../../peers/sendmail.ts";
 import { openTerminal } from "../../peers/terminal.ts";
@@ -50,7 +50,7 @@ async function pop3Scene(form: Form) {
     11110: listen,
     "popserver:110": `127.0.0.1:${far}`,
   });
-  const pop3 = await startPop3(scene.mailbox, far);
+  const pop3 = await startLoginServer("pop3", scene.mailbox, far);
   return {
     scene,
     sendmail,
@@ -96,7 +96,7 @@ describeForms("fetchmail with a recipe", { concurrency: 2 }, (form) => {
     using sendmail = makeSendmail();
     await using scene = await makeScene(form, "fetchmail-smtp", { [SENDMAIL]: sendmail.path });
     const port = await freePort();
-    await using pop3 = await startPop3(scene.mailbox, port);
+    await using pop3 = await startLoginServer("pop3", scene.mailbox, port);
     await using call = await fetchmail(scene, "fetchmail-smtp", {
       popserver: pop3.host,
       "port 110": `port ${port}`,
@@ -227,7 +227,7 @@ describeForms("fetchmail with a recipe", { concurrency: 2 }, (form) => {
     test(`says what the document says when the server cannot be had: ${name}`, TIMEOUT, async () => {
       await using scene = await makeScene(form, name);
       const port = await freePort();
-      await using pop3 = await startPop3(scene.mailbox, port);
+      await using pop3 = await startLoginServer("pop3", scene.mailbox, port);
       const direct = { popserver: pop3.host, "port 110": `port ${port}` };
       await scene.sshd.stop();
       const own = name === "fetchmail-smtp" ? direct : {};

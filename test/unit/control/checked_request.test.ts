@@ -31,9 +31,12 @@ const WANTED = {
   elapsed: 12.5,
 } as const;
 
+const PORT = { kind: "port", to: { host: "localhost", port: 143 }, login: "client" } as const;
+
 const REQUESTS: readonly Request[] = [
   { type: "session", ...WANTED },
   { type: "session", ...WANTED, decision: decisionWith() },
+  { type: "session", ...WANTED, decision: decisionWith({ command: tabled(PORT) }) },
   { type: "forward", ...WANTED, time: "forever" },
   { type: "forward", ...WANTED, time: 1_000 },
   { type: "login", ...WANTED },

@@ -34,6 +34,19 @@ test("both hosts of the SSH book's connection script run their own imapd", async
   );
 });
 
+test("a METHOD can be a port over there, at which nobody logs in unless the table says so", async () => {
+  const lines = 'imap = { to = "localhost:143", login = "client" }, imaps = { to = "[::1]:993" }';
+  const table = `[[host]]\nmatch = "h"\ncommands = { ${lines} }\n`;
+  const to = { host: "localhost", port: 143 };
+  assert.deepEqual(await command(table), {
+    value: { kind: "port", to, login: "client" },
+    from: inTable("host", 0, "commands", "imap"),
+  });
+  const imaps = { kind: "port", to: { host: "::1", port: 993 }, login: "nobody" };
+  assert.deepEqual((await command(table, "imaps"))?.value, imaps);
+  assert.equal(await command(table, "smtp"), undefined);
+});
+
 test("what a host leaves out comes from the call, ssh_config, or the usual values", async () => {
   const decision = await decided('[[host]]\nmatch = "MAIL.isp.com."\n', "mail.isp.com", "imap", "joe");
   assert.deepEqual(decision, {

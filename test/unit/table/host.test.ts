@@ -91,19 +91,47 @@ const HOST_PROBLEMS: readonly (readonly [line: string, problem: string])[] = [
     '3:11: command must be a command line ("auto" is for commands.imap), not "a\\r\\nb"',
   ],
   ['commands = "x"', '3:12: commands must be a table, as in commands.imap = "auto", not "x"'],
-  ['commands.imap = ""', '3:17: commands.imap must be a command line, or "auto", not ""'],
+  [
+    'commands.imap = ""',
+    '3:17: commands.imap must be a command line, "auto", or a port, as in { to = "localhost:143" }, not ""',
+  ],
   [
     'commands.smtp = "auto"',
-    '3:17: commands.smtp must be a command line ("auto" is for commands.imap), not "auto"',
+    '3:17: commands.smtp must be a command line ("auto" is for commands.imap), or a port, as in { to = "localhost:143" }, not "auto"',
   ],
   [
     "commands.constructor = []",
-    '3:24: commands.constructor must be a command line ("auto" is for commands.imap), not []',
+    '3:24: commands.constructor must be a command line ("auto" is for commands.imap), or a port, as in { to = "localhost:143" }, not []',
   ],
   ['commands.IMAP = "x"', '3:10: "IMAP" is not a METHOD'],
+  ["commands.imap = {}", '3:17: commands.imap has no to, as in commands.imap = { to = "localhost:143" }'],
   [
-    'commands.imap.x = "y"',
-    '3:1: commands.imap must be a command line, or "auto", not commands.imap.x = "y"',
+    'commands.imap.login = "client"',
+    '3:1: commands.imap has no to, as in commands.imap = { to = "localhost:143" }',
+  ],
+  [
+    'commands.imap = { to = "localhost" }',
+    '3:24: commands.imap.to must be HOST:PORT, as in "mail:25" or "[::1]:25", not "localhost"',
+  ],
+  [
+    "commands.imap = { to = 143 }",
+    '3:24: commands.imap.to must be HOST:PORT, as in "mail:25" or "[::1]:25", not 143',
+  ],
+  [
+    'commands.imap.to = "mail:70000"',
+    '3:20: commands.imap.to must be HOST:PORT, as in "mail:25" or "[::1]:25", not "mail:70000"',
+  ],
+  [
+    'commands.imap = { to = "mail:143", login = "me" }',
+    '3:44: commands.imap.login must be "client", not "me"',
+  ],
+  [
+    'commands.imap = { to = "mail:143", login = true }',
+    '3:44: commands.imap.login must be "client", not true',
+  ],
+  [
+    'commands.imap = { to = "mail:143", loggin = "client" }',
+    '3:36: "loggin" is not a key of commands.imap; did you mean "login"?',
   ],
 ];
 

@@ -9,8 +9,8 @@ import { program } from "./programs.ts";
 import { makeTemporary, removeTemporary } from "./temporary.ts";
 import { poll } from "./waiting.ts";
 
-/** A running Dovecot that serves a Maildir by POP3, with a login. */
-export interface Pop3Server extends AsyncDisposable {
+/** A running Dovecot that serves a Maildir on a port, to whoever logs in. */
+export interface LoginServer extends AsyncDisposable {
   readonly host: string;
   readonly port: number;
   /** Its log so far. */
@@ -25,24 +25,28 @@ export const PASSWORD = "secret";
 /** The numeric owner of root's Maildir, as makeMailbox() has it. */
 const NOBODY = 12345;
 
-/** Starts Dovecot's POP3 server on a port that is free; done when it listens. */
-export async function startPop3(mailbox: Mailbox, port: number): Promise<Pop3Server> {
+/** Starts Dovecot for one protocol on a port that is free; done when it listens. */
+export async function startLoginServer(
+  protocol: "pop3" | "imap",
+  mailbox: Mailbox,
+  port: number,
+): Promise<LoginServer> {
   const folder = makeTemporary();
   chmodSync(folder, 0o755);
   mkdirSync(join(folder, "run"));
   const logFile = join(folder, "log");
   const file = join(folder, "dovecot.conf");
   writeFileSync(logFile, "");
-  writeFileSync(file, configuration(folder, mailbox, port));
+  writeFileSync(file, configuration(folder, protocol, mailbox, port));
   const child = spawn(program("dovecot"), ["-F", "-c", file], { stdio: "ignore", cwd: "/" });
   const log = () => readFileSync(logFile, "utf8");
   const pid = child.pid ?? 0;
-  await poll(() => /starting up for pop3|Fatal|Error/.test(log()), "Dovecot's start", log);
+  await poll(() => /starting up for|Fatal|Error/.test(log()), "Dovecot's start", log);
   return {
     host: "127.0.0.1",
     port,
     log,
-    logins: () => log().match(/pop3-login: Info: Login:/g)?.length ?? 0,
+    logins: () => log().match(/-login: Info: Login:/g)?.length ?? 0,
     [Symbol.asyncDispose]: async () => {
       const started = descendantsOf(pid);
       child.kill("SIGTERM");
@@ -54,7 +58,7 @@ export async function startPop3(mailbox: Mailbox, port: number): Promise<Pop3Ser
   };
 }
 
-function configuration(folder: string, mailbox: Mailbox, port: number): string {
+function configuration(folder: string, protocol: string, mailbox: Mailbox, port: number): string {
   const { uid, gid, username } = userInfo();
   const isRoot = uid === 0;
   const owner = isRoot ? { uid: NOBODY, gid: NOBODY } : { uid, gid };
@@ -63,7 +67,7 @@ function configuration(folder: string, mailbox: Mailbox, port: number): string {
   return [
     `base_dir = ${join(folder, "run")}`,
     `log_path = ${join(folder, "log")}`,
-    "protocols = pop3",
+    `protocols = ${protocol}`,
     "ssl = no",
     "listen = 127.0.0.1",
     "mail_location = maildir:~/Maildir",
@@ -72,8 +76,8 @@ function configuration(folder: string, mailbox: Mailbox, port: number): string {
     "first_valid_uid = 1",
     `passdb {\n driver = static\n args = password=${PASSWORD}\n}`,
     `userdb {\n driver = static\n args = uid=${owner.uid} gid=${owner.gid} home=${mailbox.path}\n}`,
-    `service pop3-login {\n chroot =\n inet_listener pop3 {\n port = ${port}\n }`,
-    " inet_listener pop3s {\n port = 0\n }\n}",
+    `service ${protocol}-login {\n chroot =\n inet_listener ${protocol} {\n port = ${port}\n }`,
+    ` inet_listener ${protocol}s {\n port = 0\n }\n}`,
     "service anvil {\n chroot =\n}",
     "",
   ].join("\n");
