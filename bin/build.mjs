@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { providePatches } from "../test/setup/patches.mjs";
 import { licences } from "./bundled.mjs";
 
 // Builds dist/preauth, one executable that needs no runtime beside it, and dist/preauth.js, the same program for
@@ -10,6 +11,8 @@ import { licences } from "./bundled.mjs";
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 function main() {
+  // Another ssh2 than the patched one would be found out at the first connection.
+  providePatches(root);
   mkdirSync(join(root, "dist"), { recursive: true });
   execFileSync(join(root, "node_modules/.bin/bun"), ["bin/bundle.mjs"], { cwd: root, stdio: "inherit" });
   writeInOnePiece(join(root, "dist/preauth"));

@@ -55,8 +55,8 @@ export interface Connection {
   /** Bytes that came from the server, and that went to it, since the login. */
   readonly received: number;
   readonly sent: number;
-  /** Asks the server for a sign of life; `onAnswer` is called if one comes. False where that cannot be asked. */
-  ping(onAnswer: () => void): boolean;
+  /** Asks the server for a sign of life; `onAnswer` is called if one comes. */
+  ping(onAnswer: () => void): void;
   /** Starts a command. Throws a Failure (SessionRefusal when the server opens no session), or the signal's reason. */
   exec(line: string, options: { readonly signal: AbortSignal }): Promise<RemoteCommand>;
   /** Hangs up the command that went along with the login, unless exec() has been called with it. */

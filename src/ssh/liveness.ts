@@ -32,7 +32,6 @@ export class Liveness {
   #silent = 0;
   /** What had come when it was last found silent. */
   #silentAt: number | undefined;
-  #canAsk = true;
   /** performance.now() of the ping that is not answered yet. */
   #asked: number | undefined;
 
@@ -61,14 +60,11 @@ export class Liveness {
     if (this.#asked !== undefined) return;
     const asked = performance.now();
     this.#asked = asked;
-    const isAsked = this.#connection.ping(() => {
+    this.#connection.ping(() => {
       this.roundTrip = performance.now() - asked;
       this.#asked = undefined;
       this.#heard = Date.now();
     });
-    // Who cannot be asked may be silent: TCP's keepalive is left.
-    if (!isAsked) this.stop();
-    this.#canAsk = isAsked;
   }
 
   /** Resolves with true when not a byte has come for `ms` from now; with false at the first, or when it is over. */
@@ -83,7 +79,7 @@ export class Liveness {
       };
       const stop = (): void => done(false);
       const judge = (): void => {
-        const isSilent = this.#canAsk && this.#connection.received === before;
+        const isSilent = this.#connection.received === before;
         if (isSilent) this.#silentAt = before;
         done(isSilent);
       };

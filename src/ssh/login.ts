@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import ssh2, { type Algorithms, type Client, type NegotiatedAlgorithms, type NextAuthHandler } from "ssh2";
+import type { Algorithms, AnyAuthMethod, Client, NegotiatedAlgorithms, NextAuthHandler } from "ssh2";
 import type { Failure } from "../failure.ts";
 import { lines } from "../report/lines.ts";
 import type { Target } from "../target/target.ts";
@@ -16,9 +16,11 @@ import { Asking } from "./login/questions.ts";
 import { limitUnread } from "./ssh2/backlog.ts";
 import { Lifeline } from "./ssh2/connection_end.ts";
 import { type ClientError, closed, failureOf, type Stage } from "./ssh2/connection_failure.ts";
+import { Departure } from "./ssh2/departure.ts";
+import { BOUNDS, RECEIVE_WINDOW } from "./ssh2/numbers.ts";
+import { newClient, type OwnMethod } from "./ssh2/patched.ts";
 import { Preamble } from "./ssh2/preamble.ts";
-import type { Departure } from "./ssh2/taps.ts";
-import { joinVersion } from "./ssh2/version_line.ts";
+import { Rekeys } from "./ssh2/rekeys.ts";
 import { readHostCertificate } from "./trust/host_certificate.ts";
 import type { HostKeyCheck } from "./trust/host_key.ts";
 import { Recognition } from "./trust/shown_host_keys.ts";
@@ -44,13 +46,15 @@ export class Login {
   readonly #authentication: Authentication;
   /** Aborted when the login is over, in whatever way: nobody is to be asked any more. */
   readonly #over = new AbortController();
-  readonly #client: Client = new ssh2.Client();
+  readonly #client: Client = newClient();
+  readonly #rekeys = new Rekeys();
   readonly #recognition: Recognition;
   readonly #keys: Collection;
   readonly #preamble = new Preamble();
   readonly early: EarlyLogin | undefined;
   /** Of the connection, also when the login is over. */
   readonly lifeline: Lifeline;
+  #version: string | undefined;
   #stage: Stage = "version";
   #isCompressed = false;
   #fail: (reason: unknown) => void = () => {};
@@ -131,6 +135,11 @@ export class Login {
     client.on("close", () => this.#fail(this.#endOf(null)));
     client.on("greeting", (text) => this.#banner(text));
     client.on("banner", (text) => this.#banner(text));
+    client.on("version", (line) => {
+      this.#version = line.toString("latin1");
+      this.#stage = "kex";
+      progress.begin("kex", `exchanging keys with ${server}`);
+    });
     client.once("handshake", (negotiated) => this.#recognised(negotiated));
     client.once("ready", () => {
       this.#stage = "open";
@@ -139,6 +148,7 @@ export class Login {
       this.early?.remember(this.#authentication.plainLogin);
       succeed();
     });
+    this.#authentication.follow(client);
     client.connect({
       sock: this.#socket,
       username: user.value,
@@ -149,13 +159,19 @@ export class Login {
         this.#recognition.verify(key, answer),
       authHandler: (methods, _partial, next) => {
         // At once: the answer to what has left already may be in the same piece.
-        if (this.early?.takeTurn()) next({ type: "none", username: user.value });
+        if (this.early?.takeTurn()) give(next, NOTHING_MORE);
         else void this.#nextMethod(methods, next);
       },
       readyTimeout: 0,
       keepaliveInterval: 0,
+      receiveWindow: RECEIVE_WINDOW,
+      bounds: BOUNDS,
+      mayRekey: () => this.#rekeys.mayBegin(performance.now()),
+      startLogin: (protocol) => {
+        this.#authentication.begin(protocol.firstExchange);
+        this.#depart(new Departure(client, protocol));
+      },
     });
-    this.#authentication.follow(client, (departure) => this.#depart(departure));
     this.#listen();
   }
 
@@ -165,13 +181,9 @@ export class Login {
     const onBytes = () => {
       progress.heard = true;
     };
-    this.#preamble.listen(this.#socket, onBytes, () => {
-      if (this.#stage !== "version") return;
-      this.#stage = "kex";
-      progress.begin("kex", `exchanging keys with ${this.#target.server}`);
-    });
+    this.#preamble.listen(this.#socket, onBytes, () => this.#stage !== "version");
+    this.#socket.on("data", ({ length }: Buffer) => this.#rekeys.heard(length));
     limitUnread(this.#socket, () => this.#stage === "open");
-    joinVersion(this.#socket);
   }
 
   #recognised({ kex, cs }: NegotiatedAlgorithms): void {
@@ -194,7 +206,7 @@ export class Login {
         user: this.#target.user.value,
         isCompressed: this.#isCompressed,
       },
-      ...{ lifeline: this.lifeline, version: this.#preamble.version, over: this.#over.signal },
+      ...{ lifeline: this.lifeline, version: this.#version, over: this.#over.signal },
     };
     this.early.depart(departure, course).catch((error) => this.#fail(error));
   }
@@ -204,15 +216,13 @@ export class Login {
       const method = await this.#authentication.next(methods);
       if (this.#over.signal.aborted) return;
       if (method === undefined) this.#fail(new LoginFailure(this.#target, this.#authentication));
-      else next(method);
+      else give(next, method);
     } catch (error) {
       this.#fail(error);
     }
   }
 
   #broken(error: ClientError): void {
-    // A key that could not be used; the next one is tried.
-    if (error.level === "agent") return;
     const refused = this.#stage === "auth" && LOGIN_OVER.has(error.code);
     this.#fail(
       refused ? new LoginFailure(this.#target, this.#authentication, error.message) : this.#endOf(error),
@@ -229,6 +239,13 @@ export class Login {
     const { note, banner } = this.#options;
     for (const line of lines(text)) (banner ?? note)(line);
   }
+}
+
+/** Stands for what has left already. */
+const NOTHING_MORE: OwnMethod = { type: "own", username: "", begin: () => {}, proceed: () => {} };
+
+function give(next: NextAuthHandler, method: AnyAuthMethod | OwnMethod): void {
+  next(method as AnyAuthMethod);
 }
 
 function loggingIn({ server, user }: Target): string {

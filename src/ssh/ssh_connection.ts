@@ -6,7 +6,7 @@ import { abandon, NOWHERE } from "../forwards/carrier.ts";
 import type { Endpoint } from "../table/table.ts";
 import type { Target } from "../target/target.ts";
 import { PortCommand } from "./channel/port_command.ts";
-import { ChannelCommand, type ExecReply, type RemoteCommand } from "./channel/remote_command.ts";
+import { type ExecReply, type RemoteCommand, startedCommand } from "./channel/remote_command.ts";
 import { SessionAhead } from "./channel/session_ahead.ts";
 import { Tunnel } from "./channel/tunnel.ts";
 import { type Connection, type Origin, SessionRefusal } from "./connection.ts";
@@ -15,7 +15,6 @@ import type { Obstacle } from "./login/candidate.ts";
 import type { EarlySession } from "./login/early_login.ts";
 import type { Login } from "./login.ts";
 import type { Lifeline } from "./ssh2/connection_end.ts";
-import { ping } from "./ssh2/taps.ts";
 
 /** SSH_OPEN_ADMINISTRATIVELY_PROHIBITED. */
 const PROHIBITED = 1;
@@ -66,8 +65,8 @@ export class SshConnection implements Connection {
     return "bytesWritten" in this.#socket ? Number(this.#socket.bytesWritten) : 0;
   }
 
-  ping(onAnswer: () => void): boolean {
-    return this.#lifeline.over !== undefined || ping(this.#client, onAnswer);
+  ping(onAnswer: () => void): void {
+    if (this.#lifeline.over === undefined && this.#socket.writable) this.#client.ping(onAnswer);
   }
 
   abandon(reason: string): void {
@@ -119,12 +118,13 @@ export class SshConnection implements Connection {
 
   #start(line: string, signal: AbortSignal): Promise<ExecReply> {
     return new Promise((resolve) => {
-      this.#client.exec(line, (error, channel) => {
+      this.#client.session((error, channel) => {
         if (error !== undefined) return void resolve({ error });
-        // At once: what the channel says next would be missed in a later turn.
-        const command = new ChannelCommand(channel, this.#lifeline);
-        if (signal.aborted) command.hangUp();
-        resolve({ command });
+        const answer = startedCommand(channel, this.#lifeline, () => channel.exec(line));
+        resolve(answer);
+        void answer.then((one) => {
+          if (signal.aborted && "command" in one) one.command.hangUp();
+        });
       });
     });
   }

@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { providePatches } from "./patches.mjs";
+import { OtherFiles, providePatches } from "./patches.mjs";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -22,6 +22,22 @@ export function npm(words, folder = root) {
 
 /** Installs what package-lock.json says, unless it is there, and patches it. */
 export function provideNpmPackages() {
+  install();
+  try {
+    providePatches(root);
+  } catch (error) {
+    if (!(error instanceof OtherFiles)) throw error;
+    // By an earlier form of the patch, mostly; what somebody is working on is put aside.
+    const aside = join(error.folder, "..", `.${basename(error.folder)}.aside`);
+    rmSync(aside, { recursive: true, force: true });
+    renameSync(error.folder, aside);
+    process.stdout.write(`setup: ${error.folder} was changed, and is put aside as ${aside}\n`);
+    install();
+    providePatches(root);
+  }
+}
+
+function install() {
   if (!isInstalled()) {
     process.stdout.write("setup: npm packages\n");
     // Not `npm ci`: it wants the lock file to name the optional packages of every system, and a registry
@@ -30,7 +46,6 @@ export function provideNpmPackages() {
     npm(["install", "--no-save", "--include=dev"]);
   }
   provideBun();
-  providePatches(root);
 }
 
 function readJson(path) {

@@ -5,6 +5,14 @@ import { join } from "node:path";
 /** patches/NAME+VERSION.patch is for that version of a package alone. */
 const PATCH = /^(.+)\+(\d[^+]*)\.patch$/;
 
+/** A package in `folder` whose files are neither those that its patch was made for nor those that the patch makes of them. */
+export class OtherFiles extends Error {
+  constructor(message, folder) {
+    super(message);
+    this.folder = folder;
+  }
+}
+
 /**
  * Applies the patches of `root` to its node_modules, where they are not yet. Throws when a package has another version
  * or other files than its patch was made for; nothing of that package is changed then.
@@ -28,8 +36,9 @@ function patchPackage(root, { file, name, version }) {
     const patched = hash === before ? applyHunks(text, hunks) : undefined;
     if (patched === undefined || blobHash(patched) !== after) {
       // By hand, or by an earlier form of the patch.
-      const remedy = `remove node_modules/${name} and run this again`;
-      throw new Error(`node_modules/${name}/${path} is not the file that patches/${file} is for: ${remedy}`);
+      const remedy = "run node test/setup.mjs build, which installs it anew";
+      const what = `node_modules/${name}/${path} is not the file that patches/${file} is for`;
+      throw new OtherFiles(`${what}: ${remedy}`, folder);
     }
     return [{ path: join(folder, path), patched }];
   });

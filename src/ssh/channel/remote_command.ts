@@ -1,7 +1,7 @@
 import type { Readable, Writable } from "node:stream";
 import type { ClientChannel } from "ssh2";
 import { ChannelInput, type Line, silence } from "../ssh2/channel_input.ts";
-import { widenWindow } from "../ssh2/taps.ts";
+import { widenWindow } from "../ssh2/receiving.ts";
 
 /** How a remote command came to its end. */
 export type Exit =
@@ -23,11 +23,31 @@ export interface RemoteCommand {
   hangUp(): void;
 }
 
-/** What came of a command that the server was asked to start; `error` as ssh2's exec() gives it. */
-export type ExecReply = { readonly command: ChannelCommand } | { readonly error: Error };
-
 /** How long the server has to answer a close (milliseconds). */
 const ANSWER = 500;
+
+/** How long it has to say whether it runs a command, or anything else: small servers never say so (milliseconds). */
+const GRANT = 300;
+
+/** What comes of a command: `error` as ssh2 gives it, with a reason where the server opened no session for it. */
+export type ExecReply = { readonly command: ChannelCommand } | { readonly error: Error };
+
+/**
+ * A command in a session that has just been opened, once the server has granted it, or says something without having done
+ * so, or says nothing for a while: ssh(1) does not wait for that at all. `start` asks for the command.
+ */
+export function startedCommand(channel: ClientChannel, line: Line, start: () => void): Promise<ExecReply> {
+  // At once: what the channel says next would be missed in a later turn.
+  const command = new ChannelCommand(channel, line);
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve({ command }), GRANT);
+    void command.granted.then((isGranted) => {
+      clearTimeout(timer);
+      resolve(isGranted ? { command } : { error: new Error("the server does not run commands") });
+    });
+    start();
+  });
+}
 
 /** A running command on top of ssh2's channel. */
 export class ChannelCommand implements RemoteCommand {
@@ -35,10 +55,13 @@ export class ChannelCommand implements RemoteCommand {
   readonly stdout: Readable;
   readonly stderr: Readable;
   readonly ended: Promise<Exit>;
+  /** Resolves when the server has said whether it runs the command, or says anything else on its channel. */
+  readonly granted: Promise<boolean>;
   readonly #channel: ClientChannel;
   readonly #line: Line;
   #exit: Exit | undefined;
   #hungUp = false;
+  #isRefused = false;
   #drop = () => {};
 
   constructor(channel: ClientChannel, line: Line) {
@@ -49,6 +72,13 @@ export class ChannelCommand implements RemoteCommand {
     this.stderr = channel.stderr;
     widenWindow(channel);
     channel.on("error", () => {});
+    this.granted = new Promise((resolve) => {
+      channel.once("answer", (isGranted: boolean) => {
+        this.#isRefused = !isGranted;
+        resolve(isGranted);
+        if (!isGranted) this.hangUp();
+      });
+    });
     const forget = line.onOver(() => silence(channel));
     channel.once("close", forget);
     channel.on("exit", (status: number | null, signal?: string) => {
@@ -80,6 +110,7 @@ export class ChannelCommand implements RemoteCommand {
   }
 
   #why(): string {
+    if (this.#isRefused) return "the server does not run commands";
     if (this.#hungUp) return "hung up";
     return this.#line.over ?? "the server closed the channel without an exit status";
   }

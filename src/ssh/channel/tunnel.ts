@@ -1,7 +1,7 @@
 import { Duplex } from "node:stream";
 import type { ClientChannel } from "ssh2";
 import { ChannelInput, type Line, silence } from "../ssh2/channel_input.ts";
-import { widenWindow } from "../ssh2/taps.ts";
+import { widenWindow } from "../ssh2/receiving.ts";
 
 /**
  * A forwarded connection. ssh2's channel as a stream that can be destroyed: the channel is closed then, and what

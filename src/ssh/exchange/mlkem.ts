@@ -17,13 +17,15 @@ export function rawPublicKey(key: PublicKey, length: number): Buffer {
 /** mlkem768x25519-sha256 (draft-ietf-sshm-mlkem-hybrid-kex): of each message the ML-KEM part comes first. */
 export class MlkemExchange implements KeyExchange {
   readonly hash = "sha256";
-  readonly init: Buffer;
   readonly #kem: Kem;
   readonly #curve = generateKeyPairSync("x25519");
 
   constructor(kem: Kem) {
     this.#kem = kem;
-    this.init = Buffer.concat([kem.publicKey, rawPublicKey(this.#curve.publicKey, POINT)]);
+  }
+
+  init(): Buffer {
+    return Buffer.concat([this.#kem.publicKey, rawPublicKey(this.#curve.publicKey, POINT)]);
   }
 
   /** A ciphertext that was not made for this key gives another secret, and the exchange does not verify. */

@@ -3,7 +3,7 @@ import type { AgentVariable } from "../../target/paths.ts";
 import { fieldsOf, typeOf, wire } from "../keys/blob.ts";
 import { plainType } from "../keys/type.ts";
 import { type Reader, readWith } from "../keys/wire.ts";
-import type { Session } from "../ssh2/taps.ts";
+import type { Session } from "../ssh2/patched.ts";
 
 /** A key that an agent holds. */
 export interface AgentKey {

@@ -1,7 +1,7 @@
 import { quoted } from "../../shell_word.ts";
 import { parseUserCertificate } from "../keys/certificate.ts";
 import { isSecurityKey } from "../keys/type.ts";
-import type { Session } from "../ssh2/taps.ts";
+import type { Session } from "../ssh2/patched.ts";
 import { Agent, AgentError, type AgentKey, type AgentPlace } from "./agent.ts";
 import type { Candidate, Obstacle, Waiting } from "./candidate.ts";
 

@@ -2,7 +2,8 @@ import type { AnyAuthMethod, Client } from "ssh2";
 import { Failure } from "../../failure.ts";
 import type { Method } from "../../target/methods.ts";
 import type { Target } from "../../target/target.ts";
-import { type LoginTaps, tapLogin } from "../ssh2/taps.ts";
+import type { OwnMethod, Session } from "../ssh2/patched.ts";
+import { readExtensions } from "../ssh2/public_key_request.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Candidate, Obstacle, Sealed } from "./candidate.ts";
 import type { EarlyLogin } from "./early_login.ts";
@@ -42,7 +43,7 @@ export class Authentication {
   readonly #obstacles: Obstacle[] = [];
   #isOver = false;
   #acquaintance: Acquaintance = {
-    ...{ isTapped: false, session: undefined },
+    session: undefined,
     extensions: { signatures: undefined, isHostBound: false },
   };
   #methods: readonly string[] | undefined;
@@ -99,35 +100,33 @@ export class Authentication {
     return wasRefused && hadSome ? keys.ids : undefined;
   }
 
-  /** To be called right after the client's connect(). */
-  follow(client: Client, onStart: LoginTaps["onStart"]): void {
-    const isTapped = tapLogin(client, {
-      onStart: (departure) => {
-        this.#acquaintance = { ...this.#acquaintance, session: departure.session };
-        onStart(departure);
-      },
-      offer: () => this.#current?.offer,
-      onFailure: (methods, partial) => {
-        this.#methods = methods;
-        this.#refuseEarly(partial);
-      },
-      onExtensions: ({ signatures, isHostBound }) => {
-        // sshd sends a second list when it knows the user, with the signatures alone.
-        const { extensions: earlier } = this.#acquaintance;
-        const extensions = {
-          signatures: signatures ?? earlier.signatures,
-          isHostBound: isHostBound || earlier.isHostBound,
-        };
-        this.#acquaintance = { ...this.#acquaintance, extensions };
-      },
-      onInstruction: (name, instruction) => this.#asked?.instruct(name, instruction),
+  /** To be called before the client's connect(). */
+  follow(client: Client): void {
+    client.on("auth failure", (methods, isPartial) => {
+      this.#methods = methods;
+      this.#refuseEarly(isPartial);
     });
-    this.#acquaintance = { ...this.#acquaintance, isTapped };
+    client.on("extensions", (said) => {
+      const { signatures, isHostBound } = readExtensions(said, client._protocol);
+      // sshd sends a second list when it knows the user, with the signatures alone.
+      const { extensions: earlier } = this.#acquaintance;
+      const extensions = {
+        signatures: signatures ?? earlier.signatures,
+        isHostBound: isHostBound || earlier.isHostBound,
+      };
+      this.#acquaintance = { ...this.#acquaintance, extensions };
+    });
+    client.on("instruction", (name, instruction) => this.#asked?.instruct(name, instruction));
     client.on("change password", (prompt: string) => {
       const { server } = this.#target;
       const what = `the server wants the password changed: it says "${prompt.trim()}"`;
       this.#means.fail(new Failure("auth", server, what, { hints: [`change it: ssh ${server}`] }));
     });
+  }
+
+  /** The first keys have been exchanged, and the server is known. */
+  begin(session: Session): void {
+    this.#acquaintance = { ...this.#acquaintance, session };
   }
 
   close(): void {
@@ -164,9 +163,8 @@ export class Authentication {
   }
 
   /** `methods`: what ssh2 knows of those that the server takes. Undefined when nothing is left. */
-  async next(methods: readonly string[] | null): Promise<AnyAuthMethod | undefined> {
+  async next(methods: readonly string[] | null): Promise<AnyAuthMethod | OwnMethod | undefined> {
     this.#methods ??= methods ?? undefined;
-    if (methods !== null && !this.#acquaintance.isTapped) this.#methods = methods;
     for (const method of this.#target.methods.value) {
       // Not yet told what the server takes; a key is worth a try.
       if (this.#methods === undefined && method !== "publickey" && !this.#hasTriedNone) return this.#none();
@@ -190,7 +188,7 @@ export class Authentication {
     return { type: "none", username: this.#target.user.value };
   }
 
-  async #step(method: Method): Promise<AnyAuthMethod | undefined> {
+  async #step(method: Method): Promise<AnyAuthMethod | OwnMethod | undefined> {
     switch (method) {
       case "publickey":
         return this.#nextKey();
@@ -212,7 +210,7 @@ export class Authentication {
     return found;
   }
 
-  async #nextKey(): Promise<AnyAuthMethod | undefined> {
+  async #nextKey(): Promise<OwnMethod | undefined> {
     const found = await this.#keys();
     for (let one = found[this.#position]; one !== undefined; one = found[this.#position]) {
       if (this.#early !== undefined && this.#early.candidate === one) {
@@ -234,7 +232,7 @@ export class Authentication {
       }
       this.#attempts.push(offer);
       this.#spent++;
-      return { type: "agent", username: this.#target.user.value, agent: offer };
+      return offer.asMethod(this.#target.user.value);
     }
     return undefined;
   }

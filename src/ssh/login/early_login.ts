@@ -1,7 +1,7 @@
-import type { ClientChannel } from "ssh2";
-import { ChannelCommand, type ExecReply } from "../channel/remote_command.ts";
+import { type ExecReply, startedCommand } from "../channel/remote_command.ts";
 import type { Lifeline } from "../ssh2/connection_end.ts";
-import type { Departure, Proof } from "../ssh2/taps.ts";
+import type { Departure } from "../ssh2/departure.ts";
+import type { Proof } from "../ssh2/public_key_request.ts";
 import type { KeyOffer } from "./key_offer.ts";
 import type { KnownLogin, LoginHistory } from "./known_login.ts";
 
@@ -102,10 +102,11 @@ export class EarlyLogin {
     if (line === undefined) departure.early(proof, undefined);
     else {
       const answer = new Promise<ExecReply>((resolve) => {
-        const done = (error: Error | undefined, channel: ClientChannel): void =>
-          // At once: what the channel says next would be missed in a later turn.
-          resolve(error === undefined ? { command: new ChannelCommand(channel, lifeline) } : { error });
-        departure.early(proof, { line, done });
+        departure.early(proof, {
+          line,
+          done: (error, channel, start) =>
+            resolve(error === undefined ? startedCommand(channel, lifeline, start) : { error }),
+        });
       });
       this.#session = { line, answer };
     }

@@ -20,7 +20,7 @@ export function earlyOffer(
   const candidate = first[keys.length - 1];
   if (!isSame || candidate === undefined || "open" in candidate) return undefined;
   if (!algorithmsFor(candidate.type, allowed.value.userKey).includes(algorithm)) return undefined;
-  return KeyOffer.of(candidate, [algorithm], true, isBound ? hostKey : undefined);
+  return new KeyOffer(candidate, algorithm, isBound ? hostKey : undefined);
 }
 
 /** What another login can build on, of the keys that were offered; undefined unless just the last one was proven. */

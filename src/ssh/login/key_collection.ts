@@ -2,7 +2,7 @@ import type { Target } from "../../target/target.ts";
 import { fingerprint, typeOf } from "../keys/blob.ts";
 import { type Certificate, parseUserCertificate } from "../keys/certificate.ts";
 import { readIdentity, readPublic } from "../keys/identity_file.ts";
-import type { Session } from "../ssh2/taps.ts";
+import type { Session } from "../ssh2/patched.ts";
 import type { AgentKey } from "./agent.ts";
 import { AgentKeys } from "./agent_keys.ts";
 import type { Candidate, Obstacle, Sealed, Waiting } from "./candidate.ts";

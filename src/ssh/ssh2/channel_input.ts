@@ -1,5 +1,8 @@
 import { Writable } from "node:stream";
 import type { ClientChannel } from "ssh2";
+import { NUMBERS } from "./numbers.ts";
+import { directionsOf } from "./patched.ts";
+import type { Uplink } from "./uplink.ts";
 
 /** What a channel has to know of its connection. */
 export interface Line {
@@ -7,22 +10,27 @@ export interface Line {
   readonly over: string | undefined;
   /** Whether other channels depend on it, so that none may destroy it. */
   readonly isShared: boolean;
+  /** What its channels send goes this way. */
+  readonly uplink: Uplink;
   /** Calls `listener` when the connection ends, at once if it has. What it gives takes the listener away. */
   onOver(listener: () => void): () => void;
   destroy(): void;
 }
+
+/** Bytes that go in one turn: no more than one packet. */
+const PIECE = NUMBERS.mostPacket.greatest;
 
 /**
  * Tells a channel that nothing can be sent any more. ssh2 does not by itself: reading what is left, or ending
  * the stream, would still send, and with compression that throws where nobody can catch it.
  */
 export function silence(channel: ClientChannel): void {
-  Object.assign(Object(channel.outgoing), { state: "closed" });
+  directionsOf(channel).outgoing.state = "closed";
 }
 
 /**
- * What is sent on a channel. ssh2's own stream never calls back for what is written after its end, and
- * throws for what is written after the connection's.
+ * What is sent on a channel, piece by piece as its turn comes. ssh2's own stream never calls back for what is written
+ * after its end, and throws for what is written after the connection's.
  */
 export class ChannelInput extends Writable {
   readonly #channel: ClientChannel;
@@ -48,13 +56,26 @@ export class ChannelInput extends Writable {
       this.#waiting = undefined;
       done();
     };
-    const release = () => this.#waiting?.();
-    if (this.#over || this.#line.over !== undefined) release();
-    else this.#channel.write(chunk, release);
+    this.#send(chunk, 0);
   }
 
   override _final(done: () => void): void {
-    if (!this.#over && this.#line.over === undefined) this.#channel.end();
+    if (!this.#isOver) this.#channel.end();
     done();
+  }
+
+  get #isOver(): boolean {
+    return this.#over || this.#line.over !== undefined;
+  }
+
+  #send(chunk: Buffer, start: number): void {
+    if (this.#isOver || start >= chunk.length) {
+      this.#waiting?.();
+      return;
+    }
+    this.#line.uplink.take(() => {
+      if (this.#isOver) return;
+      this.#channel.write(chunk.subarray(start, start + PIECE), () => this.#send(chunk, start + PIECE));
+    });
   }
 }

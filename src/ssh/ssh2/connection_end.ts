@@ -2,12 +2,17 @@ import type { Duplex } from "node:stream";
 import type { Client } from "ssh2";
 import type { Line } from "./channel_input.ts";
 import { type ClientError, reasonOf } from "./connection_failure.ts";
+import { Uplink } from "./uplink.ts";
+
+/** How long the last word, why we leave, may take to go out (milliseconds). */
+const LAST_WORD = 500;
 
 /** Whether a connection still lives, and why not; to be made before the client connects. */
 export class Lifeline implements Line {
   /** Resolves when the connection has ended, with the reason. */
   readonly closed: Promise<string>;
   isShared = false;
+  readonly uplink: Uplink;
   readonly #socket: Duplex;
   readonly #listeners = new Set<() => void>();
   #over: string | undefined;
@@ -15,9 +20,14 @@ export class Lifeline implements Line {
   /** `refusal`: what was wrong with a host key, which is a better reason than the end that it led to. */
   constructor(client: Client, socket: Duplex, refusal: () => string | undefined) {
     this.#socket = socket;
+    this.uplink = new Uplink(socket, () => client._protocol.isExchanging);
+    client.on("handshake", () => this.uplink.proceed());
     client.on("error", (error: ClientError) => {
-      // A key that could not be used; the next one is tried.
-      if (error.level !== "agent") this.#finish(refusal() ?? reasonOf(error));
+      this.#finish(refusal() ?? reasonOf(error));
+      // By itself ssh2 would wait for the server to close, too.
+      const timer = setTimeout(() => socket.destroy(), LAST_WORD);
+      socket.once("close", () => clearTimeout(timer));
+      socket.end(() => socket.destroy());
     });
     client.on("end", () => this.#finish("the server closed the connection"));
     this.closed = new Promise((resolve) => {

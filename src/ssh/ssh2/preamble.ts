@@ -12,25 +12,15 @@ export class Preamble {
     return this.#text;
   }
 
-  /** The version line without its end; undefined when it has not come, or not soon enough. */
-  get version(): string | undefined {
-    return /^(SSH-[^\r\n]*)\r?\n/m.exec(this.#text)?.[1];
-  }
-
-  /** Calls `onBytes` for each piece, and `onVersion` when the version line has begun, which is the last of them. */
-  listen(socket: Duplex, onBytes: () => void, onVersion: () => void): void {
-    let isOver = false;
+  /** Calls `onBytes` for each piece until `isOver`: until the server has said which SSH it speaks. */
+  listen(socket: Duplex, onBytes: () => void, isOver: () => boolean): void {
     const listener = (chunk: Buffer) => {
-      if (this.#text.length < LONGEST) this.#text += chunk.toString("latin1", 0, LONGEST);
-      if (isOver) {
-        if (this.version !== undefined || this.#text.length >= LONGEST) socket.off("data", listener);
+      if (isOver()) {
+        socket.off("data", listener);
         return;
       }
+      if (this.#text.length < LONGEST) this.#text += chunk.toString("latin1", 0, LONGEST);
       onBytes();
-      if (!/^SSH-/m.test(this.#text)) return;
-      isOver = true;
-      if (this.version !== undefined) socket.off("data", listener);
-      onVersion();
     };
     socket.on("data", listener);
   }

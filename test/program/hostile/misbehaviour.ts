@@ -71,7 +71,7 @@ export const STRANGERS: Readonly<
 /** Servers that are known and then misbehave, the reason that must come of it, and the exit status. */
 export const KNOWN: Readonly<Record<string, readonly [mischief: Mischief, reason: RegExp]>> = {
   "shows a banner of more than a packet": [
-    { recognised: (_client, wires) => wires.sendPayload(banner(ESCAPES.repeat(1200))) },
+    { recognised: (_client, wires) => wires.sendPayload(banner(ESCAPES.repeat(8000))) },
     /during the login/,
   ],
   "shows banners of the shortest lines without an end": [

@@ -5,11 +5,13 @@ import type { ClientChannel } from "ssh2";
 import { ChannelCommand } from "../../../../src/ssh/channel/remote_command.ts";
 import { Tunnel } from "../../../../src/ssh/channel/tunnel.ts";
 import { ChannelInput, type Line } from "../../../../src/ssh/ssh2/channel_input.ts";
+import { Uplink } from "../../../../src/ssh/ssh2/uplink.ts";
 
 /** A connection that lives, and counts who listens for its end. */
 class CountingLine implements Line {
   readonly over = undefined;
   readonly isShared = false;
+  readonly uplink = new Uplink(new PassThrough(), () => false);
   readonly listeners = new Set<() => void>();
 
   onOver(listener: () => void): () => void {

@@ -26,7 +26,7 @@ async function run(connection: Connection, line: string): Promise<string> {
 
 /** Resolves when the server has answered all that it was asked before. */
 function answered(connection: Connection): Promise<void> {
-  return new Promise((resolve) => assert.ok(connection.ping(resolve)));
+  return new Promise((resolve) => connection.ping(() => resolve()));
 }
 
 test("a command in a session that was opened ahead takes one round trip instead of two", async () => {

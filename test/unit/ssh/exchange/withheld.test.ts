@@ -34,7 +34,7 @@ function slowExchange(): KeyExchange {
   const { x = "" } = publicKey.export({ format: "jwk" });
   return {
     hash: "sha256",
-    init: Buffer.from(x, "base64url"),
+    init: () => Buffer.from(x, "base64url"),
     secret: async (reply) => {
       await setTimeout(50);
       const theirs = {

@@ -98,7 +98,7 @@ test("a file that is not the one of that version is refused, and nothing is chan
   assert.notEqual(status, 0);
   assert.match(
     stderr,
-    /node_modules\/ssh2\/lib\/\S+ is not the file that patches\/ssh2\+1\.17\.0\.patch is for: remove node_modules\/ssh2/,
+    /node_modules\/ssh2\/lib\/\S+ is not the file that patches\/ssh2\+1\.17\.0\.patch is for: run node test\/setup\.mjs build/,
   );
   assert.doesNotMatch(patched(path), /keyExchanges/);
 });

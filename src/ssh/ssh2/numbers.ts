@@ -1,0 +1,123 @@
+/** What becomes of a number, a length or a count that lies beyond its bounds. */
+type Beyond =
+  /** The connection ends, and the reason says why. */
+  | "end"
+  /** It is taken as the nearest bound. */
+  | "bound"
+  /** What it stands in is passed over. */
+  | "ignore"
+  /** There is none: every number that fits its field is taken. */
+  | "none";
+
+/** What a server may send of one number. */
+export interface Bound {
+  /** The message and its field. */
+  readonly of: string;
+  readonly source: string;
+  readonly least: number;
+  readonly greatest: number;
+  readonly beyond: Beyond;
+}
+
+const KIB = 1024;
+const UINT32 = 2 ** 32 - 1;
+
+/** OpenSSH's PACKET_MAX_SIZE (packet.c): what is longer than a packet cannot be in one. */
+const PACKET = 256 * KIB;
+
+/** The window that a channel is opened with, in bytes: OpenSSH's (channels.h, CHAN_SES_WINDOW_DEFAULT). */
+export const RECEIVE_WINDOW = 2 * KIB * KIB;
+
+function bound(
+  of: string,
+  source: string,
+  [least, greatest]: readonly [number, number],
+  beyond: Beyond,
+): Bound {
+  return { of, source, least, greatest, beyond };
+}
+
+const TRANSPORT = "RFC 4253";
+const LOGIN = "RFC 4252";
+const CONNECTION = "RFC 4254";
+
+/**
+ * Every number, length and count of a server's, from its version line on. A string or a list has no bound of its own: it
+ * lies in a packet, and one that says it is longer than what is there ends the connection, as does a message that is cut
+ * short. Those of key exchange are in exchange/.
+ */
+export const NUMBERS = {
+  versionLine: bound(
+    "bytes of the version line and of those before it",
+    `${TRANSPORT} 4.2`,
+    [0, 8192],
+    "end",
+  ),
+  linesBefore: bound("lines before the version line", "kex.c, SSH_MAX_PRE_BANNER_LINES", [0, 1023], "end"),
+  packetLength: bound("packet_length", `${TRANSPORT} 6`, [5, PACKET], "end"),
+  paddingLength: bound(
+    "padding_length, which must leave the packet a payload",
+    `${TRANSPORT} 6`,
+    [0, 255],
+    "end",
+  ),
+  inflated: bound("a payload that is inflated (zlib@openssh.com)", `${TRANSPORT} 6.2`, [0, PACKET], "end"),
+  /** Beside those that a second or 16 KiB of a server's bytes are reason enough for. */
+  rekeys: bound("SSH_MSG_KEXINIT after the first", `${TRANSPORT} 9`, [0, 64], "end"),
+  disconnectReason: bound("reason code of SSH_MSG_DISCONNECT", `${TRANSPORT} 11.1`, [0, UINT32], "none"),
+  unimplemented: bound("sequence number of SSH_MSG_UNIMPLEMENTED", `${TRANSPORT} 11.4`, [0, UINT32], "none"),
+  extensions: bound(
+    "nr-extensions of SSH_MSG_EXT_INFO, which must be there",
+    "RFC 8308 2.3",
+    [0, PACKET],
+    "end",
+  ),
+  prompts: bound(
+    "num-prompts of SSH_MSG_USERAUTH_INFO_REQUEST, which must be there",
+    "RFC 4256 3.2",
+    [0, PACKET],
+    "end",
+  ),
+  unreadLogin: bound(
+    "bytes of answers that a server has not read before the login",
+    LOGIN,
+    [0, KIB * KIB],
+    "end",
+  ),
+  unread: bound(
+    "bytes of answers that a server has not read after it",
+    CONNECTION,
+    [0, 4 * KIB * KIB],
+    "end",
+  ),
+  recipient: bound(
+    "recipient channel; one that is not open is passed over",
+    `${CONNECTION} 5`,
+    [0, UINT32 - 1],
+    "end",
+  ),
+  sender: bound("sender channel", `${CONNECTION} 5.1`, [0, UINT32], "none"),
+  openFailure: bound("reason code of SSH_MSG_CHANNEL_OPEN_FAILURE", `${CONNECTION} 5.1`, [0, UINT32], "none"),
+  initialWindow: bound("initial window size", `${CONNECTION} 5.1`, [0, UINT32], "none"),
+  /** Small servers have some hundreds; below that there is more of headers than of mail. */
+  leastPacket: bound("maximum packet size", `${CONNECTION} 5.1`, [256, UINT32], "end"),
+  /** What every side must take (RFC 4253 section 6.1): a longer one would hold up the other sessions. */
+  mostPacket: bound("maximum packet size", `${CONNECTION} 5.1`, [0, 32 * KIB], "bound"),
+  window: bound("a window after SSH_MSG_CHANNEL_WINDOW_ADJUST", `${CONNECTION} 5.2`, [0, UINT32], "end"),
+  /** As OpenSSH bears it (channels.c, channel_input_data): a tenth of the window, all in all. */
+  excess: bound("bytes of data beyond the window", `${CONNECTION} 5.2`, [0, RECEIVE_WINDOW / 10], "end"),
+  dataType: bound("data_type_code of SSH_MSG_CHANNEL_EXTENDED_DATA", `${CONNECTION} 5.2`, [1, 1], "ignore"),
+  exitStatus: bound(
+    "exit_status, of which the lowest eight bits count",
+    `${CONNECTION} 6.10`,
+    [0, UINT32],
+    "none",
+  ),
+} as const satisfies Record<string, Bound>;
+
+/** What ssh2 is told of them: those that it looks at itself, beside what its files say. */
+export const BOUNDS = {
+  packet: { least: NUMBERS.leastPacket.least, greatest: NUMBERS.mostPacket.greatest },
+  window: NUMBERS.window.greatest,
+  excess: NUMBERS.excess.greatest,
+} as const;
