@@ -1,4 +1,4 @@
-import { fstatSync, writeSync } from "node:fs";
+import { fstatSync, type Stats, writeSync } from "node:fs";
 import { encoded } from "../src/utf8.ts";
 
 /** Writes to a descriptor, whole, before it returns. False when nobody can read it any more. */
@@ -19,4 +19,13 @@ export function write(descriptor: number, what: string | Uint8Array): boolean {
 /** Whether a descriptor is a terminal. node:tty loads node:net, so it is asked only of what can be one. */
 export function isTerminal(descriptor: number): boolean {
   return fstatSync(descriptor).isCharacterDevice() && process.getBuiltinModule("node:tty").isatty(descriptor);
+}
+
+/**
+ * Whether two descriptors lead to the same file, given what fstat(2) says of them. OpenBSD and NetBSD number no pipes: all
+ * have device and inode 0 (sys_pipe.c), and only the time that they were made at tells them apart.
+ */
+export function isSameFile(one: Stats, other: Stats): boolean {
+  if (one.dev !== other.dev || one.ino !== other.ino) return false;
+  return one.ino !== 0 || one.ctimeMs === other.ctimeMs;
 }

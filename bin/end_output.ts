@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readdirSync, type Stats } from "node:fs";
+import { isSameFile } from "./descriptors.ts";
 import { shutDownSocket } from "./sockets.ts";
 
 // process.stdout cannot be closed, in Node as in Bun. But a client whose server has ended its output must see
@@ -23,10 +24,9 @@ function giveAway(output: Stats): void {
   }
 }
 
-function isSame(descriptor: number, { dev, ino }: Stats): boolean {
+function isSame(descriptor: number, output: Stats): boolean {
   try {
-    const file = fstatSync(descriptor);
-    return file.dev === dev && file.ino === ino;
+    return isSameFile(fstatSync(descriptor), output);
   } catch {
     // The directory's own, closed by now.
     return false;

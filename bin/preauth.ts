@@ -4,7 +4,7 @@ import { main } from "../src/cli/main.ts";
 import { accountInFile } from "../src/target/passwd.ts";
 import type { StandardError, Stdio, World } from "../src/world.ts";
 import { background, programPath } from "./background.ts";
-import { isTerminal, write } from "./descriptors.ts";
+import { isSameFile, isTerminal, write } from "./descriptors.ts";
 import { endOutput } from "./end_output.ts";
 import { standardInput } from "./input.ts";
 import { readerIsGone } from "./output_reader.ts";
@@ -33,6 +33,7 @@ const world: World = {
   pid: process.pid,
   uid: process.getuid?.() ?? -1,
   home: homeDirectory(),
+  system: process.platform,
   // Loaded when it is asked for: a refusal does without, and so does nearly every call.
   hostname: () => process.getBuiltinModule("node:os").hostname(),
   get stderr() {
@@ -87,8 +88,7 @@ function standardError(): StandardError {
     // First of all, since it is what most mail clients give: to ask whether it is a terminal costs 2 ms.
     const isNull = error.isCharacterDevice() && error.rdev === statSync("/dev/null").rdev;
     if (!isNull && isTerminal(2)) return "terminal";
-    const output = fstatSync(1);
-    if (error.dev === output.dev && error.ino === output.ino) return "merged";
+    if (isSameFile(error, fstatSync(1))) return "merged";
     return isNull ? "nowhere" : "separate";
   } catch {
     return "nowhere";

@@ -17,6 +17,8 @@ export interface World {
   readonly uid: number;
   /** $HOME, or the password file's home where that is not absolute: what `~` and the XDG directories stand on. */
   readonly home: string;
+  /** The operating system, as Node names it: "linux", "darwin". */
+  readonly system: string;
   /** The machine's name. */
   hostname(): string;
   readonly stderr: StandardError;

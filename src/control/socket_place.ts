@@ -15,12 +15,14 @@ export interface Whose {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly home: string;
   readonly uid: number;
+  /** The operating system, as Node names it. */
+  readonly system: string;
   /** The machine's name. */
   hostname(): string;
 }
 
-/** sun_path of unix(7), less the NUL. Node cuts longer ones without a word, and would use another file. */
-const LONGEST_PATH = 107;
+/** sun_path of unix(7), less the NUL, on Linux and on BSD. Node cuts longer ones without a word, and would use another file. */
+const LONGEST_PATH = { linux: 107, other: 103 } as const;
 
 /** The part of a name behind the prefix: a dot, and the generation (15 digits) or "new-" and a process's number. */
 const LONGEST_SUFFIX = 16;
@@ -29,20 +31,25 @@ const LONGEST_SUFFIX = 16;
 const LONGEST_HOST = 24;
 
 /**
- * Where this user's master listens: below $XDG_RUNTIME_DIR, else /run/user/UID (cron has no such variable), else below
- * the state directory, which a home may share between machines: the machine's name is part of the socket's then.
+ * Where this user's master listens: below $XDG_RUNTIME_DIR, else /run/user/UID (cron has no such variable), on macOS below
+ * $TMPDIR, which it gives to each user for the purpose, else below the state directory. A home may be shared between
+ * machines: the machine's name is part of the socket's there. (On macOS that name changes with the network.)
  * Makes the directory (0700). Throws an Error with a reason when nobody else can be kept out of it, or when its path is
  * too long.
  */
-export function controlPlace({ env, home, uid, hostname }: Whose): Place {
-  const runtime = runtimeDirectory(env.XDG_RUNTIME_DIR, uid) ?? runtimeDirectory(`/run/user/${uid}`, uid);
+export function controlPlace({ env, home, uid, system, hostname }: Whose): Place {
+  const runtime =
+    runtimeDirectory(env.XDG_RUNTIME_DIR, uid) ??
+    runtimeDirectory(`/run/user/${uid}`, uid) ??
+    (system === "darwin" ? runtimeDirectory(env.TMPDIR, uid) : undefined);
   const name = `master-${VERSION}`;
   const place =
     runtime === undefined
       ? { directory: join(stateDirectory(env, home), "run"), prefix: `${hostPart(hostname())}-${name}` }
       : { directory: join(runtime, "preauth"), prefix: name };
   const longest = byteLength(join(place.directory, place.prefix)) + LONGEST_SUFFIX;
-  if (longest > LONGEST_PATH) throw new Error(`${place.directory}: the path is too long for a socket`);
+  if (longest > LONGEST_PATH[system === "linux" ? "linux" : "other"])
+    throw new Error(`${place.directory}: the path is too long for a socket`);
   if (!isPrivate(place.directory, uid)) {
     mkdirSync(place.directory, { recursive: true, mode: 0o700 });
     if (!isPrivate(place.directory, uid)) {

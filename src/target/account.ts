@@ -5,15 +5,20 @@ import { capture } from "./run_program.ts";
 /**
  * Looks up the password file's entry for a uid, as ssh(1) does for ~, %d and %u. Bun's os.userInfo() answers
  * from $USER and $HOME, so the file is read here; getent(1), which waits for a directory service, is asked
- * only for accounts that are not in it. Throws only the signal's reason.
+ * only for accounts that are not in it. macOS has neither: there `id -P` says it. Throws only the signal's reason.
  */
 export async function readAccount(uid: number, signal: AbortSignal): Promise<Account> {
-  return accountInFile(uid) ?? accountIn(await getent(uid, signal), uid) ?? systemsAnswer();
+  return (
+    accountInFile(uid) ??
+    accountIn(await said("getent", ["passwd", String(uid)], signal), uid) ??
+    accountIn(await said("id", ["-P", String(uid)], signal), uid) ??
+    systemsAnswer()
+  );
 }
 
-async function getent(uid: number, signal: AbortSignal): Promise<string> {
+async function said(program: string, words: readonly string[], signal: AbortSignal): Promise<string> {
   try {
-    return (await capture("getent", ["passwd", String(uid)], { signal }))?.stdout ?? "";
+    return (await capture(program, words, { signal }))?.stdout ?? "";
   } catch {
     signal.throwIfAborted();
     return "";

@@ -6,10 +6,12 @@ export interface Account {
   readonly home: string;
 }
 
-/** The first line of passwd(5) with this uid, as getpwuid(3) takes it. */
+/** The first line of passwd(5), or of BSD's master.passwd(5), with this uid, as getpwuid(3) takes it. */
 export function accountIn(passwd: string, uid: number): Account | undefined {
   for (const line of passwd.split("\n")) {
-    const [user, , number, , , home] = line.split(":");
+    const fields = line.split(":");
+    const [user, , number] = fields;
+    const home = fields.length < 6 ? undefined : fields.length < 10 ? fields[5] : fields[8];
     if (user && number === String(uid) && home !== undefined) return { user, home };
   }
   return undefined;

@@ -30,9 +30,32 @@ describe("the control socket's place", () => {
   const fallback = (): string => join(root, ".local/state/preauth/run");
 
   /** The place of a uid that may be another one's than that of the directories. */
-  function placeOf(env: Readonly<Record<string, string>>, uid = own) {
-    return controlPlace({ env, home: root, uid, hostname });
+  function placeOf(env: Readonly<Record<string, string>>, uid = own, system = "linux") {
+    return controlPlace({ env, home: root, uid, system, hostname });
   }
+
+  it("is below $TMPDIR on macOS, whose machines change their name with the network, and there only", () => {
+    const TMPDIR = directory("T");
+    const below = { directory: join(TMPDIR, "preauth"), prefix: "master-1" };
+    assert.deepEqual(placeOf({ TMPDIR }, NOBODY === own ? 0 : own, "darwin").directory, below.directory);
+    for (const system of ["linux", "openbsd"]) {
+      assert.notEqual(
+        placeOf({ TMPDIR, XDG_RUNTIME_DIR: directory("run") }, own, system).directory,
+        below.directory,
+      );
+    }
+    chmodSync(TMPDIR, 0o755);
+    assert.notEqual(placeOf({ TMPDIR, XDG_RUNTIME_DIR: "" }, own, "darwin").directory, below.directory);
+  });
+
+  it("has a path of 107 bytes at most on Linux, and of 103 elsewhere", () => {
+    const named = (length: number) =>
+      directory("x".repeat(length - root.length - 1 - "/preauth/master-1".length - 16));
+    const fits = named(107);
+    assert.match(placeOf({ XDG_RUNTIME_DIR: fits }).directory, /preauth$/);
+    assert.throws(() => placeOf({ XDG_RUNTIME_DIR: fits }, own, "freebsd"), /too long for a socket/);
+    assert.match(placeOf({ XDG_RUNTIME_DIR: named(103) }, own, "freebsd").directory, /preauth$/);
+  });
 
   it("is in the runtime directory, in a directory of mode 0700, with the protocol's version", () => {
     const runtime = directory("run");

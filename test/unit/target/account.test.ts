@@ -18,6 +18,11 @@ test("the first entry of a uid counts", () => {
   assert.equal(accountIn("", 0), undefined);
 });
 
+test("a line of macOS's `id -P`, which has more fields, is read as well", () => {
+  const line = "jane:********:501:20::0:0:Jane Doe:/Users/jane:/bin/zsh\n";
+  assert.deepEqual(accountIn(line, 501), { user: "jane", home: "/Users/jane" });
+});
+
 test("the caller's account is the password file's, whatever the environment says", async () => {
   const uid = process.getuid?.() ?? 0;
   const [user, , , , , home] = execFileSync("getent", ["passwd", String(uid)], { encoding: "utf8" }).split(
