@@ -7,8 +7,8 @@ import { stateDirectory } from "../state/directory.ts";
 import type { Command, Decision, Settled } from "../table/decision.ts";
 import { readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
-import { readAccount } from "../target/account.ts";
 import { baseline, resolve } from "../target/ask_ssh.ts";
+import { readLocal } from "../target/local.ts";
 import { settle, type Target } from "../target/target.ts";
 import type { World } from "../world.ts";
 import { columns } from "./columns.ts";
@@ -74,12 +74,13 @@ async function settleForPerson(
     baseline(decision, options),
     userNotes(world, call),
   ]);
-  const account = await readAccount(world.uid, signal);
-  const local = { uid: world.uid, account, home: world.home, env: world.env };
+  const local = await readLocal(world, decision, answers, signal);
   const target = settle(decision, answers, local, plain);
+  const passed = target.passedOver.map(({ keyword, why }) => `note: ${keyword}: ${why}: passed over`);
   if (answers === undefined)
     return { target, notes: ["", "note: there is no ssh on PATH: ssh_config is not read"] };
-  return { target, notes: notes.length === 0 ? [] : ["", ...notes] };
+  const all = [...notes, ...passed];
+  return { target, notes: all.length === 0 ? [] : ["", ...all] };
 }
 
 /** A note where a METHOD is a port of another machine than the server. */

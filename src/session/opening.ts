@@ -7,8 +7,8 @@ import type { Connection } from "../ssh/connection.ts";
 import { stateDirectory } from "../state/directory.ts";
 import { type Tried, Unreachable } from "../state/unreachable.ts";
 import type { Decision } from "../table/decision.ts";
-import { readAccount } from "../target/account.ts";
 import { resolve } from "../target/ask_ssh.ts";
+import { readLocal } from "../target/local.ts";
 import { settle, type Target } from "../target/target.ts";
 import type { World } from "../world.ts";
 import { commandLine, portOf, startCommand } from "./command.ts";
@@ -105,12 +105,8 @@ async function open(
   // Loaded while ssh(1) starts and reads, which takes as long.
   const loading = import("./busy_server.ts");
   const answers = await answering;
-  const target = settle(decision, answers, {
-    uid: world.uid,
-    account: await readAccount(world.uid, signal),
-    home: world.home,
-    env: world.env,
-  });
+  const target = settle(decision, answers, await readLocal(world, decision, answers, signal));
+  for (const { keyword, why } of target.passedOver) note(`${target.server}: ${keyword}: ${why}: passed over`);
   progress.done("config", `${target.user.value}@${target.host.value} port ${target.port.value}`);
   return {
     target,

@@ -35,12 +35,12 @@ export async function connect(target: Target, options: ConnectOptions): Promise<
 }
 
 async function open(target: Target, options: ConnectOptions, failed?: EarlyLogin): Promise<Connection> {
-  const { signal, note, interactive, early } = options;
+  const { signal, interactive, early } = options;
   signal.throwIfAborted();
   requireMethod(target, interactive ? options.person : undefined);
   await recallRefusal(target, options);
   const command = target.proxyCommand.value;
-  const reading = readHostKeyFiles(target, note, signal);
+  const reading = readHostKeyFiles(target, options);
   // Without a listener its failure, while the dial goes on, would end the process.
   reading.catch(() => {});
   const dialling = command === undefined ? dial(target, options) : startProxy(command, options);

@@ -1,5 +1,5 @@
 import { userInfo } from "node:os";
-import { type Account, accountIn, accountInFile } from "./passwd.ts";
+import { type Account, accountIn, accountInFile, homeIn, passwordFile } from "./passwd.ts";
 import { capture } from "./run_program.ts";
 
 /**
@@ -14,6 +14,23 @@ export async function readAccount(uid: number, signal: AbortSignal): Promise<Acc
     accountIn(await said("id", ["-P", String(uid)], signal), uid) ??
     systemsAnswer()
   );
+}
+
+/** The homes of the users that paths begin with, as in ~jane/key; those that there are not are left out. */
+export async function readHomes(
+  paths: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const users = paths.map((path) => /^~([^/]+)/.exec(path)?.[1]).filter((user) => user !== undefined);
+  const homes = new Map<string, string>();
+  for (const user of new Set(users)) {
+    const home =
+      homeIn(passwordFile(), user) ??
+      homeIn(await said("getent", ["passwd", "--", user], signal), user) ??
+      homeIn(await said("id", ["-P", "--", user], signal), user);
+    if (home !== undefined) homes.set(user, home);
+  }
+  return homes;
 }
 
 async function said(program: string, words: readonly string[], signal: AbortSignal): Promise<string> {

@@ -1,6 +1,7 @@
 import type { Decision, Settled } from "../table/decision.ts";
 import type { Config } from "./answers.ts";
-import { expandTokens, type Tokens } from "./tokens.ts";
+import type { PassOver } from "./paths.ts";
+import { expandWord, type Meanings } from "./tokens.ts";
 import { unsupported } from "./unsupported.ts";
 
 /** What a message calls it, in the place of a file. */
@@ -9,25 +10,37 @@ export const KNOWN_HOSTS_COMMAND = "KnownHostsCommand";
 /** What is done with it needs no key of the server's: these tokens would. */
 const OF_A_KEY = /%[tfK]/;
 
+/** What a KnownHostsCommand is made of beside its words. */
+interface CommandParts {
+  readonly meanings: Meanings;
+  readonly hostKeyName: string;
+  readonly passOver: PassOver;
+}
+
 /**
  * KnownHostsCommand of ssh_config(5) as words, tokens expanded. It is run once, as ssh(1) does it before the server
- * has shown a key (%I is then ORDER). Throws a Failure for one that wants to see the key, and for what ssh(1) would
- * not run.
+ * has shown a key (%I is then ORDER). What ssh(1) would not run gives no keys, and is left aside. Throws a Failure for
+ * one that wants to see the key.
  */
 export function knownHostsCommand(
   decision: Decision,
   config: Config,
-  tokens: Tokens,
-  hostKeyName: string,
+  { meanings, hostKeyName, passOver }: CommandParts,
 ): Settled<readonly string[] | undefined> {
   const { value, from } = config.one("knownhostscommand", "none");
-  if (value.toLowerCase() === "none") return { value: undefined, from };
+  const none = { value: undefined, from };
+  if (value.toLowerCase() === "none") return none;
+  if (OF_A_KEY.test(value)) throw unsupported(decision, KNOWN_HOSTS_COMMAND, value);
   const words = wordsOf(value);
-  if (words === undefined || OF_A_KEY.test(value)) throw unsupported(decision, KNOWN_HOSTS_COMMAND, value);
-  const more = { ...tokens, H: hostKeyName, I: "ORDER" };
-  const [program = "", ...rest] = words;
-  if (!program.startsWith("/")) throw unsupported(decision, KNOWN_HOSTS_COMMAND, value);
-  return { value: [program, ...rest.map((word) => expandTokens(word, more, decision.server))], from };
+  const [program = "", ...rest] = words ?? [];
+  if (words === undefined || !program.startsWith("/")) {
+    const why =
+      words === undefined ? "has a quote that is not closed" : "does not begin with an absolute path";
+    passOver(KNOWN_HOSTS_COMMAND, `"${value}" ${why}`);
+    return none;
+  }
+  const tokens = { ...meanings.tokens, H: hostKeyName, I: "ORDER" };
+  return { value: [program, ...rest.map((word) => expandWord(word, { ...meanings, tokens }))], from };
 }
 
 /** The words of a line, with quotes as argv_split of OpenSSH's misc.c has them; undefined where one stays open. */

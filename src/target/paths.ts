@@ -1,6 +1,8 @@
 import { resolve as absolute } from "node:path";
-import type { Settled } from "../table/decision.ts";
+import { Failure } from "../failure.ts";
+import type { Decision, Settled } from "../table/decision.ts";
 import { type Config, together } from "./answers.ts";
+import type { ConfigAnswers } from "./ask_ssh.ts";
 import { expandPath, type Meanings } from "./tokens.ts";
 
 // ssh(1)'s own defaults: IdentityFile, UserKnownHostsFile, GlobalKnownHostsFile.
@@ -16,13 +18,26 @@ export function tableFiles(
   return paths && { value: expandAll(paths.value, meanings, meanings.home), from: paths.from };
 }
 
+/** Told of what is left aside: the keyword, and why. */
+export type PassOver = (keyword: string, why: string) => void;
+
+/** The paths that come as they were written, of ssh_config and the table: they may name the homes of other users. */
+export function writtenPaths({ identity, knownHosts }: Decision, answers: ConfigAnswers): readonly string[] {
+  const inConfig = ["identityfile", "certificatefile"].flatMap((key) => answers.get(key) ?? []);
+  return [...inConfig, ...(identity?.value ?? []), ...(knownHosts?.value ?? [])];
+}
+
 /** IdentityFile, which `ssh -G` prints as it was written. */
-export function identityFiles(config: Config, meanings: Meanings): Settled<readonly string[]> {
+export function identityFiles(
+  config: Config,
+  meanings: Meanings,
+  passOver: PassOver,
+): Settled<readonly string[]> {
   const { value, from } = config.all(
     "identityfile",
     IDENTITIES.map((name) => `~/.ssh/${name}`),
   );
-  return { value: expandAll(value, meanings), from };
+  return { value: expandUsable("IdentityFile", value, meanings, passOver), from };
 }
 
 /** The variable of the environment that named an agent. */
@@ -90,10 +105,33 @@ function expandAll(paths: readonly string[], meanings: Meanings, base = ""): rea
   return [...new Set(meant.map((path) => absolute(base, expandPath(path, meanings))))];
 }
 
+/** One that means nothing is left aside: a key that is not there can be done without, as one whose file is missing. */
+function expandUsable(
+  keyword: string,
+  paths: readonly string[],
+  meanings: Meanings,
+  passOver: PassOver,
+): readonly string[] {
+  const found = paths.flatMap((path) => {
+    try {
+      return expandAll([path], meanings);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      passOver(keyword, error.what);
+      return [];
+    }
+  });
+  return [...new Set(found)];
+}
+
 /** CertificateFile, which `ssh -G` prints as it was written. */
-export function certificateFiles(config: Config, meanings: Meanings): Settled<readonly string[]> {
+export function certificateFiles(
+  config: Config,
+  meanings: Meanings,
+  passOver: PassOver,
+): Settled<readonly string[]> {
   const { value, from } = config.all("certificatefile", []);
-  return { value: expandAll(value, meanings), from };
+  return { value: expandUsable("CertificateFile", value, meanings, passOver), from };
 }
 
 /** The agent's socket. IdentityAgent is a path, expanded by `ssh -G`; "none"; or the variable that has it. */

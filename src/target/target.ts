@@ -32,6 +32,12 @@ export interface Allowed {
   readonly userKey: readonly string[] | undefined;
 }
 
+/** A line of ssh_config that could not be used. */
+export interface PassedOver {
+  readonly keyword: string;
+  readonly why: string;
+}
+
 /** Everything a connection needs, each value settled, with the place it came from. Paths are absolute. */
 export interface Target extends KnownHostsFiles {
   /** SERVER as the call had it, for messages. */
@@ -73,6 +79,8 @@ export interface Target extends KnownHostsFiles {
   readonly smallestRsa: Settled<number>;
   /** How it is noticed that the server is gone: ServerAliveInterval and ServerAliveCountMax. */
   readonly watching: Settled<Watching>;
+  /** Parts of ssh_config that could not be used and are left aside, as ssh(1) does it, each with the reason. */
+  readonly passedOver: readonly PassedOver[];
   /** The command whose stdin and stdout are the connection, tokens expanded; undefined for TCP. */
   readonly proxyCommand: Settled<string | undefined>;
 }
@@ -114,6 +122,10 @@ export function settle(
   const tokens = tokensOf({ ...values, jump: detour.value?.jumpHost ?? "" });
   const meanings: Meanings = { home: local.account.home, local, tokens, subject: server };
   const inTable: Meanings = { ...meanings, home: local.home };
+  const passedOver: PassedOver[] = [];
+  const passOver = (keyword: string, why: string): void => {
+    passedOver.push({ keyword, why });
+  };
   const hostKeyName = hostKeyNameOf(alias, host, port);
   return {
     ...{ server, host, port, user, hostKeyName },
@@ -124,12 +136,12 @@ export function settle(
     revokedHostKeys: revokedHostKeys(config, meanings),
     knownHostsCommand: decision.knownHosts
       ? { value: undefined, from: decision.knownHosts.from }
-      : knownHostsCommand(decision, config, tokens, hostKeyName.value),
-    identityFiles: tableFiles(identity, inTable) ?? identityFiles(config, meanings),
+      : knownHostsCommand(decision, config, { meanings, hostKeyName: hostKeyName.value, passOver }),
+    identityFiles: tableFiles(identity, inTable) ?? identityFiles(config, meanings, passOver),
     identitiesOnly: identity ? { value: true, from: identity.from } : config.flag("identitiesonly"),
     agent: agentSocket(config, meanings),
     agentVariable: agentOrigin(config, meanings),
-    certificateFiles: certificateFiles(config, meanings),
+    certificateFiles: certificateFiles(config, meanings, passOver),
     methods: methodsOf(config),
     bindsProofs: bindsProofs(config),
     passwordPrompts: config.number("numberofpasswordprompts", PROMPTS, 1),
@@ -142,6 +154,7 @@ export function settle(
     },
     smallestRsa: config.number("requiredrsasize", SMALLEST_RSA, 0),
     proxyCommand: expandDetour(detour, meanings),
+    passedOver,
   };
 }
 

@@ -12,6 +12,8 @@ export interface Local {
   /** $HOME: what ~ means in the table. */
   readonly home: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Homes of other users, by their names: those that paths of ssh_config and the table begin with. */
+  readonly homes: ReadonlyMap<string, string>;
 }
 
 /** Letter to value, for the TOKENS of ssh_config(5). */
@@ -82,6 +84,10 @@ function tokenValue(token: string, text: string, tokens: Tokens, subject: string
   throw new Failure("table", subject, `there is no token "${token}", as in "${text}"`);
 }
 
+function homeOf(user: string, { account, homes }: Local): string | undefined {
+  return user === account.user ? account.home : homes.get(user);
+}
+
 /** What the parts of a path that are not to be taken literally stand for. */
 export interface Meanings {
   /** What ~ means. */
@@ -98,15 +104,21 @@ export interface Meanings {
  */
 export function expandPath(path: string, { home, local, tokens, subject }: Meanings): string {
   const [, user, rest = ""] = /^~([^/]*)(.*)$/s.exec(path) ?? [];
-  const folder = user === "" ? home : local.account.home;
-  if (user !== undefined && user !== "" && user !== local.account.user) {
-    throw new Failure("table", subject, `cannot tell the home of "${user}" in "${path}"`);
-  }
-  const absolute = user === undefined ? path : `${folder}${rest}`;
-  return absolute.replace(/%.?|\$\{[^}]*\}/gs, (part) => {
-    if (part.startsWith("%")) return tokenValue(part, path, tokens, subject);
+  const folder = user === "" || user === undefined ? home : homeOf(user, local);
+  if (folder === undefined)
+    throw new Failure("table", subject, `there is no user "${user}", as in "${path}"`);
+  return expandWord(user === undefined ? path : `${folder}${rest}`, { local, tokens, subject });
+}
+
+/** Tokens and ${NAME} in a word. Throws a Failure where ssh(1) would give up. */
+export function expandWord(
+  word: string,
+  { local, tokens, subject }: Pick<Meanings, "local" | "tokens" | "subject">,
+): string {
+  return word.replace(/%.?|\$\{[^}]*\}/gs, (part) => {
+    if (part.startsWith("%")) return tokenValue(part, word, tokens, subject);
     const value = local.env[part.slice(2, -1)];
     if (value !== undefined) return value;
-    throw new Failure("table", subject, `"${part}" in "${path}" is not set`);
+    throw new Failure("table", subject, `"${part}" in "${word}" is not set`);
   });
 }

@@ -126,6 +126,7 @@ export class Collection {
 
   #arrange(stock: Stock): readonly (Candidate | Sealed)[] {
     this.#obstacles = [];
+    for (const { keyword, why } of this.#target.passedOver) this.#leaveOut(`${keyword}: ${why}`);
     for (const path of stock.useless) this.#leaveOut(`${path} holds no user certificate`);
     const found = this.#inOrder(stock).filter((one) => this.#isUsable(one));
     this.#ids = found.flatMap((one) => ("open" in one ? [] : [fingerprint(one.blob)]));

@@ -2,7 +2,7 @@ import type { Note } from "../../report/note.ts";
 import type { Target } from "../../target/target.ts";
 import { readRegular, readRegularBytes } from "../keys/regular_file.ts";
 import { type KnownHost, parseKnownHosts } from "./known_hosts.ts";
-import { askKnownHosts } from "./known_hosts_command.ts";
+import { type AskingKnownHosts, askKnownHosts } from "./known_hosts_command.ts";
 import { parseRevokedKeys, type RevokedKeys, uselessKeys } from "./revoked_keys.ts";
 
 /** All that is written down about the keys of hosts. */
@@ -15,14 +15,11 @@ export interface HostKeyFiles {
  * Reads the target's known_hosts files and those of RevokedHostKeys, and asks KnownHostsCommand. Throws a Failure when
  * the command fails, or the signal's reason.
  */
-export async function readHostKeyFiles(
-  target: Target,
-  note: Note,
-  signal: AbortSignal,
-): Promise<HostKeyFiles> {
+export async function readHostKeyFiles(target: Target, options: AskingKnownHosts): Promise<HostKeyFiles> {
+  const { note } = options;
   const known = target.knownHosts.value.map((path) => readKnownHosts(path, note));
   const [entries, revoked] = await Promise.all([
-    Promise.all([...known, askKnownHosts(target, signal)]),
+    Promise.all([...known, askKnownHosts(target, options)]),
     Promise.all(target.revokedHostKeys.value.map(readRevokedKeys)),
   ]);
   return { entries: entries.flat(), revoked };

@@ -1,24 +1,39 @@
 import { Failure } from "../../failure.ts";
+import type { Note } from "../../report/note.ts";
 import { KNOWN_HOSTS_COMMAND } from "../../target/known_hosts_command.ts";
 import { capture } from "../../target/run_program.ts";
 import type { Target } from "../../target/target.ts";
 import { type KnownHost, parseKnownHosts } from "./known_hosts.ts";
 
-/** The keys that the command prints. Throws a Failure when it fails, as ssh(1) ends then; or the signal's reason. */
+/** What asking it needs. */
+export interface AskingKnownHosts {
+  readonly signal: AbortSignal;
+  readonly note: Note;
+  /** Its environment, which is the caller's. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * The keys that the command prints; none, and a word about it, where there is no such program. Throws a Failure when it
+ * fails, as ssh(1) ends then; or the signal's reason.
+ */
 export async function askKnownHosts(
   { server, knownHostsCommand }: Target,
-  signal: AbortSignal,
+  { signal, note, env }: AskingKnownHosts,
 ): Promise<readonly KnownHost[]> {
   const [program, ...words] = knownHostsCommand.value ?? [];
   if (program === undefined) return [];
-  const ran = await capture(program, words, { signal }).catch((error: NodeJS.ErrnoException) => {
+  const ran = await capture(program, words, { signal, env }).catch((error: NodeJS.ErrnoException) => {
     signal.throwIfAborted();
     throw new Failure("table", server, `${KNOWN_HOSTS_COMMAND} "${program}" cannot be run (${error.code})`, {
       cause: error,
     });
   });
-  if (ran?.status === 0) return parseKnownHosts(ran.stdout, KNOWN_HOSTS_COMMAND);
-  const what = ran === undefined ? "is not there" : `ended with ${ran.status}`;
-  const said = ran?.stderr[0] === undefined ? "" : `: "${ran.stderr[0]}"`;
-  throw new Failure("table", server, `${KNOWN_HOSTS_COMMAND} "${program}" ${what}${said}`);
+  if (ran === undefined) {
+    note(`${server}: ${KNOWN_HOSTS_COMMAND} "${program}" is not there: passed over`);
+    return [];
+  }
+  if (ran.status === 0) return parseKnownHosts(ran.stdout, KNOWN_HOSTS_COMMAND);
+  const said = ran.stderr[0] === undefined ? "" : `: "${ran.stderr[0]}"`;
+  throw new Failure("table", server, `${KNOWN_HOSTS_COMMAND} "${program}" ended with ${ran.status}${said}`);
 }

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { readAccount } from "../../../src/target/account.ts";
+import { readAccount, readHomes } from "../../../src/target/account.ts";
 import { accountIn } from "../../../src/target/passwd.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
 import { within } from "../../peers/waiting.ts";
@@ -60,4 +60,9 @@ test("a directory service that hangs holds up nothing else, and is given up with
     process.env.PATH = PATH;
     removeTemporary(folder);
   }
+});
+
+test("homes of other users are found, and those of nobody are not", async () => {
+  const homes = await readHomes(["~root/x", "~nobody-of-that-name/x", "~/x", "/x", "~root"], never());
+  assert.deepEqual([...homes], [["root", "/root"]]);
 });

@@ -152,7 +152,13 @@ function programs(): readonly string[] {
   return [program("ssh"), ...others.filter((path) => existsSync(path))];
 }
 
-const local = { uid: 1, account: { user: "jd", home: "/home/jd" }, home: "/home/jd", env: {} };
+const local = {
+  uid: 1,
+  account: { user: "jd", home: "/home/jd" },
+  home: "/home/jd",
+  env: {},
+  homes: new Map(),
+};
 
 function settleWith(all: ConfigAnswers, keys: Parameters<typeof decisionFor>[1] = {}): Target {
   return settle(decisionFor("mail.test", keys), all, local);

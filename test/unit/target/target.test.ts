@@ -14,6 +14,7 @@ const local = {
   account: { user: "jd", home: "/passwd/jd" },
   home: "/home/jd",
   env: { SSH_AUTH_SOCK: "/run/agent", OTHER_SOCK: "/run/other", KEYS: "/keys" },
+  homes: new Map([["ann", "/home/ann"]]),
 };
 
 /** A variable as ssh_config(5) writes it. */
@@ -113,8 +114,8 @@ test("an environment variable in braces is expanded, once", () => {
 });
 
 for (const path of ["/k/%z", "/k/%", "~nobody-else/k", `${variable("NOT_SET")}/k`]) {
-  test(`"${path}" cannot be expanded and is refused`, () => {
-    const { trouble, what } = refused(`identityfile ${path}\n`);
+  test(`"${path}" cannot be expanded, and is refused where the table says so`, () => {
+    const { trouble, what } = refused("", { identity: settled([path], TABLE) });
     assert.equal(trouble, "table");
     assert.ok(what.includes(path), what);
   });
@@ -193,8 +194,12 @@ test("KnownHostsCommand comes as words, tokens expanded and never seen by a shel
   assert.deepEqual(words("/bin/keys %H %I '%r %%'"), ["/bin/keys", "[mail.test]:2222", "ORDER", "jane %"]);
   assert.deepEqual(words('/bin/k "a \\"b" c\\ d e\\f $(id)'), ["/bin/k", 'a "b', "c d", "e\\f", "$(id)"]);
   assert.equal(words("none"), undefined);
-  for (const odd of ["keys %H", "/bin/keys %K", "/bin/keys %t %f", "/bin/keys 'x"]) {
+  for (const odd of ["/bin/keys %K", "/bin/keys %t %f"]) {
     assert.match(refused(`knownhostscommand ${odd}\n`).what, /KnownHostsCommand .*, which is not supported/);
+  }
+  for (const odd of ["keys %H", "/bin/keys 'x"]) {
+    const { knownHostsCommand, passedOver } = settleWith(`knownhostscommand ${odd}\n`);
+    assert.deepEqual([knownHostsCommand.value, passedOver[0]?.keyword], [undefined, "KnownHostsCommand"]);
   }
   const mine = { knownHosts: settled(["/kh"], TABLE) };
   assert.equal(settleWith("knownhostscommand /bin/keys %K\n", mine).knownHostsCommand.value, undefined);
@@ -305,4 +310,19 @@ test("the agent's variable is known, and who kept it", () => {
   assert.deepEqual(within({ STY: "1.pts-0" })?.keptBy, "screen");
   assert.equal(within({}, "identityagent /run/agent\n"), undefined);
   assert.equal(within({}, "identityagent $OTHER\n")?.name, "OTHER");
+});
+
+test("a key or certificate whose path means nothing is passed over, and the others are kept", () => {
+  const text = "identityfile ~ann/a\nidentityfile ~bob/b\nidentityfile %Z\ncertificatefile ~bob/c\n";
+  const { identityFiles, certificateFiles, passedOver } = settleWith(text);
+  assert.deepEqual(identityFiles.value, ["/home/ann/a"]);
+  assert.deepEqual(certificateFiles.value, []);
+  assert.deepEqual(
+    passedOver.map(({ keyword, why }) => `${keyword} ${why}`),
+    [
+      'IdentityFile there is no user "bob", as in "~bob/b"',
+      'IdentityFile there is no token "%Z", as in "%Z"',
+      'CertificateFile there is no user "bob", as in "~bob/c"',
+    ],
+  );
 });

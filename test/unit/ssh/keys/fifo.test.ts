@@ -41,7 +41,7 @@ test("a FIFO as known_hosts is noted, and nobody waits for it", async () => {
   const notes: string[] = [];
   const target = targetFor(sshd, { knownHosts: [fifo, sshd.knownHosts] });
   const { entries } = await unblocking(
-    readHostKeyFiles(target, (line) => notes.push(line), never()),
+    readHostKeyFiles(target, { note: (line) => notes.push(line), signal: never(), env: {} }),
     fifo,
   );
   assert.deepEqual(notes, [`${fifo}: cannot be read (not a regular file): no host key of it counts`]);
@@ -51,7 +51,11 @@ test("a FIFO as known_hosts is noted, and nobody waits for it", async () => {
 test("/dev/null as known_hosts is empty, and worth no note", async () => {
   const notes: string[] = [];
   const target = targetFor(sshd, { knownHosts: ["/dev/null"] });
-  const { entries } = await readHostKeyFiles(target, (line) => notes.push(line), never());
+  const { entries } = await readHostKeyFiles(target, {
+    note: (line) => notes.push(line),
+    signal: never(),
+    env: {},
+  });
   assert.deepEqual(entries, []);
   assert.deepEqual(notes, []);
 });

@@ -111,7 +111,7 @@ test("ProxyJump goes through another server", async () => {
     note: () => {},
   });
   const account = { user: sshd.user, home: "/nowhere" };
-  const target = settle(decision, answers, { uid: 1, account, home: "/nowhere", env: {} });
+  const target = settle(decision, answers, { uid: 1, account, home: "/nowhere", env: {}, homes: new Map() });
   await echo(target);
   assert.equal(gate.logins(), 1);
 });

@@ -89,7 +89,7 @@ async function targetOf(config: string, host: string): Promise<Target> {
   const answers = await resolve(decision, options);
   assert.notEqual(answers, undefined);
   const uid = process.getuid?.() ?? 0;
-  const local = { uid, account: await readAccount(uid, never()), home: folder, env: {} };
+  const local = { uid, account: await readAccount(uid, never()), home: folder, env: {}, homes: new Map() };
   return settle(decision, answers, local);
 }
 
@@ -101,7 +101,10 @@ function named({ what, trouble }: Failure): string {
 
 /** What preauth's own verdict is, without a connection. */
 async function verdictOf(target: Target, key: Buffer): Promise<string> {
-  const ruling = new HostKeyCheck(target, await readHostKeyFiles(target, () => {}, never())).rule(key);
+  const ruling = new HostKeyCheck(
+    target,
+    await readHostKeyFiles(target, { note: () => {}, signal: never(), env: {} }),
+  ).rule(key);
   return ruling.kind === "trusted" ? "known" : named(ruling.failure);
 }
 
