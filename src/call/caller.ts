@@ -35,7 +35,7 @@ export class Caller {
     this.server = server;
     this.method = method;
     this.recipients = recipients;
-    this.note = openLog(stateDirectory(world.env, world.home), world.pid);
+    this.note = openLog(stateDirectory(world.env, world.home), world);
     this.client = new Client(world, (what) => this.#hangUp(new Failure("gone", server, what)));
     world.onSignal((signal, status) => {
       this.#hangUp(new Failure("gone", server, `${signal} while ${this.doing()}`, { status }));

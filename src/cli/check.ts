@@ -3,13 +3,14 @@ import { Failure } from "../failure.ts";
 import { answerText, ask } from "../forwards/answer.ts";
 import type { Carry } from "../forwards/carrier.ts";
 import { Progress } from "../progress.ts";
-import { openLog } from "../report/log.ts";
+import { logRemarks, openLog } from "../report/log.ts";
 import { personAt } from "../report/person_at.ts";
 import { print, tellPerson } from "../report/speak.ts";
 import { described, type End, statusOf } from "../session/exit.ts";
 import { type Opened, openSession, takeLeave } from "../session/opening.ts";
 import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
 import { stateDirectory } from "../state/directory.ts";
+import { oddRecords } from "../state/record.ts";
 import type { Decision } from "../table/decision.ts";
 import { readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
@@ -30,6 +31,9 @@ import { originsIn } from "./where.ts";
 export async function check(world: World, words: ServerWords): Promise<number> {
   const file = tablePath(world.env, world.home);
   const timeline = new Timeline(world);
+  const state = stateDirectory(world.env, world.home);
+  // Before anything is logged, which makes right what can be.
+  const remarks = [...logRemarks(state, world.uid), ...oddRecords(state)];
   const text = readText(file, world.uid);
   const table = await parseTable(text, file);
   const call = await decideAsClient(world, table, words);
@@ -46,6 +50,7 @@ export async function check(world: World, words: ServerWords): Promise<number> {
     if (bars.length > 0) print(world, ["", ...bars]);
     const signal = AbortSignal.timeout(decision.deadline.value);
     print(world, [
+      ...remarks.map((remark) => `note: ${remark}`),
       ...["", alpinesPatience(world, timeline.greeted)],
       ...(await pinercReport(world, table, call)),
       ...(await canonicalNotes(table, call, signal)),
@@ -56,7 +61,7 @@ export async function check(world: World, words: ServerWords): Promise<number> {
 
 async function connectAndSelect(world: World, decision: Decision, timeline: Timeline): Promise<number> {
   const { server, method } = decision;
-  const note = openLog(stateDirectory(world.env, world.home), world.pid);
+  const note = openLog(stateDirectory(world.env, world.home), world);
   const progress = new Progress((step, outcome) => timeline.done(step, outcome));
   const broken = new AbortController();
   world.onSignal((signal, status) => broken.abort(new Failure("gone", server, signal, { status })));

@@ -67,7 +67,7 @@ async function settleForPerson(
     env: world.env,
     home: world.home,
     signal,
-    note: openLog(stateDirectory(world.env, world.home), world.pid),
+    note: openLog(stateDirectory(world.env, world.home), world),
   };
   const [answers, plain, notes] = await Promise.all([
     resolve(decision, options),

@@ -75,7 +75,7 @@ async function byMaster(world: World, decision: Decision, person: Person): Promi
 
 async function loggedIn(world: World, decision: Decision, person: Person): Promise<Connected> {
   const { server } = decision;
-  const log = openLog(stateDirectory(world.env, world.home), world.pid);
+  const log = openLog(stateDirectory(world.env, world.home), world);
   const timeline = new Timeline(world);
   const progress = new Progress((step, outcome) => timeline.done(step, outcome));
   const broken = new AbortController();

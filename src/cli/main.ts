@@ -27,21 +27,21 @@ export async function main(world: World): Promise<number> {
 }
 
 async function mail(world: World, call: MailCall): Promise<number> {
-  const file = tablePath(world.env, world.home);
   try {
+    const file = tablePath(world.env, world.home);
     const found = await decide(await readTable(file, world.uid), call);
     if (found !== undefined) {
       const decision = heeding(found, world);
       const early = await ask(world, call, decision);
       return await (await import("./second_bundle.js")).serve(world, call, decision, early);
     }
+    const unknown = new Failure("unknown", call.server, `not in the table ${file}`);
+    tellCaller(world, unknown);
+    return unknown.status;
   } catch (error) {
     if (!(error instanceof TableFailure)) throw error;
     return (await import("./second_bundle.js")).serveWithoutTable(world, call);
   }
-  const unknown = new Failure("unknown", call.server, `not in the table ${file}`);
-  tellCaller(world, unknown);
-  return unknown.status;
 }
 
 /**

@@ -98,7 +98,7 @@ export async function userNotes(world: World, call: ClientCall): Promise<readonl
 /** The User that ssh_config has for a destination; undefined where it has none. */
 async function configuredUser(world: World, decision: Decision, login: string): Promise<string | undefined> {
   const signal = AbortSignal.timeout(decision.deadline.value);
-  const note = openLog(stateDirectory(world.env, world.home), world.pid);
+  const note = openLog(stateDirectory(world.env, world.home), world);
   const options = { env: world.env, home: world.home, signal, note };
   const answers = await resolve({ ...decision, user: undefined }, options).catch(() => undefined);
   const configured = answers?.get("user")?.[0];

@@ -25,7 +25,7 @@ async function requested<T>(
   mayStart: boolean,
   take: (reply: Reply, means: Means) => T | undefined,
 ): Promise<T | undefined> {
-  const note = openLog(stateDirectory(world.env, world.home), world.pid);
+  const note = openLog(stateDirectory(world.env, world.home), world);
   const control = await ask(world, request, { mayStart, note }).catch((error: Error) => {
     throw unanswered(request, error);
   });

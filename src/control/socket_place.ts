@@ -1,5 +1,6 @@
 import { lstatSync, mkdirSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
+import { dangerOn } from "../safe_way.ts";
 import { stateDirectory } from "../state/directory.ts";
 import { byteLength, encoded } from "../utf8.ts";
 import { VERSION } from "./protocol.ts";
@@ -53,7 +54,9 @@ export function controlPlace({ env, home, uid, system, hostname }: Whose): Place
   if (!isPrivate(place.directory, uid)) {
     mkdirSync(place.directory, { recursive: true, mode: 0o700 });
     if (!isPrivate(place.directory, uid)) {
-      throw new Error(`${place.directory}: must be a directory of uid ${uid} with mode 0700`);
+      const what =
+        dangerOn(dirname(place.directory), uid)?.what ?? `must be a directory of uid ${uid} with mode 0700`;
+      throw new Error(`${place.directory}: ${what}`);
     }
   }
   return place;
@@ -75,8 +78,9 @@ export function hostPart(host: string): string {
   return `${host.replace(/[^\w.-]/g, "_").slice(0, LONGEST_HOST - 9)}-${hash.toString(16).padStart(8, "0")}`;
 }
 
-/** Whether a directory is the user's own, and nobody else can enter it. */
+/** Whether a directory is the user's own, and nobody else can enter it or put another one in its place. */
 function isPrivate(directory: string, uid: number): boolean {
   const found = lstatSync(directory, { throwIfNoEntry: false });
-  return found?.isDirectory() === true && found.uid === uid && (found.mode & 0o077) === 0;
+  const isOwn = found?.isDirectory() === true && found.uid === uid && (found.mode & 0o077) === 0;
+  return isOwn && dangerOn(directory, uid) === undefined;
 }

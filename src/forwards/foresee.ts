@@ -1,4 +1,5 @@
 import type { Forward } from "../table/table.ts";
+import { unsafeDirectory } from "./listen_path.ts";
 import { lacksRight, lookAtPath, occupantOf, type ProbeOptions } from "./probe.ts";
 import { occupantOfPath } from "./socket_file.ts";
 import type { Standing, State } from "./state.ts";
@@ -31,6 +32,8 @@ async function portObstacle(port: number, options: ProbeOptions): Promise<State 
 }
 
 async function pathObstacle(path: string, options: ProbeOptions): Promise<State | undefined> {
+  const unsafe = unsafeDirectory(path, options.uid);
+  if (unsafe !== undefined) return unsafe;
   const found = await lookAtPath(path, options.uid);
   switch (found.kind) {
     case "free":

@@ -133,10 +133,8 @@ class HeldForwards implements Held {
     if (outcome.kind !== "held") return outcome;
     if (this.#isOver) outcome.listening.close();
     else this.#listening.add(outcome.listening);
-    if ("isExposed" in outcome) {
-      return { kind: "held", second: undefined, isExposed: outcome.isExposed, isUnchecked: false };
-    }
-    return { kind: "held", second: outcome.second, isExposed: false, isUnchecked: !this.#tables.exist };
+    const { second } = outcome;
+    return { kind: "held", second, isUnchecked: second !== undefined && !this.#tables.exist };
   }
 
   #report(standing: Standing): void {

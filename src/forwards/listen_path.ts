@@ -1,19 +1,19 @@
-import { chmodSync, linkSync, lstatSync, mkdtempSync, rmdirSync, statSync, unlinkSync } from "node:fs";
+import { chmodSync, linkSync, lstatSync, mkdtempSync, rmdirSync, unlinkSync } from "node:fs";
 import type { Server } from "node:net";
 import { platform } from "node:os";
 import { basename, dirname } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { dangerOn } from "../safe_way.ts";
 import { type Accept, bind, errorCode, type Listening } from "./bind.ts";
 import { identityOf, lookAtPath, type Occupant, type ProbeOptions } from "./probe.ts";
 import { isAnswered, occupantOfPath, removeStale, tokenOf } from "./socket_file.ts";
 
 /** What came of listening at the path of a Unix socket. */
 export type PathOutcome =
-  /** `isExposed`: other users can write its directory, and so put a socket of their own in its place. */
-  | { readonly kind: "held"; readonly listening: Listening; readonly isExposed: boolean }
+  | { readonly kind: "held"; readonly listening: Listening; readonly second?: undefined }
   | { readonly kind: "taken"; readonly by: Occupant }
   | { readonly kind: "not-a-socket" }
-  | { readonly kind: "failed"; readonly why: string };
+  | { readonly kind: "failed"; readonly why: string; readonly hint?: string };
 
 /** What the making of a socket needs beside its path. */
 export interface PathOptions extends ProbeOptions {
@@ -40,6 +40,20 @@ const PATIENCE = 1000;
 const LOOK = 20;
 
 /**
+ * Why nobody listens in a directory: others could put a socket of their own in the place of ours, or move away what we
+ * have just made and have us change the mode of, link or remove what they like. Undefined where they cannot.
+ */
+export function unsafeDirectory(
+  path: string,
+  uid: number,
+): (PathOutcome & { readonly kind: "failed" }) | undefined {
+  const danger = dangerOn(dirname(path), uid);
+  if (danger === undefined) return undefined;
+  const { what: why, hint } = danger;
+  return { kind: "failed", why: `it ${why}`, ...(hint !== undefined && { hint }) };
+}
+
+/**
  * Listens at a path. The socket is made in a directory that nobody else can enter, gets its mode there, and is then
  * linked to its path: there is no moment at which others could connect, and link(2) replaces nothing, so that of many
  * processes at once exactly one holds the path. A socket file that was left behind is replaced when it is our own.
@@ -47,6 +61,8 @@ const LOOK = 20;
 export async function listenOnPath(path: string, options: PathOptions, accept: Accept): Promise<PathOutcome> {
   const longest = LONGEST - PRIVATE;
   if (Buffer.byteLength(path) > longest) return { kind: "failed", why: `longer than ${longest} bytes` };
+  const unsafe = unsafeDirectory(path, options.uid);
+  if (unsafe !== undefined) return unsafe;
   try {
     const obstacle = await clear(path, options);
     return obstacle ?? (await claim(path, options, accept));
@@ -92,7 +108,7 @@ async function claim(path: string, options: PathOptions, accept: Accept): Promis
       if (obstacle !== undefined) return obstacle;
     }
     const listening = new SocketFile(path, identity, server);
-    return { kind: "held", listening, isExposed: isExposed(dirname(path)) };
+    return { kind: "held", listening };
   } finally {
     if (server !== undefined) unlinkSync(birthplace);
     rmdirSync(directory);
@@ -108,12 +124,6 @@ function link(from: string, to: string): boolean {
     if (errorCode(error) === "EEXIST") return false;
     throw error;
   }
-}
-
-function isExposed(directory: string): boolean {
-  const { mode } = statSync(directory);
-  // In a sticky directory, as /tmp, files can be replaced by their owners only (inode(7)).
-  return (mode & 0o022) !== 0 && (mode & 0o1000) === 0;
 }
 
 class SocketFile implements Listening {

@@ -12,8 +12,6 @@ export type State =
       readonly kind: "held";
       /** What became of ::1; undefined for a Unix socket. */
       readonly second: SecondLoopback | undefined;
-      /** Other users can write the directory of the Unix socket. */
-      readonly isExposed: boolean;
       /** This system does not tell whose a connection is: that check is missing. */
       readonly isUnchecked: boolean;
     }
@@ -31,7 +29,7 @@ export type State =
   | { readonly kind: "no-right" }
   /** Something else stands at the path of the Unix socket; it is left alone. */
   | { readonly kind: "not-a-socket" }
-  | { readonly kind: "failed"; readonly why: string };
+  | { readonly kind: "failed"; readonly why: string; readonly hint?: string };
 
 /** A forward and how it stands. */
 export interface Standing {
@@ -80,13 +78,9 @@ function carried({ listen, to }: Forward, second: SecondLoopback | undefined): s
 }
 
 function warnings(forward: Forward, state: State & { readonly kind: "held" }): string {
-  const exposed = state.isExposed
-    ? "; other users can replace the socket, its directory is theirs to write"
-    : "";
-  if (forward.allow === "any-user") return `${exposed}; open to every user of this machine`;
-  const unchecked =
-    "; this system does not tell whose a connection is: every user of this machine can use it";
-  return state.isUnchecked ? `${exposed}${unchecked}` : exposed;
+  if (forward.allow === "any-user") return "; open to every user of this machine";
+  if (!state.isUnchecked) return "";
+  return "; this system does not tell whose a connection is: every user of this machine can use it";
 }
 
 function occupantText(occupant: Occupant): string {
@@ -136,6 +130,7 @@ export function ownerOf(
 
 /** What the user can do about it, one action; undefined for nothing. */
 export function standingHint({ state }: Standing): string | undefined {
+  if (state.kind === "failed") return state.hint;
   if (state.kind === "no-right") return "choose a port from 1024 on, in the table and in the mail client";
   if (state.kind === "taken") {
     if (state.by.kind !== "another-user") return undefined;

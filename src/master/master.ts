@@ -20,7 +20,7 @@ const FIRST_CALL_MS = 3_000;
  * nobody has used it for as long as the table says, or when there is a master already.
  */
 export async function runMaster(world: World): Promise<number> {
-  const note = openLog(stateDirectory(world.env, world.home), world.pid);
+  const note = openLog(stateDirectory(world.env, world.home), world);
   const server = createServer();
   const waiting: Socket[] = [];
   let accept = (socket: Socket): void => void waiting.push(socket);

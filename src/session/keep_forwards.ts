@@ -30,7 +30,7 @@ export async function keepForwards(
   onUp: (lines: readonly string[]) => void,
 ): Promise<void> {
   const { server } = decision;
-  const log = openLog(stateDirectory(world.env, world.home), world.pid);
+  const log = openLog(stateDirectory(world.env, world.home), world);
   const note = (line: string): void => log(`${server}: ${line}`);
   const broken = new AbortController();
   world.onSignal((signal, status) => broken.abort(new Failure("gone", server, signal, { status })));

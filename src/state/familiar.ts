@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from "node:fs";
+import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { makePrivateDirectory } from "./directory.ts";
 import { digest, discard, readRecord, writeRecord } from "./record.ts";
@@ -85,7 +85,7 @@ export class Familiar {
   #makeRoom(): void {
     const names = readdirSync(this.#directory);
     if (names.length < MOST) return;
-    const age = (file: string) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    const age = (file: string) => lstatSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
     const files = names.map((name) => join(this.#directory, name));
     const oldest = files.map((file) => ({ file, at: age(file) })).sort((one, other) => one.at - other.at);
     for (const { file } of oldest.slice(0, names.length - MOST + 1)) discard(file);

@@ -1,6 +1,19 @@
 import { createHash } from "node:crypto";
-import { readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  type Stats,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { modeText } from "../safe_way.ts";
 import { makePrivateDirectory } from "./directory.ts";
 
 // Small files in the state directory, one a thing that is remembered. Many processes read and write them.
@@ -15,7 +28,9 @@ export function writeRecord(file: string, record: unknown, pid: number): void {
   const draft = `${file}.draft-${pid}`;
   try {
     makePrivateDirectory(dirname(file));
-    writeFileSync(draft, JSON.stringify(record), { mode: 0o600 });
+    // What has the draft's name was left behind by a process of that number, if it is no trap: nothing is written to it.
+    discard(draft);
+    writeFileSync(draft, JSON.stringify(record), { mode: 0o600, flag: "wx" });
     renameSync(draft, file);
   } catch {
     discard(draft);
@@ -29,11 +44,56 @@ export function readRecord<T>(
   most = Number.POSITIVE_INFINITY,
 ): T | undefined {
   try {
-    const text = readFileSync(file, "utf8");
+    const text = readOwn(file);
     const value: unknown = text.length > most ? undefined : JSON.parse(text);
     return isOne(value) ? value : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** Throws where it is a link, or no file, or others than its owner could write to it: a record of ours is none of these. */
+function readOwn(file: string): string {
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const trouble = troubleOf(fstatSync(fd));
+    if (trouble !== undefined) throw new Error(trouble);
+    return readFileSync(fd, "utf8");
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function troubleOf(facts: Stats): string | undefined {
+  if (facts.isSymbolicLink()) return "is a symbolic link";
+  if (!facts.isFile()) return "is not a regular file";
+  return (facts.mode & 0o077) === 0 ? undefined : `is open to others (mode ${modeText(facts.mode)})`;
+}
+
+/**
+ * What of the files that are remembered is not believed, and why, a line each; the next one that is written takes its
+ * place.
+ */
+export function oddRecords(stateDirectory: string): readonly string[] {
+  return RECORDS.flatMap((name) => {
+    const directory = join(stateDirectory, name);
+    return list(directory).flatMap((entry) => {
+      const file = join(directory, entry);
+      const facts = lstatSync(file, { throwIfNoEntry: false });
+      const trouble = facts && troubleOf(facts);
+      return trouble === undefined ? [] : [`${file} ${trouble}, and is not believed`];
+    });
+  });
+}
+
+/** The directories of what is remembered. */
+const RECORDS = ["familiar", "refused", "unreachable"];
+
+function list(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
   }
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, statSync } from "node:fs";
+import { closeSync, lstatSync, openSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { makePrivateDirectory } from "./directory.ts";
 import { digest, discard, readRecord, writeRecord } from "./record.ts";
@@ -101,7 +101,7 @@ export class Refused {
   /** Whether a process that may still live has claimed the login. */
   isClaimed(refusing: Refusing, keys: readonly string[]): boolean {
     try {
-      const { mtimeMs } = statSync(this.#claimFile(refusing, keys));
+      const { mtimeMs } = lstatSync(this.#claimFile(refusing, keys));
       return Math.abs(Date.now() - mtimeMs) < CLAIMED_MS;
     } catch {
       return false;
@@ -116,7 +116,7 @@ export class Refused {
   #tidy(): void {
     for (const name of this.#names()) {
       const file = join(this.#directory, name);
-      const { mtimeMs } = statSync(file, { throwIfNoEntry: false }) ?? {
+      const { mtimeMs } = lstatSync(file, { throwIfNoEntry: false }) ?? {
         mtimeMs: Number.POSITIVE_INFINITY,
       };
       if (Date.now() - mtimeMs > REMEMBERED_MS) discard(file);

@@ -1,6 +1,7 @@
 import type { Stats } from "node:fs";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { posix } from "node:path";
+import { dangerOn, modeText } from "../safe_way.ts";
 import { quoted as word } from "../shell_word.ts";
 import { decoded } from "../utf8.ts";
 import { TableFailure } from "./failure.ts";
@@ -13,11 +14,19 @@ const LARGEST = 1024 * 1024;
 
 /**
  * Where the table is: $PREAUTH_TABLE, else preauth/hosts.toml in $XDG_CONFIG_HOME or in ~/.config. A relative
- * $XDG_CONFIG_HOME is ignored (XDG Base Directory Specification).
+ * $XDG_CONFIG_HOME is ignored (XDG Base Directory Specification). Throws a TableFailure for a relative $PREAUTH_TABLE:
+ * whoever wrote to the directory that a mail client happens to be started in would decide.
  */
 export function tablePath(env: Readonly<Record<string, string | undefined>>, home: string): string {
   const { PREAUTH_TABLE: chosen, XDG_CONFIG_HOME: config = "" } = env;
-  if (chosen !== undefined && chosen !== "") return chosen;
+  if (chosen !== undefined && chosen !== "") {
+    if (posix.isAbsolute(chosen)) return chosen;
+    throw wrong(
+      "PREAUTH_TABLE",
+      `${quoted(chosen)} is not an absolute path`,
+      "begin PREAUTH_TABLE with a slash",
+    );
+  }
   const base = posix.isAbsolute(config) ? config : posix.join(home, ".config");
   return posix.join(base, "preauth", "hosts.toml");
 }
@@ -32,6 +41,9 @@ export async function readTable(path: string, uid: number): Promise<Table> {
  * written it. Throws a TableFailure, with `missing` set when there is no such file.
  */
 export function readText(path: string, uid: number): string {
+  // First: who can swap the table can also take it away, and a missing one has the client go direct.
+  const danger = dangerOn(path, uid);
+  if (danger !== undefined) throw wrong(path, danger.what, danger.hint);
   const fd = open(path);
   try {
     // Only the opened file can be judged: a name may mean another file a moment later.
@@ -66,8 +78,8 @@ function refuse(path: string, file: Stats, uid: number): void {
     );
   }
   if ((file.mode & 0o022) !== 0) {
-    const mode = (file.mode & 0o7777).toString(8).padStart(4, "0");
-    throw wrong(path, `is writable by group or others (mode ${mode})`, `chmod go-w ${word(path)}`);
+    const what = `is writable by group or others (mode ${modeText(file.mode)})`;
+    throw wrong(path, what, `chmod go-w ${word(path)}`);
   }
 }
 

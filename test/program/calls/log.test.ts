@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { describeForms } from "../../peers/binaries.ts";
@@ -114,6 +114,49 @@ describeForms("the log", { concurrency: 3 }, (form) => {
       assert.deepEqual([refused.status, refused.output.toString()], [3, refusal(reason)]);
     });
   }
+
+  test("that others could read is theirs no more, and --check says so", async () => {
+    using home = makeHome();
+    home.writeTable(tableFor(sshd, { "commands.imap": saying(home, GREETING) }));
+    home.write("state/preauth/log", "before\n", 0o644);
+    chmodSync(dirname(home.logFile), 0o755);
+    const { output } = await runCall([...form.argv, "--check", "mail.test"], {
+      env: home.env,
+      stdio: "pipes",
+    });
+    const note = `note: the log ${home.logFile} had mode 0644, and has 0600 now`;
+    assert.ok(output.toString().split("\n").includes(note), output.toString());
+    assert.deepEqual([modeOf(home.logFile), modeOf(dirname(home.logFile))], [0o600, 0o700]);
+    assert.match(home.log(), /^before\n/);
+    chmodSync(home.logFile, 0o666);
+    await runCall(argv, { env: home.env, input: "A1 NOOP\r\n" });
+    assert.equal(modeOf(home.logFile), 0o600);
+    assert.match(home.log(), /imap: open after/);
+  });
+
+  test("is not written where it is another file's name too, and --check says so, as of records", async () => {
+    using home = makeHome();
+    home.writeTable(tableFor(sshd, { "commands.imap": saying(home, GREETING) }));
+    const victim = home.write("victim", "as it was\n", 0o644);
+    home.write("state/preauth/refused/record", "{}", 0o644);
+    const record = join(dirname(home.logFile), "refused/record");
+    for (const [make, why] of [
+      [() => linkSync(victim, home.logFile), "has another name, as a hard link"],
+      [() => home.link("state/preauth/log", victim), "is a symbolic link"],
+    ] as const) {
+      rmSync(home.logFile, { force: true });
+      make();
+      const { output } = await runCall([...form.argv, "--check", "mail.test"], {
+        env: home.env,
+        stdio: "pipes",
+      });
+      const lines = output.toString().split("\n");
+      assert.ok(lines.includes(`note: nothing is logged: ${home.logFile} ${why}`), output.toString());
+      assert.ok(lines.includes(`note: ${record} is open to others (mode 0644), and is not believed`));
+      assert.equal(readFileSync(victim, "utf8"), "as it was\n");
+      assert.equal(modeOf(victim), 0o644);
+    }
+  });
 
   test("is not written through a link", async () => {
     using home = makeHome();

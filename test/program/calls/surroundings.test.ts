@@ -107,8 +107,8 @@ describeForms("the directory that a call is started in", { concurrency: 3 }, (fo
       [["--explain", "mail.test"], 0],
       [["--explain", "nowhere.test"], 1],
       [["--check", "nowhere.test"], 1],
-      // What it runs only echoes: SELECT fails, which is told and changes no status.
-      [["--check", "mail.test"], 0],
+      // What it runs only echoes: SELECT fails.
+      [["--check", "mail.test"], 69],
       [["--forward", "mail.test"], 78],
       [["--version"], 0],
     ] as const) {

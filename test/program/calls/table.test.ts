@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { chmodSync, chownSync, mkdirSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { describeForms } from "../../peers/binaries.ts";
 import { runCall } from "../../peers/call.ts";
@@ -83,6 +83,36 @@ const CASES: readonly Case[] = [
       chmodSync(dirname(home.tableFile), 0o600);
     },
     reason: () => ": cannot be opened (EACCES)",
+  },
+  {
+    title: "a directory above it that others can write",
+    make: (home) => {
+      home.writeTable(GOOD);
+      chmodSync(join(home.path, "config"), 0o777);
+    },
+    reason: (home) => `: is below ${home.path}/config, which is writable by group or others (mode 0777)`,
+  },
+  {
+    title: "a directory above it that its group can write, though there is no table",
+    make: (home) => {
+      home.write("config/preauth/other", "");
+      chmodSync(join(home.path, "config/preauth"), 0o2775);
+    },
+    reason: (home) =>
+      `: is below ${home.path}/config/preauth, which is writable by group or others (mode 2775)`,
+  },
+  {
+    title: "a link that others can change in its place",
+    make: (home) => {
+      home.write("config/preauth/other", "");
+      home.write("dotfiles/hosts.toml", GOOD);
+      home.link("open", "shared");
+      home.write("shared/other", "");
+      home.link("config/preauth/hosts.toml", "../../open/link");
+      home.link("shared/link", "../dotfiles/hosts.toml");
+      chmodSync(join(home.path, "shared"), 0o777);
+    },
+    reason: (home) => `: is below ${home.path}/shared, which is writable by group or others (mode 0777)`,
   },
   {
     title: "a directory in its place",
@@ -175,6 +205,42 @@ describeForms("a table", { concurrency: 3 }, (form) => {
     const env = { ...home.env, PREAUTH_TABLE: home.link("link.toml", "real.toml") };
     assert.equal((await runCall([...form.argv, ...MAIL], { env: home.env })).status, 1);
     assert.equal((await runCall([...form.argv, ...MAIL], { env })).status, 1);
+  });
+
+  test("below a sticky directory, or by a link to dotfiles, will do", async () => {
+    using home = makeHome();
+    home.write("dotfiles/preauth/hosts.toml", hostTable({ match: "other" }));
+    chmodSync(join(home.path, "dotfiles"), 0o1777);
+    home.write("config/other", "");
+    home.link("config/preauth", "../dotfiles/preauth");
+    assert.equal((await runCall([...form.argv, ...MAIL], { env: home.env })).status, 1);
+  });
+
+  test("below a directory that others can write names it, and the chmod that mends it", async () => {
+    using home = makeHome();
+    home.writeTable(hostTable({ match: "mail.test" }));
+    const directory = join(home.path, "config");
+    chmodSync(directory, 0o775);
+    const { status, stderr } = await runCall([...form.argv, "--explain", "mail.test"], {
+      env: home.env,
+      stdio: "pipes",
+    });
+    const what = `is below ${directory}, which is writable by group or others (mode 0775)`;
+    const hint = `preauth: hint: chmod go-w ${directory}`;
+    assert.deepEqual([status, stderr], [78, `preauth: ${home.tableFile}: ${what}\n${hint}\n`]);
+  });
+
+  test("at a relative PREAUTH_TABLE is not looked for", async () => {
+    using home = makeHome();
+    home.write("here/evil.toml", hostTable({ match: "other" }));
+    const here = { env: { ...home.env, PREAUTH_TABLE: "evil.toml" }, cwd: join(home.path, "here") };
+    const refused = await converse([...form.argv, ...MAIL], here);
+    const reason = 'PREAUTH_TABLE: "evil.toml" is not an absolute path';
+    assert.deepEqual([refused.status, refused.output.toString()], [78, refusal(reason)]);
+    for (const verb of ["--explain", "--check", "--forward"]) {
+      const told = await runCall([...form.argv, verb, "mail.test"], { ...here, stdio: "pipes" });
+      assert.deepEqual([told.status, told.stderr.split("\n")[0]], [78, `preauth: ${reason}`], verb);
+    }
   });
 
   test("with two mistakes has both told to a person, and the first to a mail client", async () => {

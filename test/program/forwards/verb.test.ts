@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readdirSync, readlinkSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { describeForms, type Form } from "../../peers/binaries.ts";
 import { type Finished, runCall } from "../../peers/call.ts";
@@ -189,6 +190,36 @@ describeForms("--forward", (form) => {
     client.end();
     assert.equal(await heard(client), "220 mail.test ESMTP\r\n");
     signal(keeperOf(home), "SIGTERM");
+    home[Symbol.dispose]();
+  });
+
+  test("at a path in a directory that others can write listens nowhere, makes nothing, and says why", async () => {
+    const { home } = await sceneFor(sshd, target());
+    const open = join(home.path, "open");
+    mkdirSync(open);
+    chmodSync(open, 0o777);
+    const table = readFileSync(home.tableFile, "utf8").replace(
+      /listen = \d+/,
+      `listen = "${open}/mail.sock"`,
+    );
+    home.writeTable(table);
+    const why = `it is below ${open}, which is writable by group or others (mode 0777)`;
+    const { status, stderr } = await run(form, home, "work");
+    assert.equal(status, 69);
+    assert.equal(
+      stderr,
+      `preauth: work: forward "smtp": cannot listen on socket "${open}/mail.sock": ${why}\npreauth: hint: chmod go-w ${open}\n`,
+    );
+    assert.deepEqual(readdirSync(open), []);
+    const explained = await runCall([...form.argv, "--explain", "work"], { env: home.env, stdio: "pipes" });
+    assert.match(
+      explained.output.toString(),
+      /cannot listen on socket .* which is writable by group or others/,
+    );
+    assert.match(explained.output.toString(), /hint: chmod go-w /);
+    chmodSync(open, 0o1777);
+    const held = await run(form, home, "work", "--for", "100ms");
+    assert.deepEqual([held.status, held.stderr], [0, ""]);
     home[Symbol.dispose]();
   });
 });

@@ -6,6 +6,7 @@ import {
   existsSync,
   linkSync,
   lstatSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -138,19 +139,28 @@ test("a directory that is not there and a path that is too long are told", async
   listening.close();
 });
 
-test("a directory that others can write is told, unless it is sticky", async () => {
+test("a directory that others can write is refused, wherever it stands on the way, unless it is sticky", async () => {
   const path = place();
-  for (const [mode, isExposed] of [
-    [0o777, true],
-    [0o770, true],
-    [0o1777, false],
-    [0o755, false],
+  const above = join(path, "..");
+  const inside = join(above, "d");
+  mkdirSync(inside, { mode: 0o755 });
+  for (const [mode, isSafe] of [
+    [0o777, false],
+    [0o770, false],
+    [0o1777, true],
+    [0o755, true],
   ] as const) {
-    chmodSync(join(path, ".."), mode);
-    const outcome = await listen(path);
-    assert.ok(outcome.kind === "held");
-    assert.equal(outcome.isExposed, isExposed, mode.toString(8));
-    outcome.listening.close();
+    chmodSync(above, mode);
+    for (const one of [path, join(inside, "smtp")]) {
+      const outcome = await listen(one);
+      assert.equal(outcome.kind, isSafe ? "held" : "failed", mode.toString(8));
+      if (outcome.kind === "held") outcome.listening.close();
+      else {
+        const text = `is below ${above}, which is writable by group or others (mode 0${mode.toString(8)})`;
+        assert.deepEqual(outcome, { kind: "failed", why: `it ${text}`, hint: `chmod go-w ${above}` });
+      }
+    }
+    assert.deepEqual(readdirSync(above), ["d"]);
   }
 });
 

@@ -16,10 +16,15 @@ async function withDirectory(body: (directory: string) => void | Promise<void>):
   }
 }
 
+/** Whose log it is. */
+function own(pid: number): { readonly pid: number; readonly uid: number } {
+  return { pid, uid: process.getuid?.() ?? -1 };
+}
+
 describe("the log", () => {
   test("is lines with UTC time and pid, in a file only its owner can read", () =>
     withDirectory((directory) => {
-      const note = openLog(path.join(directory, "a/b"), 42);
+      const note = openLog(path.join(directory, "a/b"), own(42));
       note("work: connection refused");
       const file = path.join(directory, "a/b/log");
       assert.match(
@@ -32,7 +37,7 @@ describe("the log", () => {
 
   test("shows control characters instead of writing them", () =>
     withDirectory((directory) => {
-      openLog(directory, 1)("a\nb\x1b[31m\x9b\x7f\0\u202e\u2028");
+      openLog(directory, own(1))("a\nb\x1b[31m\x9b\x7f\0\u202e\u2028");
       assert.match(
         fs.readFileSync(path.join(directory, "log"), "utf8"),
         / a\\nb\\e\[31m\\x9b\\x7f\\x00\\u202e\\u2028\n$/,
@@ -41,18 +46,18 @@ describe("the log", () => {
 
   test("cuts a line that is too long", () =>
     withDirectory((directory) => {
-      openLog(directory, 1)("x".repeat(100_000));
+      openLog(directory, own(1))("x".repeat(100_000));
       assert.ok(fs.statSync(path.join(directory, "log")).size < 5000);
     }));
 
   test("that cannot be written stops nobody", () =>
     withDirectory((directory) => {
       fs.writeFileSync(path.join(directory, "file"), "");
-      openLog(path.join(directory, "file"), 1)("lost");
+      openLog(path.join(directory, "file"), own(1))("lost");
       fs.mkdirSync(path.join(directory, "state/log"), { recursive: true });
-      openLog(path.join(directory, "state"), 1)("lost");
+      openLog(path.join(directory, "state"), own(1))("lost");
       fs.symlinkSync("/dev/full", path.join(directory, "log"));
-      openLog(directory, 1)("lost");
+      openLog(directory, own(1))("lost");
       assert.equal(fs.readlinkSync(path.join(directory, "log")), "/dev/full");
     }));
 
@@ -72,7 +77,7 @@ describe("the log", () => {
         const file = path.join(directory, "log");
         block(directory);
         fs.writeFileSync(file, "x".repeat(4 * 1024 * 1024));
-        const note = openLog(directory, 1);
+        const note = openLog(directory, own(1));
         note("the last straw");
         assert.equal(fs.statSync(file).size, 0);
         note("a new start");
@@ -84,7 +89,7 @@ describe("the log", () => {
     withDirectory(async (directory) => {
       const script = `
         import { openLog } from ${JSON.stringify(new URL("../../../src/report/log.ts", import.meta.url).href)};
-        const note = openLog(process.argv[1], process.pid);
+        const note = openLog(process.argv[1], { pid: process.pid, uid: process.getuid() });
         for (let i = 0; i < 1500; i++) note(i + " " + "y".repeat(1000));
       `;
       const writers = Array.from({ length: 4 }, () =>

@@ -1,0 +1,83 @@
+import { lstatSync, readlinkSync, type Stats } from "node:fs";
+import { posix } from "node:path";
+import { quoted } from "./shell_word.ts";
+
+/** Who could put something else in the place of a file, though not of it itself: `what` goes after the file's name. */
+export interface Danger {
+  readonly what: string;
+  /** What mends it; undefined where only its owner can. */
+  readonly hint: string | undefined;
+}
+
+/** The mode of a file as chmod(1) has it. */
+export function modeText(mode: number): string {
+  return (mode & 0o7777).toString(8).padStart(4, "0");
+}
+
+/** MAXSYMLINKS of the kernel: path_resolution(7). */
+const MOST_LINKS = 40;
+
+/**
+ * What on the way to an absolute path others than the user `uid` and root can change, as safe_path() of OpenSSH's
+ * misc.c sees it: the first directory that is neither's, or that group or others can write to, unless it is sticky
+ * (inode(7)): there nobody can move what is another's. Every directory is looked at that the kernel passes, also on the
+ * way of a link. Where the path ends before its end, so does the look. A directory at the very end counts too.
+ */
+export function dangerOn(path: string, uid: number): Danger | undefined {
+  let left = partsOf(path);
+  let at = "/";
+  let links = 0;
+  for (let facts = look("/"); facts !== undefined; ) {
+    const danger = dangerOf(at, facts, uid);
+    if (danger !== undefined) return danger;
+    const [name, ...rest] = left;
+    if (name === undefined) return undefined;
+    left = rest;
+    const next = posix.join(at, name);
+    facts = look(next);
+    if (facts?.isSymbolicLink() === true) {
+      const linkDanger = dangerOf(next, facts, uid);
+      if (linkDanger !== undefined || ++links > MOST_LINKS) return linkDanger;
+      const target = targetOf(next);
+      left = [...partsOf(target), ...left];
+      if (target.startsWith("/")) at = "/";
+      facts = look(at);
+    } else at = next;
+  }
+  return undefined;
+}
+
+function partsOf(path: string): readonly string[] {
+  return path.split("/").filter((part) => part !== "" && part !== ".");
+}
+
+function dangerOf(path: string, facts: Stats, uid: number): Danger | undefined {
+  const { mode, uid: owner } = facts;
+  const isDirectory = facts.isDirectory();
+  // What stands at the end of the way is for whoever opens it to judge.
+  if (!isDirectory && !facts.isSymbolicLink()) return undefined;
+  if (owner !== uid && owner !== 0) {
+    const what = `is reached by ${path}, which belongs to uid ${owner}, not to you (uid ${uid}) or root`;
+    return { what, hint: undefined };
+  }
+  if (!isDirectory || (mode & 0o022) === 0 || (mode & 0o1000) !== 0) return undefined;
+  const what = `is below ${path}, which is writable by group or others (mode ${modeText(mode)})`;
+  return { what, hint: `chmod go-w ${quoted(path)}` };
+}
+
+/** Undefined where there is nothing, or where nobody may look. */
+function look(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
+function targetOf(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return "";
+  }
+}
