@@ -18,7 +18,7 @@ export function commandLine({ server, method, command }: Decision): string | und
   if (command?.value.kind === "port") return undefined;
   if (command !== undefined) return remoteCommandLine(command.value);
   throw new Failure("command", server, `the table has no command for METHOD "${method}"`, {
-    hints: [`add commands.${method} = "..." to its [[host]]`],
+    hints: [`write into its [[host]]: commands.${method} = ${JSON.stringify(usualLine(method))}`],
   });
 }
 
@@ -57,4 +57,10 @@ export async function startCommand(
   const remote = await connection.exec(line ?? "", { signal });
   progress.done("command", command?.value.kind === "auto" ? "the search for an imapd" : (line ?? ""));
   return remote;
+}
+
+/** What usually serves a METHOD. */
+function usualLine(method: string): string {
+  if (method === "sendmail") return "exec /usr/sbin/sendmail -t -oi";
+  return method === "smtp" ? "exec /usr/sbin/sendmail -bs" : `exec /etc/r${method}d`;
 }

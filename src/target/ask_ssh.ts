@@ -55,9 +55,21 @@ export function destinationOf(decision: Decision): string {
   // ssh(1) would read user@host and ssh://host:port here, and lead to another host than the table matched.
   if (/[@/]/.test(value) || value.startsWith("-")) {
     const trouble = from.kind === "table" ? "table" : "usage";
-    throw new Failure(trouble, decision.server, `"${value}" is not the name of a host`);
+    const hints = from.kind === "table" ? apart(value) : [];
+    throw new Failure(trouble, decision.server, `"${value}" is not the name of a host`, { hints });
   }
   return /^\[([0-9a-f:.]+(?:%[^\]]+)?)\]$/i.exec(value)?.[1] ?? value;
+}
+
+/** What to write in place of user@host:port, the form in which other programs have it. */
+function apart(destination: string): readonly string[] {
+  const [{ user, host, port }] = parseJumps(destination) ?? [{ user: undefined, host: "@", port: undefined }];
+  if (/[@/]/.test(host)) return [];
+  return [
+    `write its parts apart: server = ${JSON.stringify(host)}`,
+    ...(user === undefined ? [] : [`and: user = ${JSON.stringify(user)}`]),
+    ...(port === undefined ? [] : [`and: port = ${port}`]),
+  ];
 }
 
 /** The table's FILE for `ssh -F`; undefined where it has none. ssh(1) itself leaves a tilde there as it is. */

@@ -2,6 +2,7 @@ import { Failure } from "../failure.ts";
 import type { Person } from "../person.ts";
 import type { Settled } from "../table/decision.ts";
 import { type Config, together } from "./answers.ts";
+import { typed } from "./by_hand.ts";
 
 /** Ways to log in, by the names of RFC 4252 and RFC 4256. */
 export type Method = "publickey" | "keyboard-interactive" | "password";
@@ -44,14 +45,26 @@ export function bindsProofs(config: Config): Settled<boolean> {
 
 /** Throws a Failure when nothing may be tried: without a person only keys can be. */
 export function requireMethod(
-  { server, methods }: { readonly server: string; readonly methods: Settled<readonly Method[]> },
+  {
+    server,
+    methods,
+    byHand,
+  }: {
+    readonly server: string;
+    readonly methods: Settled<readonly Method[]>;
+    readonly byHand: readonly string[];
+  },
   person: Person | undefined,
 ): void {
   const { value } = methods;
   if (person === undefined ? value.includes("publickey") : value.length > 0) return;
   const what =
     person === undefined ? "public key authentication off, and there is no other" : "every login off";
+  const login = `log in on a terminal: ${typed("preauth", "--login", server)}`;
   throw new Failure("auth", server, `ssh_config turns ${what}`, {
-    hints: ["see PreferredAuthentications and PubkeyAuthentication of ssh_config(5)"],
+    hints: [
+      ...(person === undefined && value.length > 0 ? [login] : []),
+      `see which files say PubkeyAuthentication or PreferredAuthentications: ${typed("ssh", "-vG", ...byHand)}`,
+    ],
   });
 }

@@ -2,6 +2,7 @@ import { Failure } from "../failure.ts";
 import type { Decision, Settled } from "../table/decision.ts";
 import type { Config } from "./answers.ts";
 import { configFile } from "./ask_ssh.ts";
+import { jumpByHand } from "./by_hand.ts";
 import { jumpCommand, parseJumps } from "./jump.ts";
 import { expandForShell, type Tokens } from "./tokens.ts";
 import { unsupported } from "./unsupported.ts";
@@ -12,6 +13,8 @@ export interface Detour {
   readonly command: string;
   /** The last host of ProxyJump; empty for ProxyCommand. */
   readonly jumpHost: string;
+  /** For each host on the way of a ProxyJump, the words behind `ssh` that lead to it by hand. */
+  readonly jumps: readonly (readonly string[])[];
 }
 
 /**
@@ -30,11 +33,13 @@ export function detourOf(
     if (jumps === undefined) {
       throw new Failure("table", server, `ssh_config says "ProxyJump ${jump.value}", which makes no sense`);
     }
-    const command = jumpCommand(jumps, configFile(decision, home));
-    return { value: { command, jumpHost: jumps.at(-1)?.host ?? "" }, from: jump.from };
+    const file = configFile(decision, home);
+    const ways = jumps.map((one, index) => jumpByHand(one, jumps.slice(0, index), file));
+    const jumpHost = jumps.at(-1)?.host ?? "";
+    return { value: { command: jumpCommand(jumps, file), jumpHost, jumps: ways }, from: jump.from };
   }
   const { value, from } = config.one("proxycommand", "none");
   if (value.toLowerCase() === "none") return { value: undefined, from };
   if (config.flag("proxyusefdpass").value) throw unsupported(decision, "ProxyUseFdpass", "yes");
-  return { value: { command: value, jumpHost: "" }, from };
+  return { value: { command: value, jumpHost: "", jumps: [] }, from };
 }

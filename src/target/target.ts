@@ -1,6 +1,7 @@
 import type { Decision, Settled } from "../table/decision.ts";
 import { Config, together } from "./answers.ts";
 import { type ConfigAnswers, destinationOf } from "./ask_ssh.ts";
+import { byHand } from "./by_hand.ts";
 import { knownHostsCommand } from "./known_hosts_command.ts";
 import { bindsProofs, type Method, methodsOf } from "./methods.ts";
 import {
@@ -42,6 +43,10 @@ export interface PassedOver {
 export interface Target extends KnownHostsFiles {
   /** SERVER as the call had it, for messages. */
   readonly server: string;
+  /** The words behind `ssh` that lead there by hand, for messages. */
+  readonly byHand: readonly string[];
+  /** The same for each host of a ProxyJump. */
+  readonly jumps: readonly (readonly string[])[];
   /** The name or address to connect to; an IPv6 address has no brackets. */
   readonly host: Settled<string>;
   readonly port: Settled<number>;
@@ -129,6 +134,7 @@ export function settle(
   const hostKeyName = hostKeyNameOf(alias, host, port);
   return {
     ...{ server, host, port, user, hostKeyName },
+    ...{ byHand: byHand(decision, local.home), jumps: detour.value?.jumps ?? [] },
     addressFamily: familyOf(config),
     tcp: tcpOf(config),
     ...knownHostsFiles(tableFiles(decision.knownHosts, inTable), config, meanings),

@@ -180,5 +180,5 @@ function leftBehind(variable: AgentVariable | undefined): string {
 function freshAgent(variable: AgentVariable | undefined): string {
   return variable?.keptBy === "tmux"
     ? `take the new one, and start the mail client again: eval "$(tmux show-environment -s ${variable.name})"`
-    : "start an agent, and the mail client after it";
+    : 'start an agent, and the mail client after it: eval "$(ssh-agent)" && ssh-add';
 }

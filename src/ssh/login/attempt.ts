@@ -1,4 +1,4 @@
-import { fingerprint } from "../keys/blob.ts";
+import { fingerprint, typeOf } from "../keys/blob.ts";
 import type { Candidate } from "./candidate.ts";
 import type { Outcome } from "./key_offer.ts";
 
@@ -9,6 +9,8 @@ export interface Attempt {
   readonly type: string;
   /** Of the key itself, also where a certificate was offered: as sshd logs it. */
   readonly fingerprint: string;
+  /** Of the key itself, as authorized_keys has it. */
+  readonly line: string;
   readonly source: "agent" | "file";
   /** A certificate whose time was over. */
   readonly isExpired: boolean;
@@ -20,8 +22,14 @@ export function attemptOf(candidate: Candidate, outcome: Outcome): Attempt {
   return {
     ...{ name, type, source, outcome },
     fingerprint: fingerprintOf(candidate),
+    line: lineOf(candidate),
     isExpired: certificate !== undefined && Number(certificate.validBefore) * 1000 <= Date.now(),
   };
+}
+
+function lineOf({ blob, certificate }: Candidate): string {
+  const key = certificate?.key ?? blob;
+  return `${typeOf(key)} ${key.toString("base64")}`;
 }
 
 /** Of the key itself, also where it has a certificate. */

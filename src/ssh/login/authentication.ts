@@ -1,5 +1,6 @@
 import type { AnyAuthMethod, Client } from "ssh2";
 import { Failure } from "../../failure.ts";
+import { typed } from "../../target/by_hand.ts";
 import type { Method } from "../../target/methods.ts";
 import type { Target } from "../../target/target.ts";
 import type { OwnMethod, Session } from "../ssh2/patched.ts";
@@ -85,6 +86,11 @@ export class Authentication {
     return [...this.#means.keys.obstacles, ...this.#obstacles];
   }
 
+  /** Whether somebody can be asked. */
+  get isAsking(): boolean {
+    return this.#asked !== undefined;
+  }
+
   /** What the server would take now: "publickey", "password". Empty when it did not say. */
   get methods(): readonly string[] {
     return this.#methods ?? [];
@@ -118,9 +124,11 @@ export class Authentication {
     });
     client.on("instruction", (name, instruction) => this.#asked?.instruct(name, instruction));
     client.on("change password", (prompt: string) => {
-      const { server } = this.#target;
+      const { server, byHand } = this.#target;
       const what = `the server wants the password changed: it says "${prompt.trim()}"`;
-      this.#means.fail(new Failure("auth", server, what, { hints: [`change it: ssh ${server}`] }));
+      this.#means.fail(
+        new Failure("auth", server, what, { hints: [`change it: ${typed("ssh", ...byHand)}`] }),
+      );
     });
   }
 

@@ -1,5 +1,6 @@
 import { Failure } from "../../failure.ts";
 import { quoted } from "../../shell_word.ts";
+import { typed } from "../../target/by_hand.ts";
 import type { Method } from "../../target/methods.ts";
 import type { Target } from "../../target/target.ts";
 import type { Attempt } from "./attempt.ts";
@@ -21,19 +22,22 @@ export interface Tried {
   readonly methods: readonly string[];
   /** The keys that the server has refused; undefined where it was not the server, and the next call may fare otherwise. */
   readonly refusedKeys: readonly string[] | undefined;
+  /** Whether somebody at a terminal was asked for what no key could do. */
+  readonly isAsking: boolean;
 }
 
 /** The server did not let the user in. */
-export class LoginFailure extends Failure implements Tried {
+export class LoginFailure extends Failure {
   readonly attempts: readonly Attempt[];
   readonly obstacles: readonly Obstacle[];
   readonly methods: readonly string[];
   readonly refusedKeys: readonly string[] | undefined;
 
   /** `ending`: the server's own words, where it broke off. */
-  constructor(target: Target, { attempts, obstacles, methods, refusedKeys }: Tried, ending?: string) {
+  constructor(target: Target, tried: Tried, ending?: string) {
+    const { attempts, obstacles, methods, refusedKeys } = tried;
     super("auth", target.server, reason(target, attempts, obstacles, methods, ending), {
-      hints: hints(target, attempts, obstacles, methods, ending),
+      hints: hints(target, tried, ending),
     });
     this.name = "LoginFailure";
     this.attempts = attempts;
@@ -96,27 +100,30 @@ function failed(attempt: Attempt): string {
   return failure === undefined ? "" : `, but ${failure}`;
 }
 
+/** What may help, best first. */
 function hints(
-  { user, host, agent, hostKeyName }: Target,
-  attempts: readonly Attempt[],
-  obstacles: readonly Obstacle[],
-  methods: readonly string[],
+  { server, user, host, agent, hostKeyName }: Target,
+  { attempts, obstacles, methods, isAsking }: Tried,
   ending: string | undefined,
 ): readonly string[] {
   const told = obstacles.map(({ hint }) => hint).filter((hint) => hint !== undefined);
-  if (agent.value === undefined && told.some((hint) => hint.includes("ssh-add"))) {
-    told.push("start an agent: SSH_AUTH_SOCK is not set");
-  }
+  const onTerminal = `log in on a terminal, which asks for what it takes: ${typed("preauth", "--login", server)}`;
+  const takesKeys = methods.length === 0 || methods.includes("publickey");
+  const takesAnswers = methods.some((method) => method === "password" || method === "keyboard-interactive");
+  const isLocked = told.some((hint) => /ssh-add|an agent|tmux/.test(hint));
+  if (!takesKeys)
+    return takesAnswers && !isAsking ? [onTerminal] : ["ask for public keys to be allowed there"];
+  if (agent.value === undefined && isLocked) told.unshift('start an agent: eval "$(ssh-agent)"');
+  if ((takesAnswers || isLocked) && !isAsking) told.push(onTerminal);
   if (ending !== undefined && attempts.length > 1) told.push(NAME_ONE);
-  if (methods.length > 0 && !methods.includes("publickey"))
-    return ["ask for public keys to be allowed there"];
   if (attempts.some((one) => one.source === "agent" && failureOf(one) !== undefined)) {
     const again = `ssh-add -h ${quoted(hostKeyName.value)} KEYFILE`;
     told.push(`say yes where the agent asks, or touch the key; if it is for certain hosts only: ${again}`);
   }
-  if (attempts.some((one) => failureOf(one) === undefined)) {
-    told.push(`put a key's .pub line into ~${user.value}/.ssh/authorized_keys on ${host.value}`);
+  const first = attempts.find((one) => failureOf(one) === undefined);
+  if (first !== undefined) {
+    told.push(`put this line into ~${user.value}/.ssh/authorized_keys on ${host.value}: ${first.line}`);
   }
-  if (attempts.length === 0 && told.length === 0) told.push("make a key with ssh-keygen");
+  if (attempts.length === 0 && told.length === 0) told.push("make a key: ssh-keygen -t ed25519");
   return [...new Set(told)];
 }

@@ -1,6 +1,8 @@
 import { lookup } from "node:dns";
 import { isIP } from "node:net";
+import { platform } from "node:os";
 import { Failure } from "../../failure.ts";
+import { typed } from "../../target/by_hand.ts";
 import { capture } from "../../target/run_program.ts";
 import type { AddressFamily } from "../../target/target.ts";
 
@@ -15,6 +17,8 @@ export interface LookupOptions {
   readonly family: AddressFamily;
   /** Of messages. */
   readonly subject: string;
+  /** What to do where the name is not found; default: to ask for it. */
+  readonly hints?: readonly string[] | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -28,7 +32,7 @@ export async function lookUp(host: string, options: LookupOptions): Promise<read
   const found = isIP(host) === 0 ? await resolve(host, options) : [literal(host)];
   const addresses = found.filter((one) => family === "any" || one.family === (family === "inet" ? 4 : 6));
   if (addresses.length > 0) return alternating(addresses);
-  if (found.length === 0) throw unknown(host, subject);
+  if (found.length === 0) throw unknown(host, options);
   throw new Failure("network", subject, `"${host}" has no address that AddressFamily ${family} allows`);
 }
 
@@ -62,25 +66,33 @@ export function parseHosts(text: string): Address[] {
   return streams.filter((address) => isIP(address) !== 0 && !/^::ffff:/i.test(address)).map(literal);
 }
 
-function inProcess(host: string, { family, subject, signal }: LookupOptions): Promise<readonly Address[]> {
+function inProcess(host: string, options: LookupOptions): Promise<readonly Address[]> {
+  const { family, signal } = options;
   const wanted = { any: 0, inet: 4, inet6: 6 }[family];
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);
     signal.addEventListener("abort", abort);
     lookup(host, { all: true, family: wanted, verbatim: true }, (error, found) => {
       signal.removeEventListener("abort", abort);
-      if (error !== null) reject(unknown(host, subject, error));
+      if (error !== null) reject(unknown(host, options, error));
       else resolve(found.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 })));
     });
   });
 }
 
-function unknown(host: string, subject: string, cause?: NodeJS.ErrnoException): Failure {
+function unknown(host: string, { subject, hints }: LookupOptions, cause?: NodeJS.ErrnoException): Failure {
   const silent = cause?.code === "EAI_AGAIN" ? ": no name server answers" : "";
   return new Failure("network", subject, `cannot find the name "${host}"${silent}`, {
-    hints: [`ask for it with getent hosts ${host}`],
+    hints: hints ?? [`ask for it: ${question(host)}`],
     cause,
   });
+}
+
+/** How a person asks for a name; macOS has no getent. */
+function question(host: string): string {
+  return platform() === "darwin"
+    ? typed("dscacheutil", "-q", "host", "-a", "name", host)
+    : typed("getent", "hosts", host);
 }
 
 function alternating(addresses: readonly Address[]): readonly Address[] {

@@ -2,6 +2,7 @@ import { connect, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { Failure } from "../../failure.ts";
 import type { Progress } from "../../progress.ts";
+import type { Settled } from "../../table/decision.ts";
 import type { Target } from "../../target/target.ts";
 import { lookUp } from "./addresses.ts";
 import { type Route, routes } from "./source_address.ts";
@@ -29,7 +30,7 @@ export interface DialOptions {
 export async function dial(target: Target, { signal, progress }: DialOptions): Promise<Socket> {
   const { server, host, port, tcp } = target;
   progress.begin("name", `looking up the address of ${host.value}`);
-  const options = { family: target.addressFamily.value, subject: server, signal };
+  const options = { family: target.addressFamily.value, subject: server, signal, hints: portHints(host) };
   const addresses = await lookUp(host.value, options);
   progress.done("name", addresses.map(({ address }) => address).join(", "));
 
@@ -45,6 +46,15 @@ export async function dial(target: Target, { signal, progress }: DialOptions): P
     if (attempt >= tcp.value.attempts) throw race.failure(server);
     await pause(BREATHER, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
+}
+
+/** What to write in place of HOST:PORT, which no name server knows; undefined for any other name. */
+function portHints({ value, from }: Settled<string>): readonly string[] | undefined {
+  const [, host, port] = /^\[?([^\]]+?)\]?:(\d{1,5})$/.exec(value) ?? [];
+  if (host === undefined || port === undefined) return undefined;
+  return from.kind === "ssh_config"
+    ? [`write the port apart in ssh_config: HostName ${host}`, `and: Port ${port}`]
+    : [`write the port apart: server = ${JSON.stringify(host)}`, `and: port = ${port}`];
 }
 
 /** Why an address could not be had. */

@@ -1,15 +1,36 @@
 import type { Trouble } from "../../failure.ts";
+import { typed } from "../../target/by_hand.ts";
+import type { Target } from "../../target/target.ts";
 
 /** A ProxyCommand that ended, in the words of `message`. */
 export class ProxyFailure extends Error {
   readonly trouble: Trouble;
-  readonly hints: readonly string[];
+  readonly #host: string | undefined;
 
-  constructor(ending: string, { said, trouble, hints }: Complaint) {
+  constructor(ending: string, { said, trouble, host }: Complaint) {
     super(`the ProxyCommand ended with ${ending}${said === "" ? "" : `: "${said}"`}`);
     this.name = "ProxyFailure";
     this.trouble = trouble;
-    this.hints = hints;
+    this.#host = host;
+  }
+
+  /** What to do about the host that it was about: one of ProxyJump's, where there is one of that name, or but one. */
+  hints({ jumps }: Pick<Target, "jumps">): readonly string[] {
+    const words = this.#wayThere(jumps);
+    if (words === undefined) return [];
+    const line = typed("ssh", ...words);
+    if (this.trouble === "hostkey") return [`log in to that host once by hand, and compare its key: ${line}`];
+    if (this.trouble !== "auth") return [];
+    return [`see what keeps you out there: ${line}`, "a key with a passphrase must be in an agent: ssh-add"];
+  }
+
+  #wayThere(jumps: Target["jumps"]): readonly string[] | undefined {
+    const host = this.#host;
+    if (jumps.length === 1 || host === undefined) return jumps.length === 1 ? jumps[0] : undefined;
+    const jump = jumps.find((words) => words.at(-1)?.replace(/^.*@/, "") === host);
+    if (jump !== undefined) return jump;
+    const [, name, port] = /^\[(.*)\]:(\d+)$/.exec(host) ?? [];
+    return name === undefined || port === undefined ? [host] : ["-p", port, name];
   }
 }
 
@@ -17,40 +38,41 @@ export class ProxyFailure extends Error {
 interface Complaint {
   readonly said: string;
   readonly trouble: Trouble;
-  readonly hints: readonly string[];
+  /** The host that it is about, as ssh(1) calls it. */
+  readonly host: string | undefined;
 }
 
 /** What an ssh says when the one that it goes through has ended, or after it has said why: it tells nothing more. */
 const ECHO =
   /^(stdio forwarding failed|kex_exchange_identification|banner exchange|ssh_exchange_identification|Connection (closed|to|reset)\b.*\bUNKNOWN\b)/;
 
-const BY_HAND = "log in to that host once by hand, and compare its key: ssh shows what to do";
-
 /** Lines of ssh(1) that tell why it could not go on (sshconnect.c, sshconnect2.c), the more telling ones first. */
-const TELLING: readonly (readonly [pattern: RegExp, trouble: Trouble, hints: readonly string[]])[] = [
-  [/ host key is known for .* and you have requested strict checking/, "hostkey", [BY_HAND]],
-  [/^Host key for .* has changed and you have requested strict checking/, "hostkey", [BY_HAND]],
-  [/^Host key verification failed/, "hostkey", [BY_HAND]],
-  [/: Permission denied \(/, "auth", ["put a key for that host into an agent"]],
+const TELLING: readonly (readonly [pattern: RegExp, trouble: Trouble])[] = [
+  [/ host key is known for (.*) and you have requested strict checking/, "hostkey"],
+  [/^Host key for (.*) has changed and you have requested strict checking/, "hostkey"],
+  [/^Host key verification failed/, "hostkey"],
+  [/^(?:.*@)?(.*): Permission denied \(/, "auth"],
 ];
 
 /** Listens to the standard error of a ProxyCommand, which may be ssh(1). */
 export class Complaints {
   #last = "";
-  #telling: { readonly said: string; readonly rank: number } | undefined;
+  #telling: { readonly said: string; readonly rank: number; readonly host: string | undefined } | undefined;
 
   take(line: string): void {
     if (!ECHO.test(line)) this.#last = line;
     const rank = TELLING.findIndex(([pattern]) => pattern.test(line));
-    if (rank >= 0 && rank < (this.#telling?.rank ?? TELLING.length)) this.#telling = { said: line, rank };
+    if (rank < 0 || rank >= (this.#telling?.rank ?? TELLING.length)) return;
+    this.#telling = { said: line, rank, host: TELLING[rank]?.[0].exec(line)?.[1] };
   }
 
   /** What it comes to. */
   get sum(): Complaint {
-    const [, trouble, hints] = TELLING[this.#telling?.rank ?? -1] ?? [];
-    if (this.#telling === undefined || trouble === undefined || hints === undefined) {
-      return { said: this.#last, trouble: "network", hints: [] };
+    const [, trouble] = TELLING[this.#telling?.rank ?? -1] ?? [];
+    if (this.#telling === undefined || trouble === undefined) {
+      return { said: this.#last, trouble: "network", host: undefined };
     }
-    return { said: this.#telling.said, trouble, hints };
+    const { said, host } = this.#telling;
+    return { said, trouble, host };
   }
 }

@@ -1,5 +1,6 @@
 import { Failure } from "../../failure.ts";
 import { lines } from "../../report/lines.ts";
+import { typed } from "../../target/by_hand.ts";
 import type { Target } from "../../target/target.ts";
 import { ProxyFailure } from "../network/proxy_failure.ts";
 
@@ -29,8 +30,8 @@ export function failureOf(error: ClientError, stage: Stage, target: Target, hear
   const { server } = target;
   const detail = { cause: error };
   if (error instanceof ProxyFailure) {
-    const { trouble, hints } = error;
-    return new Failure(trouble, server, `${error.message} (${during(stage)})`, { ...detail, hints });
+    const hints = error.hints(target);
+    return new Failure(error.trouble, server, `${error.message} (${during(stage)})`, { ...detail, hints });
   }
   if (error.message.includes("signature verification failed")) {
     return new Failure("hostkey", server, "the server has not proven that the host key is its own", detail);
@@ -49,7 +50,7 @@ export function failureOf(error: ClientError, stage: Stage, target: Target, hear
     if (what !== undefined) {
       return new Failure("network", server, what, {
         ...detail,
-        hints: [`see what it offers: ssh -vv ${server}`],
+        hints: [`see what it offers: ${typed("ssh", "-vv", ...target.byHand)}`],
       });
     }
   }

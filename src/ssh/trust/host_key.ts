@@ -1,4 +1,5 @@
-import { basename } from "node:path";
+import { existsSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import { Failure } from "../../failure.ts";
 import { quoted } from "../../shell_word.ts";
 import type { Target } from "../../target/target.ts";
@@ -157,7 +158,7 @@ export class HostKeyCheck {
     const [certified] = authorities;
     const hints = [
       `compare it with the server's own: ${printing(key)} over there`,
-      `if it is the same, accept it: echo ${quoted(line)} >> ${quoted(newHostKeys.value ?? "known_hosts")}`,
+      `if it is the same, accept it: ${accepting(line, newHostKeys.value ?? "known_hosts")}`,
       ...(certified && objection === undefined
         ? [`${place(certified)} trusts an authority, but the server has shown no certificate`]
         : []),
@@ -175,6 +176,13 @@ export class HostKeyCheck {
 function namesOf({ hostKeyName, host, port }: Target): readonly string[] {
   const bare = host.value.toLowerCase();
   return hostKeyName.value === `[${bare}]:${port.value}` ? [hostKeyName.value, bare] : [hostKeyName.value];
+}
+
+/** A line for the shell that adds a line to known_hosts, in a directory that need not be there yet. */
+function accepting(line: string, file: string): string {
+  const add = `echo ${quoted(line)} >> ${quoted(file)}`;
+  const folder = dirname(file);
+  return folder === "." || existsSync(folder) ? add : `mkdir -p -m 700 ${quoted(folder)} && ${add}`;
 }
 
 /** How the server itself shows this key. */

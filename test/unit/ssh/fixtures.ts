@@ -77,7 +77,13 @@ export function targetFor(
     ...values,
   };
   const entries = Object.entries(plain).map(([key, value]) => [key, settled(value)]);
-  return { server: "mail.test", passedOver: [], ...Object.fromEntries(entries) } as Target;
+  return {
+    server: "mail.test",
+    byHand: ["mail.test"],
+    jumps: [],
+    passedOver: [],
+    ...Object.fromEntries(entries),
+  } as Target;
 }
 
 /** What a connection has told of itself. */
