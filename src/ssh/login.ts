@@ -18,6 +18,7 @@ import { Lifeline } from "./ssh2/connection_end.ts";
 import { type ClientError, closed, failureOf, type Stage } from "./ssh2/connection_failure.ts";
 import { Departure } from "./ssh2/departure.ts";
 import { BOUNDS, RECEIVE_WINDOW } from "./ssh2/numbers.ts";
+import { packetCiphers } from "./ssh2/packet_ciphers.ts";
 import { newClient, type OwnMethod } from "./ssh2/patched.ts";
 import { Preamble } from "./ssh2/preamble.ts";
 import { Rekeys } from "./ssh2/rekeys.ts";
@@ -154,6 +155,7 @@ export class Login {
       username: user.value,
       algorithms: offer(this.#target, this.#check.known) as Algorithms,
       keyExchanges: this.#exchanges,
+      ciphers: packetCiphers,
       certifiedKey: (certificate) => readHostCertificate(certificate)?.key,
       hostVerifier: (key: Buffer, answer: (trusted: boolean) => void) =>
         this.#recognition.verify(key, answer),

@@ -8,7 +8,7 @@ import type { BOUNDS } from "./numbers.ts";
  */
 
 /** The form of the patch that is relied on here. */
-const FORM = 2;
+const FORM = 3;
 
 /** lib/protocol/Protocol.js. */
 export interface Protocol {
@@ -49,9 +49,19 @@ export interface Session {
   readonly signature: Buffer;
 }
 
+/** What a packet is encrypted with, one way; `number` is the packet's. */
+export interface PacketCipher {
+  length(number: number, bytes: Uint8Array): Buffer;
+  content(number: number, bytes: Uint8Array): Buffer;
+  tag(number: number, ...encrypted: readonly Uint8Array[]): Buffer;
+  isTag(tag: Buffer, number: number, ...encrypted: readonly Uint8Array[]): boolean;
+}
+
 declare module "ssh2" {
   interface ConnectConfig {
     readonly keyExchanges?: KeyExchanges;
+    /** Ciphers that ssh2 does not have, or not on Bun, each loaded when a server agrees to it. */
+    readonly ciphers?: Readonly<Record<string, () => Promise<(key: Buffer) => PacketCipher>>>;
     /** The plain key in a host certificate; undefined when it is none. */
     readonly certifiedKey?: (certificate: Buffer) => Buffer | undefined;
     /** Asked whenever the server wants keys exchanged anew; no ends the connection. */
