@@ -8,6 +8,7 @@
  *   node test/setup.mjs bench            npm packages, an SSH server and Dovecot, other SSH clients
  *   node test/setup.mjs nodes            the other versions of Node, and where they are
  */
+import { provideMailHosts } from "./setup/mail_hosts.mjs";
 import { provideNodes } from "./setup/nodes.mjs";
 import { provideNpmPackages } from "./setup/npm.mjs";
 import { providePeers } from "./setup/peers.mjs";
@@ -41,6 +42,7 @@ async function main([what = "test", ...options]) {
   }
   await providePeers(["demo", "alpine", "test"], false);
   provideRecentSshd();
+  provideMailHosts();
   provideNodes(false);
 }
 

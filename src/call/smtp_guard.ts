@@ -1,8 +1,8 @@
 import type { Failure } from "../failure.ts";
 import type { End } from "../session/exit.ts";
-import { type Called, endedEarly, flooded } from "../session/greeting.ts";
 import { MAX_NOISE } from "../session/guard.ts";
 import { KeptBytes } from "../session/kept_bytes.ts";
+import { type Called, endedEarly, flooded } from "../session/no_greeting.ts";
 import { Remarks } from "../session/remarks.ts";
 
 /**
@@ -68,8 +68,8 @@ export class SmtpGuard {
   /** Why there was no greeting; undefined where there was one. `lastRemark`: what the server said on standard error. */
   failure(end: End, lastRemark: string): Failure | undefined {
     if (this.#state === "greeted" || end.kind === "left") return undefined;
-    const last = lastRemark || this.#remarks.last;
-    return this.#state === "flooded" ? flooded(this.#called, last) : endedEarly(end, this.#called, last);
+    const said = lastRemark === "" ? this.#remarks : { last: lastRemark, telling: lastRemark };
+    return this.#state === "flooded" ? flooded(this.#called, said) : endedEarly(end, this.#called, said);
   }
 
   #flood(): void {

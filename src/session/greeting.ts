@@ -1,9 +1,7 @@
-import { Failure } from "../failure.ts";
 import type { Progress } from "../progress.ts";
-import type { Exit, RemoteCommand } from "../ssh/channel/remote_command.ts";
-import type { Decision } from "../table/decision.ts";
-import { described, quotedTail, statusOf } from "./exit.ts";
-import { GreetingGuard, type OtherGreeting, type Preauth } from "./guard.ts";
+import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
+import { GreetingGuard, type Preauth } from "./guard.ts";
+import { endedEarly, flooded, isNotFound, unwelcome, withLastWord } from "./no_greeting.ts";
 import type { Remarks } from "./remarks.ts";
 
 /** What the wait for a greeting needs. */
@@ -69,16 +67,16 @@ function firstGreeting(
       } else if (found.kind === "flood") {
         // A line that was cut by chance tells less than the one before it.
         if (remarks.last === "") guard.end();
-        fail(flooded({ server, method: "imap" }, remarks.last));
+        fail(flooded({ server, method: "imap" }, remarks));
       } else if (guard.otherwise !== undefined) timer ??= setTimeout(settle, DOUBT_MS);
     };
     const settle = (): void => {
-      if (guard.otherwise !== undefined) fail(unwelcome(guard.otherwise, server));
+      if (guard.otherwise !== undefined) fail(unwelcome(guard.otherwise, server, remarks));
     };
     const abort = (): void => {
       guard.end();
       guard.release();
-      fail(withLastWord(signal.reason, remarks.last));
+      fail(withLastWord(signal.reason, remarks));
     };
     if (signal.aborted) return abort();
     signal.addEventListener("abort", abort);
@@ -88,57 +86,9 @@ function firstGreeting(
       guard.end();
       const { otherwise } = guard;
       // A shell that has found no imapd shows that the line was its own.
-      if (otherwise !== undefined && !isNotFound(exit)) return fail(unwelcome(otherwise, server));
+      if (otherwise !== undefined && !isNotFound(exit)) return fail(unwelcome(otherwise, server, remarks));
       guard.release();
-      fail(endedEarly(exit, { server, method: "imap" }, remarks.last));
+      fail(endedEarly(exit, { server, method: "imap" }, remarks));
     });
   });
-}
-
-/** What was waited for is out of time: the last that was heard may say why, such as a question of a start-up file. */
-function withLastWord(reason: unknown, lastLine: string): unknown {
-  if (!(reason instanceof Failure) || reason.trouble !== "deadline" || lastLine === "") return reason;
-  return new Failure("deadline", reason.subject, `${reason.what}${quotedTail(lastLine)}`);
-}
-
-function unwelcome({ isOk, text }: OtherGreeting, server: string): Failure {
-  if (!isOk) return new Failure("command", server, `the IMAP server refused: "${text}"`);
-  return new Failure("command", server, `the IMAP server is not preauthenticated: "${text}"`, {
-    hints: ["commands.imap must start an imapd as the user, not connect to a port of it"],
-  });
-}
-
-/** What was called: for messages. */
-export type Called = Pick<Decision, "server" | "method">;
-
-/** A server that talks without end, and does not greet. */
-export function flooded({ server, method }: Called, lastLine: string): Failure {
-  const what = `64 KiB without ${method === "imap" ? "an IMAP" : "a"} greeting`;
-  return new Failure("command", server, `${what}${quotedTail(lastLine)}`, {
-    hints: [
-      "see what its shell prints: ssh to it and run the command of the table; the log has the beginning",
-    ],
-  });
-}
-
-/** A command that is over, and has not greeted. */
-export function endedEarly(exit: Exit, { server, method }: Called, lastLine: string): Failure {
-  if (exit.kind === "lost")
-    return new Failure("lost", server, `connection lost before the greeting${quotedTail(exit.why)}`);
-  const what = `the remote command ended ${described(exit)} before any greeting`;
-  return new Failure("command", server, `${what}${quotedTail(lastLine)}`, {
-    // Status 0 without a greeting is no success.
-    status: statusOf(exit) || 69,
-    hints: isNotFound(exit) ? [HINTS[method === "imap" ? "imap" : "smtp"]] : [],
-  });
-}
-
-const HINTS = {
-  imap: 'name the imapd over there in the table, as in commands.imap = "exec /path/to/imapd"',
-  smtp: 'name the program over there in the table, as in commands.smtp = "exec /usr/sbin/sendmail -bs"',
-};
-
-/** What a shell says of a program that is missing (127) or may not be run (126): POSIX.1-2017, XCU 2.8.2. */
-function isNotFound(exit: Exit): boolean {
-  return exit.kind === "status" && (exit.status === 127 || exit.status === 126);
 }

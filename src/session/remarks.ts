@@ -3,9 +3,19 @@ import type { Readable } from "node:stream";
 /** Characters of a line that are handed on at once: with the name of a server they are a whole line of the log. */
 const MAX_LINE = 3800;
 
+/** Words of trouble. */
+const TROUBLE =
+  /not found|no such|denied|permitted|fatal|error|fail|cannot|can't|could not|missing|refused|unknown|invalid/i;
+
+/** What shells and sshd(8) say of a locale or a home that is not there, before all goes on. */
+const HARMLESS = /setlocale|\bLC_ALL\b|could not chdir to home|warning:/i;
+
 /** Reads what a remote command says on standard error, line by line, and keeps the last one for a message. */
 export class Remarks {
   #last = "";
+  /** The last line that sounds like trouble, and the last of these that names a file. */
+  #trouble = "";
+  #placed = "";
   #pending = "";
   readonly #onLine: (line: string) => void;
 
@@ -31,6 +41,11 @@ export class Remarks {
     return this.#last;
   }
 
+  /** The line that says most about what went wrong: what an imapd says of a file, before what it says of the end. */
+  get telling(): string {
+    return this.#placed || this.#trouble || this.#last;
+  }
+
   #take(text: string): void {
     const lines = (this.#pending + text).split(/\r?\n/);
     const rest = lines.pop() ?? "";
@@ -51,6 +66,10 @@ export class Remarks {
   #piece(line: string): void {
     if (line.trim() === "") return;
     this.#last = line.trim();
+    if (TROUBLE.test(line) && !HARMLESS.test(line)) {
+      this.#trouble = this.#last;
+      if (line.includes("/")) this.#placed = this.#last;
+    }
     this.#onLine(line);
   }
 }

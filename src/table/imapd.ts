@@ -8,11 +8,46 @@ const DOVECOTS = ["/usr/libexec/dovecot/imap", "/usr/lib/dovecot/imap", "/usr/lo
 
 const TOLD = [FIRST, "imapd on PATH", ...IMAPDS, ...DOVECOTS].join(", ");
 
+/** How the search begins what it says of itself. */
+const OWN_WORDS = /^no (?:imapd was found|\S+ is) over there\b/;
+
+/** Where the mail is, for Dovecot 2.3 and 2.4: each leaves aside the words of the other. */
+const MAILDIR = ["mail_location=maildir:~/Maildir", "mail_driver=maildir", "mail_path=~/Maildir"]
+  .concat("mail_inbox_path=~/Maildir")
+  .map((setting) => `-o ${setting}`)
+  .join(" ");
+
+/**
+ * What a Dovecot needs to know, at least one of Debian's. A group for the mail is a setting for root, and dotlocks in
+ * /var/mail are for whoever may write there: with either of them INBOX is read-only. Where the configuration has INBOX
+ * in /var/mail, and no mail is there, the Maildir that is there is meant; none is ever made, and a mailbox that nobody
+ * but root can make is the reason why it ends.
+ */
+const DOVECOT = [
+  "box=/var/mail/$USER",
+  "[ -d /var/mail ] || box=/var/spool/mail/$USER",
+  `spool=\${box%/*}`,
+  "set -- -o mail_privileged_group=",
+  `[ -w "$spool" ] || set -- "$@" -o mbox_write_locks=fcntl`,
+  `if [ -s "$box" ]; then :; else case "$(doveconf mail_location mail_inbox_path 2>/dev/null)" in ` +
+    `(*INBOX="$spool/%"*|*mail_inbox_path*"= $spool/%"*) if [ -d ~/Maildir/cur ]; then set -- "$@" ${MAILDIR}; ` +
+    `elif [ -f "$box" ] || [ -w "$spool" ]; then :; ` +
+    `else echo "no $box is over there, and $USER may not make it: ask for it there, ` +
+    `or have commands.imap in hosts.toml name the place of the mail" >&2; exit 69; fi;; esac; fi`,
+].join("; ");
+
 const SCRIPT = [
+  // Dovecot 2.4 keeps of the environment only what it is told to.
+  `export DOVECOT_PRESERVE_ENVS="USER HOME TZ"`,
   `for imapd in ${FIRST} "$(command -v imapd)" ${[...IMAPDS, ...DOVECOTS].join(" ")}`,
-  `do [ -f "$imapd" ] && [ -x "$imapd" ] && exec "$imapd"`,
+  `do [ -f "$imapd" ] || continue`,
+  `[ -x "$imapd" ] || { barred=$imapd; continue; }`,
+  // /etc/rimapd may be a link to it.
+  `case "$imapd $(readlink -f "$imapd" 2>/dev/null)" in (*/dovecot/imap) ${DOVECOT};; esac`,
+  `exec "$imapd" "$@"`,
   "done",
-  `echo "no imapd: looked for ${TOLD}; name one with commands.imap in hosts.toml" >&2`,
+  `echo "no imapd was found over there\${barred:+ that $USER may start, only $barred}: ` +
+    `have commands.imap in hosts.toml name one (looked for ${TOLD})" >&2`,
   "exit 127",
 ].join("; ");
 
@@ -26,6 +61,11 @@ const SEARCH = `exec /bin/sh -c '${SCRIPT}'`;
  * What to ask the server to run: the table's line as it is, or a line that searches for an imapd and becomes
  * it. A search in vain says on stderr where it looked, and exits 127 as a shell does.
  */
-export function remoteCommandLine(command: Exclude<Command, { kind: "port" }>): string {
+export function remoteCommandLine(command: Command): string {
   return command.kind === "line" ? command.line : SEARCH;
+}
+
+/** Whether a line of the server's standard error is the search's, and says what is wrong. */
+export function isOfSearch(line: string): boolean {
+  return OWN_WORDS.test(line);
 }

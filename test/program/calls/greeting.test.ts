@@ -128,7 +128,7 @@ describeForms("the greeting", { concurrency: 3 }, (form) => {
         "printf '* NO ENTRY *\\n'; exec /nowhere/imapd 2>/dev/null",
         "9s",
         127,
-        'the remote command ended with status 127 before any greeting: "* NO ENTRY *"',
+        '"* NO ENTRY *" (the remote command ended with status 127 before any greeting)',
       ],
     ] as const) {
       home.writeTable(tableFor(sshd, { "commands.imap": command, deadline }));

@@ -159,7 +159,7 @@ describeForms("METHOD smtp", { concurrency: 3 }, (form) => {
         [
           "echo no mail today; exit 3",
           3,
-          'the remote command ended with status 3 before any greeting: "no mail today"',
+          '"no mail today" (the remote command ended with status 3 before any greeting)',
         ],
         ["echo; printf hello", 69, 'the remote command ended with status 0 before any greeting: "hello"'],
         ["while :; do echo 0123456789abcde; done", 69, '64 KiB without a greeting: "0123456789abcde"'],

@@ -89,19 +89,19 @@ const CASES: readonly Case[] = [
   {
     title: "a remote command that is missing",
     status: 127,
-    reason: /the remote command ended with status 127 before any greeting: ".*\/nowhere\/imapd.*"/,
+    reason: /".*\/nowhere\/imapd.*" \(the remote command ended with status 127 before any greeting\)/,
     ...command("exec /nowhere/imapd"),
   },
   {
     title: "a remote command that cannot be executed",
     status: 126,
-    reason: /the remote command ended with status 126 before any greeting: ".*\/etc\/passwd.*"/,
+    reason: /".*\/etc\/passwd.*" \(the remote command ended with status 126 before any greeting\)/,
     ...command("exec /etc/passwd"),
   },
   {
     title: "a remote command that ends with 3",
     status: 3,
-    reason: /the remote command ended with status 3 before any greeting: "no mail \\e\[1mtoday"/,
+    reason: /"no mail \\e\[1mtoday" \(the remote command ended with status 3 before any greeting\)/,
     ...command("printf 'first\\nno mail \\033[1mtoday\\n\\n' >&2; exit 3"),
   },
   {

@@ -129,7 +129,10 @@ describeForms("--check", (form) => {
 
     const missing = await check(form, { "commands.imap": "exec /no/such/imapd" });
     assert.equal(outcome(missing.lines, "greeting"), "FAILED");
-    assert.match(missing.stderr, /status 127 before any greeting: ".*\/no\/such\/imapd.*"\npreauth: hint: /);
+    assert.match(
+      missing.stderr,
+      /work: ".*\/no\/such\/imapd.*" \(.* with status 127 before any greeting\)\npreauth: hint: /,
+    );
     assert.equal(missing.status, 127);
   });
 

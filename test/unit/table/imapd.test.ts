@@ -80,9 +80,9 @@ for (const shell of SHELLS) {
     assert.equal(stdout, "");
     assert.equal(
       stderr,
-      "no imapd: looked for /etc/rimapd, imapd on PATH, ~/bin/imapd, /usr/sbin/imapd, " +
-        "/usr/local/sbin/imapd, /usr/libexec/dovecot/imap, /usr/lib/dovecot/imap, " +
-        "/usr/local/libexec/dovecot/imap; name one with commands.imap in hosts.toml\n",
+      "no imapd was found over there: have commands.imap in hosts.toml name one " +
+        "(looked for /etc/rimapd, imapd on PATH, ~/bin/imapd, /usr/sbin/imapd, /usr/local/sbin/imapd, " +
+        "/usr/libexec/dovecot/imap, /usr/lib/dovecot/imap, /usr/local/libexec/dovecot/imap)\n",
     );
   });
 }
@@ -96,6 +96,21 @@ test("a directory, and a file that cannot be executed, are no imapd", () => {
     assert.equal(run("sh", SEARCH).stdout, "/usr/local/sbin/imapd\n");
   } finally {
     for (const place of PLACES) rmSync(join(root, place), { recursive: true, force: true });
+  }
+});
+
+test("an imapd that the user may not start is named when there is no other", () => {
+  // Root may start whatever anybody may.
+  plant("/usr/lib/dovecot/imap", 0o644);
+  try {
+    const { status, stderr } = run("sh", SEARCH);
+    assert.equal(status, 127);
+    assert.match(
+      stderr,
+      /^no imapd was found over there that jane may start, only \/usr\/lib\/dovecot\/imap: have commands\.imap /,
+    );
+  } finally {
+    rmSync(join(root, "/usr/lib/dovecot/imap"));
   }
 });
 

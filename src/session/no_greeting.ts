@@ -1,0 +1,95 @@
+import { Failure } from "../failure.ts";
+import type { Exit } from "../ssh/channel/remote_command.ts";
+import type { Decision } from "../table/decision.ts";
+import { isOfSearch } from "../table/imapd.ts";
+import { described, quotedTail, statusOf } from "./exit.ts";
+import type { OtherGreeting } from "./guard.ts";
+import type { Remarks } from "./remarks.ts";
+
+// Alpine shows some 60 characters of a reason, so each begins with what is wrong, which the server knows best.
+
+/** What was called. */
+export type Called = Pick<Decision, "server" | "method">;
+
+/** What a server has said beside a greeting. */
+export type Said = Pick<Remarks, "last" | "telling">;
+
+const NAME_IT = {
+  imap: 'name the imapd over there in the table, as in commands.imap = "exec /path/to/imapd"',
+  smtp: 'name the program over there in the table, as in commands.smtp = "exec /usr/sbin/sendmail -bs"',
+};
+
+const NAME_THE_MAIL =
+  'Dovecot with mail in ~/Mail: commands.imap = "exec doveadm exec imap -o mail_location=maildir:~/Mail ' +
+  '-o mail_driver=maildir -o mail_path=~/Mail -o mail_inbox_path=~/Mail"';
+
+const BY_PORT =
+  "an imapd that is not for users to start (Cyrus, virtual users) may do by its port, for mail programs that log in " +
+  'by themselves: commands.imap = { to = "localhost:143", login = "client" }';
+
+/** What is wrong with a server that greets, and has nobody logged in. */
+export function unwelcome({ isOk, text }: OtherGreeting, server: string, { telling }: Said): Failure {
+  if (isOk) {
+    return new Failure("command", server, `the IMAP server is not preauthenticated: "${text}"`, {
+      hints: ["commands.imap must start an imapd as the user, not connect to a port of it"],
+    });
+  }
+  const what = `the IMAP server refused: "${text}"`;
+  // Courier says "Fatal error", and on standard error which directory it has not found.
+  const isVague = /\b(?:fatal|internal)\b/i.test(text) && telling.includes("/");
+  return new Failure("command", server, isVague ? `"${telling}" (${what})` : what, {
+    hints: isVague && /maildir/i.test(telling) ? [MAKE_MAILDIR] : [],
+  });
+}
+
+const MAKE_MAILDIR =
+  'Courier with mail in ~/Mail: commands.imap = "exec imapd Mail"; without any: maildirmake ~/Maildir over there';
+
+/** A server that talks without end, and does not greet. */
+export function flooded({ server, method }: Called, { last }: Said): Failure {
+  const what = `64 KiB without ${method === "imap" ? "an IMAP" : "a"} greeting`;
+  return new Failure("command", server, `${what}${quotedTail(last)}`, {
+    hints: [
+      "see what its shell prints: ssh to it and run the command of the table; the log has the beginning",
+    ],
+  });
+}
+
+/** A command that is over, and has not greeted. */
+export function endedEarly(exit: Exit, { server, method }: Called, said: Said): Failure {
+  if (exit.kind === "lost")
+    return new Failure("lost", server, `connection lost before the greeting${quotedTail(exit.why)}`);
+  const ended = `the remote command ended ${described(exit)} before any greeting`;
+  // What a shell says of a missing program is the last that it says.
+  const line = isNotFound(exit) ? said.last : said.telling;
+  return new Failure("command", server, whatEnded(exit, ended, line), {
+    // Status 0 without a greeting is no success.
+    status: statusOf(exit) || 69,
+    hints: hintsFor(exit, method, line),
+  });
+}
+
+function whatEnded(exit: Exit, ended: string, line: string): string {
+  if (isOfSearch(line)) return line;
+  // Of one that is content with itself nothing is known to be wrong but that it has ended.
+  if (line === "" || statusOf(exit) === 0) return `${ended}${quotedTail(line)}`;
+  return `"${line}" (${ended})`;
+}
+
+function hintsFor(exit: Exit, method: string, line: string): readonly string[] {
+  if (method !== "imap") return isNotFound(exit) ? [NAME_IT.smtp] : [];
+  if (isNotFound(exit)) return isOfSearch(line) ? [NAME_IT.imap, BY_PORT] : [NAME_IT.imap];
+  if (isOfSearch(line)) return [NAME_THE_MAIL];
+  return exit.kind === "status" && exit.status !== 0 ? [BY_PORT] : [];
+}
+
+/** What was waited for is out of time: the last that was heard may say why, such as a question of a start-up file. */
+export function withLastWord(reason: unknown, { last }: Said): unknown {
+  if (!(reason instanceof Failure) || reason.trouble !== "deadline" || last === "") return reason;
+  return new Failure("deadline", reason.subject, `${reason.what}${quotedTail(last)}`);
+}
+
+/** What a shell says of a program that is missing (127) or may not be run (126): POSIX.1-2017, XCU 2.8.2. */
+export function isNotFound(exit: Exit): boolean {
+  return exit.kind === "status" && (exit.status === 127 || exit.status === 126);
+}

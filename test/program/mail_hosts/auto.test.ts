@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import {
+  type MailHostOptions,
+  RELEASES,
+  type Release,
+  skipWithoutMailHosts,
+  startMailHost,
+} from "../../peers/mail_host.ts";
+import { assertWritable, open, reason } from "./host_call.ts";
+
+const skip = skipWithoutMailHosts();
+
+/** Maildir by the configuration, as each Dovecot has it. */
+const MAILDIR: Readonly<Record<Release, string>> = {
+  bookworm: "mail_location = maildir:~/Maildir:LAYOUT=fs\n",
+  trixie:
+    "mail_driver = maildir\nmail_path = ~/Maildir\nmail_inbox_path = ~/Maildir\nmailbox_list_layout = fs\n",
+};
+
+for (const release of RELEASES) {
+  describe(`"auto" with the Dovecot of Debian ${release}`, { skip, concurrency: 3 }, () => {
+    const found: readonly (readonly [title: string, options: MailHostOptions, messages: number])[] = [
+      ["mail in /var/mail", { spool: 2 }, 2],
+      ["an empty mailbox in /var/mail", { spool: 0 }, 0],
+      ["a Maildir, and nothing in /var/mail", { maildir: 3 }, 3],
+      ["a Maildir, and an empty mailbox in /var/mail", { spool: 0, maildir: 3 }, 3],
+      ["mail in /var/mail, and a Maildir that is not in its configuration", { spool: 2, maildir: 3 }, 2],
+      ["a Maildir by its configuration", { maildir: 3, spool: 2, dovecot: MAILDIR[release] }, 3],
+    ];
+    for (const [title, options, messages] of found) {
+      test(`opens ${title}, for reading and writing, and makes no folder of another kind`, async () => {
+        await using host = await startMailHost(release, options);
+        const before = host.files();
+        assertWritable(await open(host), messages);
+        const made = host.files().filter((name) => !before.includes(name));
+        const isMaildir = before.some((name) => name.startsWith("home/Maildir"));
+        const kind = isMaildir ? /^home\/(Maildir|mail)\b/ : /^home\/mail\b/;
+        for (const name of made) assert.match(name, kind);
+        if (messages === 3)
+          assert.deepEqual(
+            made.filter((name) => name.startsWith("home/mail")),
+            [],
+          );
+      });
+    }
+
+    test("makes nothing where no mail has come yet, and says so", async () => {
+      await using host = await startMailHost(release);
+      assert.equal(
+        (await reason(host)).said,
+        "no /var/mail/jane is over there, and jane may not make it: ask for it there, " +
+          "or have commands.imap in hosts.toml name the place of the mail",
+      );
+      assert.deepEqual(host.files(), []);
+    });
+
+    test("makes the Maildir of its configuration, as Dovecot does", async () => {
+      await using host = await startMailHost(release, { dovecot: MAILDIR[release] });
+      assertWritable(await open(host), 0);
+    });
+  });
+}

@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { type MailHostOptions, skipWithoutMailHosts, startMailHost } from "../../peers/mail_host.ts";
+import { assertWritable, open, reason } from "./host_call.ts";
+
+const skip = skipWithoutMailHosts();
+const COURIER = "/opt/courier";
+
+/** An imapd in ~/bin, which "auto" finds. */
+function imapd(text: string): MailHostOptions {
+  return { files: { "bin/imapd": [`#!/bin/sh\n${text}\n`, 0o755] } };
+}
+
+/** How a reason begins, as Alpine shows it behind "preauth: work: " on a screen of 80 columns. */
+const CASES: readonly (readonly [title: string, options: MailHostOptions, begins: string, hint: RegExp])[] = [
+  [
+    "Courier without its Maildir",
+    { path: COURIER },
+    '"chdir ./Maildir: No such file or directory" (the IMAP server refused: "BYE [ALERT] Fatal error: No such file',
+    /hint: .*commands\.imap = "exec imapd Mail".* maildirmake ~\/Maildir/,
+  ],
+  [
+    "a Dovecot that the user may not start",
+    { imapMode: 0o750 },
+    "no imapd was found over there that jane may start, only /usr/lib/dovecot/imap: have commands.imap in hosts.toml",
+    /hint: name the imapd over there .*\n.*hint: .* commands\.imap = \{ to = "localhost:143", login = "client" \}/,
+  ],
+  [
+    "a Dovecot whose configuration the user may not read",
+    { configurationMode: 0o600, spool: 1 },
+    '"doveconf: Fatal: open(/etc/dovecot/dovecot.conf) failed: Permission denied" (the remote command ended with status 89',
+    /hint: .* commands\.imap = \{ to = "localhost:143", login = "client" \}/,
+  ],
+  // Cyrus's ends so, and tells nobody but syslog.
+  [
+    "an imapd that ends with 70 without a word",
+    imapd("exit 70"),
+    "the remote command ended with status 70 before any greeting",
+    /hint: .*Cyrus.* commands\.imap = \{ to = "localhost:143", login = "client" \}/,
+  ],
+  [
+    "an imapd behind noise about the locale and the home",
+    imapd(
+      [
+        "echo 'bash: warning: setlocale: LC_ALL: cannot change locale (xx_YY): No such file or directory' >&2",
+        "echo 'imapd: /home/jane/mail: Permission denied' >&2",
+        "echo 'Goodbye.'; exit 1",
+      ].join("\n"),
+    ),
+    '"imapd: /home/jane/mail: Permission denied" (the remote command ended with status 1 before any greeting)',
+    /hint: /,
+  ],
+];
+
+describe("a mail host without a mailbox for the user", { skip, concurrency: 3 }, () => {
+  for (const [title, options, begins, hint] of CASES) {
+    test(`is told by what is wrong with it: ${title}`, async () => {
+      await using host = await startMailHost("bookworm", options);
+      const { said, log } = await reason(host);
+      assert.equal(said.slice(0, begins.length), begins);
+      assert.match(log, hint);
+    });
+  }
+
+  test("has Courier's mailbox where its Maildir is there", async () => {
+    await using host = await startMailHost("bookworm", { path: COURIER, maildir: 3 });
+    assertWritable(await open(host), 3);
+  });
+});
