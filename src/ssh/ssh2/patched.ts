@@ -8,7 +8,7 @@ import type { BOUNDS } from "./numbers.ts";
  */
 
 /** The form of the patch that is relied on here. */
-const FORM = 3;
+const FORM = 4;
 
 /** lib/protocol/Protocol.js. */
 export interface Protocol {

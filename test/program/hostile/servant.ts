@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
-import ssh2, { type Connection, type Session } from "ssh2";
+import ssh2, { type Connection, type ServerConfig, type Session } from "ssh2";
 import { hostKeyName, makeKey } from "../../peers/keys.ts";
 import type { Sshd } from "../../peers/sshd.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
@@ -19,6 +19,8 @@ export interface Servant
 export interface Mischief {
   /** Keys have been exchanged: every packet from now on can be changed by changePackets(). */
   readonly recognised?: (client: Connection, wires: Wires) => void;
+  /** What ssh2's server is given beside its key. */
+  readonly config?: Partial<ServerConfig>;
   /** What a session does; default: it greets, says a word on stderr, and ends with status 3. */
   readonly session?: (session: Session, wires: Wires) => void;
 }
@@ -29,6 +31,10 @@ export interface Wires {
   changePackets(change: (payload: Buffer) => Buffer | undefined): void;
   /** Sends a packet of one's own. */
   sendPayload(payload: Buffer): void;
+  /** Sends one that is compressed where that was agreed on. */
+  sendCompressed(payload: Buffer): void;
+  /** The same as sendPayload(), with the whole packet, before it is encrypted, to be changed. */
+  sendPacket(payload: Buffer, change: (packet: Buffer) => void): void;
   readonly socket: Socket;
 }
 
@@ -38,7 +44,16 @@ interface Cipher {
 }
 
 interface Insides {
-  readonly _protocol: { readonly _cipher: Cipher };
+  readonly _protocol: {
+    readonly _cipher: Cipher;
+    readonly _packetRW: {
+      readonly write: {
+        readonly allocStart: number;
+        alloc(size: number): Buffer;
+        finalize(packet: Buffer): Buffer;
+      };
+    };
+  };
   readonly _sock: Socket;
 }
 
@@ -48,13 +63,19 @@ export async function startServant(mischief: Mischief): Promise<Servant> {
   const hostKey = makeKey(join(folder, "host"));
   const { path: identity } = makeKey(join(folder, "id"));
   const sockets: Socket[] = [];
-  const server = new ssh2.Server({ hostKeys: [readFileSync(hostKey.path)] }, (client) => {
+  const server = new ssh2.Server({ hostKeys: [readFileSync(hostKey.path)], ...mischief.config }, (client) => {
     const wires = wiresOf(client);
     sockets.push(wires.socket);
+    wires.socket.setNoDelay(true);
     client.on("error", () => {});
     client.on("handshake", () => mischief.recognised?.(client, wires));
     client.on("authentication", (context) => context.accept());
     client.on("session", (accept) => (mischief.session ?? greet)(accept(), wires));
+    client.on("tcpip", (accept) => {
+      const channel = accept();
+      channel.on("error", () => {});
+      channel.pipe(channel);
+    });
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -106,6 +127,17 @@ function wiresOf(client: Connection): Wires {
       };
     },
     sendPayload: (payload) => protocol._cipher.encrypt(enclosed(protocol._cipher, payload)),
+    sendCompressed: (payload) => {
+      const { write } = protocol._packetRW;
+      const packet = write.alloc(payload.length);
+      packet.set(payload, write.allocStart);
+      protocol._cipher.encrypt(write.finalize(packet));
+    },
+    sendPacket: (payload, change) => {
+      const packet = enclosed(protocol._cipher, payload);
+      change(packet);
+      protocol._cipher.encrypt(packet);
+    },
   };
 }
 
