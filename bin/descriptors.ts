@@ -1,9 +1,14 @@
 import { fstatSync, type Stats, writeSync } from "node:fs";
+import { asciiText } from "../src/report/printable.ts";
 import { encoded } from "../src/utf8.ts";
+import { isUtf8 } from "./locale.ts";
 
-/** Writes to a descriptor, whole, before it returns. False when nobody can read it any more. */
+/**
+ * Writes to a descriptor, whole, before it returns. False when nobody can read it any more. Text is ASCII on a terminal
+ * that takes nothing else; bytes are a session's, and stay as they are.
+ */
 export function write(descriptor: number, what: string | Uint8Array): boolean {
-  let bytes: Uint8Array = typeof what === "string" ? encoded(what) : what;
+  let bytes: Uint8Array = typeof what === "string" ? encoded(readable(descriptor, what)) : what;
   while (bytes.length > 0) {
     try {
       bytes = bytes.subarray(writeSync(descriptor, bytes));
@@ -14,6 +19,12 @@ export function write(descriptor: number, what: string | Uint8Array): boolean {
     }
   }
   return true;
+}
+
+function readable(descriptor: number, text: string): string {
+  // Nearly all text is ASCII: then it need not be known what the descriptor is.
+  const isAscii = !/[^\0-\x7f]/.test(text);
+  return isAscii || isUtf8(process.env) || !isTerminal(descriptor) ? text : asciiText(text);
 }
 
 /** Whether a descriptor is a terminal. node:tty loads node:net, so it is asked only of what can be one. */

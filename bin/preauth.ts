@@ -9,12 +9,15 @@ import { endOutput } from "./end_output.ts";
 import { standardInput } from "./input.ts";
 import { readerIsGone } from "./output_reader.ts";
 import { inputIsPipe, pendingInput } from "./pending.ts";
+import { passOverRelative } from "./search_path.ts";
 import { onSignal } from "./signals.ts";
 import { connectWire } from "./sockets.ts";
 import { terminal } from "./terminal.ts";
 import { tierUp } from "./tiers.ts";
 
 // Only bin/ touches `process`: it gathers the world outside and sets the exit status.
+
+passOverRelative(process.env);
 
 // A warning of the runtime's on standard error would be read as IMAP.
 process.removeAllListeners("warning");

@@ -16,6 +16,14 @@ export function escapeControls(text: string): string {
   return text.replace(CONTROLS, escapeOne);
 }
 
+/**
+ * Text for a terminal that does not take it as UTF-8: of each byte of a character it makes one of its own, and those from
+ * 0x80 to 0x9f are controls (ECMA-48, C1). What is not ASCII is made visible.
+ */
+export function asciiText(text: string): string {
+  return text.replace(/[\x80-\uffff]/g, escapeOne);
+}
+
 /** Printable ASCII on one line, at most `limit` bytes: what may go into an IMAP response (RFC 3501 section 9, text). */
 export function asciiLine(text: string, limit: number): string {
   const line = escapeControls(text).replace(/[^\x20-\x7e]/g, "?");

@@ -1,9 +1,8 @@
 import { Failure } from "../failure.ts";
 import type { Note } from "../report/note.ts";
 import type { Decision } from "../table/decision.ts";
-import { parseJumps } from "./jump.ts";
+import { expandJumps, parseJumps } from "./jump.ts";
 import { type Captured, capture } from "./run_program.ts";
-import { expandForShell } from "./tokens.ts";
 
 /** What ssh(1) makes of ssh_config for one destination: keys in lower case, each with all of its values. */
 export type ConfigAnswers = ReadonlyMap<string, readonly string[]>;
@@ -125,7 +124,7 @@ async function wholeChain(
   if (jumpOf(answers) === "") return undefined;
   const tokens = { h: one(answers, "hostname"), p: one(answers, "port"), r: one(answers, "user") };
   const given = { ...tokens, "%": "%", n: destinationOf(decision) };
-  let chain = expandForShell(jumpOf(answers), given, server);
+  let chain = expandJumps(jumpOf(answers), given, server);
   for (;;) {
     const [first, ...others] = parseJumps(chain) ?? [];
     // A jump that makes no sense is told where it is followed.
@@ -135,7 +134,7 @@ async function wholeChain(
     const before = way === undefined ? "" : jumpOf(way);
     if (way === undefined || before === "") return chain.replaceAll("%", "%%");
     const its = { h: one(way, "hostname"), p: one(way, "port"), r: one(way, "user") };
-    chain = `${expandForShell(before, { ...its, "%": "%", n: first.host }, server)},${chain}`;
+    chain = `${expandJumps(before, { ...its, "%": "%", n: first.host }, server)},${chain}`;
   }
 }
 

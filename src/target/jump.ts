@@ -1,4 +1,6 @@
+import { Failure } from "../failure.ts";
 import { quoted } from "../shell_word.ts";
+import { expandForShell, expandTokens, type Tokens } from "./tokens.ts";
 
 /** One of the hosts that ProxyJump names. */
 export interface Jump {
@@ -21,6 +23,20 @@ export function parseJumps(text: string): readonly [Jump, ...Jump[]] | undefined
   });
   const [first, ...rest] = jumps.filter((jump) => jump !== undefined);
   return first === undefined || rest.length + 1 < jumps.length ? undefined : [first, ...rest];
+}
+
+/**
+ * A ProxyJump with its tokens: parted first and expanded then, field by field, as ssh(1) does it (parse_jump() of
+ * readconf.c). Throws a Failure where a value would part it otherwise: it would lead over another host.
+ */
+export function expandJumps(text: string, tokens: Tokens, server: string): string {
+  const expanded = expandForShell(text, tokens, server);
+  const field = (value: string | undefined): string | undefined =>
+    value === undefined ? undefined : expandTokens(value, tokens, server);
+  const meant = parseJumps(text)?.map(({ user, host, port }) => [field(user), field(host), port]);
+  const found = parseJumps(expanded)?.map(({ user, host, port }) => [user, host, port]);
+  if (JSON.stringify(meant) === JSON.stringify(found)) return expanded;
+  throw new Failure("table", server, `the call's words cannot stand in "ProxyJump ${text}"`);
 }
 
 /**

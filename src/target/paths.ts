@@ -1,9 +1,9 @@
-import { resolve as absolute } from "node:path";
+import { resolve as absolute, isAbsolute } from "node:path";
 import { Failure } from "../failure.ts";
 import type { Decision, Settled } from "../table/decision.ts";
 import { type Config, together } from "./answers.ts";
 import type { ConfigAnswers } from "./ask_ssh.ts";
-import { expandPath, type Meanings } from "./tokens.ts";
+import { expandPath, type Meanings, requireOnePath } from "./tokens.ts";
 
 // ssh(1)'s own defaults: IdentityFile, UserKnownHostsFile, GlobalKnownHostsFile.
 const IDENTITIES = ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"];
@@ -76,7 +76,9 @@ function filesOf(
   meanings: Meanings,
 ): Settled<readonly string[]> {
   const { value, from } = config.one(key, undefined);
-  return { value: value === undefined ? expandAll(otherwise, meanings) : pathsIn(value, meanings), from };
+  if (value === undefined) return { value: expandAll(otherwise, meanings), from };
+  requireOnePath(value, meanings);
+  return { value: pathsIn(value, meanings), from };
 }
 
 function withFirst(
@@ -97,11 +99,16 @@ export function revokedHostKeys(config: Config, meanings: Meanings): Settled<rea
  */
 function pathsIn(line: string, { home }: Meanings): readonly string[] {
   if (line === "none" || line === "") return [];
-  return line.split(/ (?=\/|~\/)/).map((path) => absolute(path.replace(/^~(?=\/)/, home)));
+  return line.split(/ (?=\/|~\/)/).map((path) => absolute("/", path.replace(/^~(?=\/)/, home)));
 }
 
-function expandAll(paths: readonly string[], meanings: Meanings, base = ""): readonly string[] {
+/**
+ * A relative path is one below `base`: the root, as for a process in the background, and never the directory that a mail
+ * client happens to be started in.
+ */
+function expandAll(paths: readonly string[], meanings: Meanings, base = "/"): readonly string[] {
   const meant = paths.filter((path) => path.toLowerCase() !== "none");
+  for (const path of meant) requireOnePath(path, meanings);
   return [...new Set(meant.map((path) => absolute(base, expandPath(path, meanings))))];
 }
 
@@ -135,11 +142,14 @@ export function certificateFiles(
 }
 
 /** The agent's socket. IdentityAgent is a path, expanded by `ssh -G`; "none"; or the variable that has it. */
-export function agentSocket(config: Config, { local }: Meanings): Settled<string | undefined> {
+export function agentSocket(config: Config, meanings: Meanings): Settled<string | undefined> {
   const { value, from } = config.one("identityagent", "SSH_AUTH_SOCK");
   if (value === "none") return { value: undefined, from };
   const variable = agentVariable(value);
-  return { value: variable === undefined ? value : local.env[variable] || undefined, from };
+  if (variable === undefined) requireOnePath(value, meanings);
+  const path = variable === undefined ? value : (meanings.local.env[variable] ?? "");
+  // Whoever plants a socket in the directory that a mail client is started in is no agent.
+  return { value: isAbsolute(path) ? path : undefined, from };
 }
 
 /** The variable that the agent's socket was read from; undefined where ssh_config gives its path. */

@@ -3,8 +3,8 @@ import type { Decision, Settled } from "../table/decision.ts";
 import type { Config } from "./answers.ts";
 import { configFile } from "./ask_ssh.ts";
 import { jumpByHand } from "./by_hand.ts";
-import { jumpCommand, parseJumps } from "./jump.ts";
-import { expandForShell, type Tokens } from "./tokens.ts";
+import { expandJumps, jumpCommand, parseJumps } from "./jump.ts";
+import type { Tokens } from "./tokens.ts";
 import { unsupported } from "./unsupported.ts";
 
 /** How ssh_config wants the server reached, other than by TCP. */
@@ -29,7 +29,7 @@ export function detourOf(
   const { server } = decision;
   const jump = config.one("proxyjump", "none");
   if (jump.value.toLowerCase() !== "none") {
-    const jumps = parseJumps(expandForShell(jump.value, tokens, server));
+    const jumps = parseJumps(expandJumps(jump.value, tokens, server));
     if (jumps === undefined) {
       throw new Failure("table", server, `ssh_config says "ProxyJump ${jump.value}", which makes no sense`);
     }

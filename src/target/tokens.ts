@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isIPv6 } from "node:net";
 import { hostname } from "node:os";
 import { Failure } from "../failure.ts";
 import type { Account } from "./passwd.ts";
@@ -66,15 +67,42 @@ const CALLERS = ["h", "n", "r", "k"];
 
 /**
  * The command with its tokens. They end up in a shell's line, so what came with the call must not mean
- * anything to a shell. Throws a Failure when it could.
+ * anything to a shell, nor part what it stands in: programs have lists of hosts with commas, and host:port. Throws a
+ * Failure when it could.
  */
 export function expandForShell(command: string, tokens: Tokens, server: string): string {
   for (const letter of CALLERS) {
     const value = tokens[letter] ?? "";
-    if (/^[\w.@:%+=,-]*$/.test(value) || !command.includes(`%${letter}`)) continue;
+    if (!command.includes(`%${letter}`) || (letter === "r" ? isPlainUser : isPlainHost)(value)) continue;
     throw new Failure("table", server, `"${value}" cannot stand in a ProxyCommand`);
   }
   return expandTokens(command, tokens, server);
+}
+
+/** Users of a domain are called `jane@corp.com`. */
+function isPlainUser(value: string): boolean {
+  return /^[\w.@%+=-]*$/.test(value);
+}
+
+function isPlainHost(value: string): boolean {
+  return /^[\w.%+=-]*$/.test(value) || isIPv6(value);
+}
+
+/**
+ * Throws a Failure when a token that a mail client has a say in would lead a path elsewhere: into another directory, or
+ * to several files in a list of them. `path` has it as %x, or expanded by ssh(1).
+ */
+export function requireOnePath(
+  path: string,
+  { tokens, subject }: Pick<Meanings, "tokens" | "subject">,
+): void {
+  for (const letter of CALLERS) {
+    const value = tokens[letter] ?? "";
+    if (!/[/\s]|^\.\.?$/.test(value)) continue;
+    const isThere = /^\.\.?$/.test(value) ? path.split(/[/ ]/).includes(value) : path.includes(value);
+    if (!isThere && !path.includes(`%${letter}`)) continue;
+    throw new Failure("table", subject, `"${value}" cannot stand in the path "${path}"`);
+  }
 }
 
 function tokenValue(token: string, text: string, tokens: Tokens, subject: string): string {

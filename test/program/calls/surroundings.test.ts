@@ -223,6 +223,72 @@ describeForms("the environment", { concurrency: 3 }, (form) => {
     });
   }
 
+  test("has the empty and the relative entries of its PATH passed over, wherever a program is started", async () => {
+    using home = makeHome();
+    const { folder, ran } = plant(home);
+    for (const name of ["hostname", "domainname", "stty", "planted"]) {
+      home.write(`here/${name}`, `#!/bin/sh\necho ${name} >> ${ran}\n`, 0o755);
+      home.write(`here/bin/${name}`, `#!/bin/sh\necho ${name} >> ${ran}\n`, 0o755);
+    }
+    home.write("here/bin/ssh", `#!/bin/sh\necho ssh >> ${ran}\n`, 0o755);
+    const forward = `[[forward]]\nname = "smtp"\nlisten = 1\nto = "localhost:25"\nunless.domain = "home.net"\n`;
+    const proxied = home.write("proxied", "Host *\n  ProxyCommand planted %h\n");
+    const plain = { "commands.imap": saying(home, GREETING) };
+    home.writeTable(
+      [
+        tableFor(sshd, plain),
+        tableFor(sshd, { ...plain, match: "behind", ssh_config: proxied }),
+        forward,
+      ].join("\n"),
+    );
+    const real = home.env.PATH ?? "";
+    for (const path of ["", ".", `:${real}`, `${real}:`, `.:${real}`, `bin:./bin:${real}`, `${real}::bin`]) {
+      const env = { ...home.env, PATH: path };
+      const { status, output } = await session(form, env, folder);
+      assert.deepEqual([status, output.toString()], [0, ECHO], path);
+      const explain = [...form.argv, "--explain", "mail.test"];
+      const explained = await runCall(explain, { env, cwd: folder, stdio: "pipes" });
+      assert.deepEqual([explained.status, explained.stderr], [0, ""], path);
+      assert.doesNotMatch(explained.output.toString(), /there is no ssh/, path);
+      const behind = await runCall([...form.argv, "behind", "jane", "imap"], { env, cwd: folder, input: "" });
+      assert.equal(behind.status, 69, path);
+      assert.equal(existsSync(ran), false, path);
+    }
+  });
+
+  test("decides what a terminal is shown: what it would not take as UTF-8 is ASCII", async () => {
+    using home = makeHome();
+    // Its second byte is CSI to a terminal that knows no UTF-8.
+    home.writeTable(tableFor(sshd, { "commands.imap": "echo \u00db\u20ac" }));
+    const shown = async (variables: Readonly<Record<string, string>>): Promise<Buffer> => {
+      const env = { ...without(home.env, "LANG"), ...variables };
+      const options = { env, stdio: "terminal", input: "" } as const;
+      return (await runCall([...form.argv, "--explain", "mail.test"], options)).output;
+    };
+    for (const variables of [
+      {},
+      { LANG: "C" },
+      { LANG: "en_US.ISO-8859-1" },
+      { LANG: "C.UTF-8", LC_ALL: "POSIX" },
+      { LANG: "C.UTF-8", LC_CTYPE: "de_DE" },
+    ]) {
+      const bytes = await shown(variables);
+      assert.ok(bytes.toString("latin1").includes("echo \\xdb\\u20ac"), JSON.stringify(variables));
+      assert.deepEqual(
+        [...bytes].filter((byte) => byte > 0x7e),
+        [],
+        JSON.stringify(variables),
+      );
+    }
+    for (const variables of [
+      { LANG: "C.UTF-8" },
+      { LC_CTYPE: "en_US.utf8" },
+      { LC_ALL: "de_DE.UTF-8", LANG: "C" },
+    ]) {
+      assert.ok((await shown(variables)).toString().includes("echo \u00db\u20ac"), JSON.stringify(variables));
+    }
+  });
+
   test("gives ssh -G nothing of the client's: stdin is /dev/null, and what it says goes to the log", async () => {
     using home = makeHome();
     home.writeTable(tableFor(sshd, { "commands.imap": saying(home, GREETING) }));

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { describeForms } from "../../peers/binaries.ts";
 import { runCall } from "../../peers/call.ts";
 import { makeHome, tableFor } from "../../peers/home.ts";
 import { type Sshd, startSshd } from "../../peers/sshd.ts";
+import { silentServer } from "../../peers/tcp.ts";
+import { converse } from "../calls/client.ts";
 import { RAW } from "./fuzz.ts";
 
 let sshd: Sshd;
@@ -37,5 +40,38 @@ describeForms("the words of a call", (form) => {
       ]);
     }
     assert.doesNotMatch(home.log(), RAW);
+  });
+
+  test("lead over no other host, and to no other file of ssh_config", async () => {
+    using home = makeHome();
+    await using elsewhere = await silentServer();
+    const evil = home.write("evil", readFileSync(sshd.knownHosts, "utf8"));
+    const lines = [
+      "Host 127.0.0.1",
+      `  UserKnownHostsFile ${home.path}/known_%r`,
+      "  GlobalKnownHostsFile none",
+      "Host localhost",
+      "  ProxyJump %r@bastion",
+    ];
+    const config = home.write("ssh_config", `${lines.join("\n")}\n`);
+    const keys = { ssh_config: config, user: undefined, known_hosts: undefined };
+    home.writeTable(
+      [
+        tableFor(sshd, { ...keys, match: "files" }),
+        tableFor(sshd, { ...keys, match: "jumps", server: "localhost" }),
+      ].join("\n"),
+    );
+    for (const [server, user] of [
+      ["files", `x ${evil}`],
+      ["files", "x/../evil"],
+      ["jumps", `jane@127.0.0.1:${elsewhere.port},bob`],
+      ["jumps", `jane@127.0.0.1:${elsewhere.port}`],
+    ] as const) {
+      const options = { env: home.env, stdio: "pipes" } as const;
+      const { status, stderr } = await converse([...form.argv, server, user, "imap"], options);
+      assert.match(stderr, /^preauth: \w+: ".*" cannot stand in /, stderr);
+      assert.equal(status, 78);
+    }
+    assert.equal(elsewhere.connections, 0);
   });
 });

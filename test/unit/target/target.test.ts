@@ -253,6 +253,63 @@ test("ProxyJump's tokens are expanded, as ssh(1) does it, and what could mean so
     assert.throws(() => jump(odd), /makes no sense/);
 });
 
+test("a word of the call leads over no other host: ProxyJump is parted first and expanded then", () => {
+  const by = (words: string, user: string) => () =>
+    settleWith(`${words}\n`, { user: settled(user, { kind: "call" }) }).proxyCommand.value;
+  for (const user of ["jane@localhost:2222,bob", "a,b", "x:2222", "a/b", "[x", "x,"]) {
+    for (const jump of ["%r@bastion", "one,%r@bastion", "ssh://%r@bastion:22", "gw-%r", "%r"]) {
+      assert.throws(by(`proxyjump ${jump}`, user), /cannot stand/, `${jump} ${user}`);
+    }
+    assert.throws(by("proxycommand ssh -J %r@one,two bastion", user), /cannot stand/, user);
+  }
+  // A user of a domain is one field, whatever stands in it; as a host it would be two.
+  assert.equal(
+    by("proxyjump %r@bastion", "jane@corp.com")(),
+    `${STRICTLY} -l jane@corp.com -W '[mail.test]:22' -- bastion`,
+  );
+  assert.throws(by("proxyjump %r", "jane@corp.com"), /cannot stand/);
+  const server = (host: string) => () =>
+    settleWith("proxycommand nc -x proxy:1080 %h %p\n", { destination: settled(host) }).proxyCommand.value;
+  assert.throws(server("evil:22:mail"), /cannot stand/);
+  assert.equal(server("2001:db8::1")(), "nc -x proxy:1080 2001:db8::1 22");
+});
+
+test("a word of the call leads to no other file: a slash, a blank or dots in a path are refused", () => {
+  const file = (words: string, user: string) => () => {
+    const target = settleWith(`${words}\n`, { user: settled(user, { kind: "call" }) });
+    return [...target.knownHosts.value, ...target.revokedHostKeys.value, target.agent.value].join(" ");
+  };
+  // `ssh -G` has expanded these.
+  for (const key of ["userknownhostsfile", "globalknownhostsfile", "revokedhostkeys", "identityagent"]) {
+    for (const [path, user] of [
+      ["/home/jane/.ssh/known_../../../tmp/evil", "../../../tmp/evil"],
+      ["/home/jane/.ssh/known_x /tmp/evil", "x /tmp/evil"],
+      ["/home/jane/.ssh/../known", ".."],
+    ] as const) {
+      assert.throws(file(`${key} ${path}`, user), /cannot stand in the path/, `${key} ${user}`);
+    }
+    file(`${key} /home/jane/.ssh/known_jane`, "jane")();
+    file(`${key} /home/jane/.ssh/known_hosts`, "x /tmp/evil")();
+  }
+  const kept = settleWith(
+    "identityfile ~/.ssh/id_%r\ncertificatefile ~/.ssh/%r-cert\nidentityfile ~/.ssh/a\n",
+    {
+      user: settled("x/../../tmp/evil", { kind: "call" }),
+    },
+  );
+  assert.deepEqual(kept.identityFiles.value, ["/passwd/jd/.ssh/a"]);
+  assert.deepEqual(kept.certificateFiles.value, []);
+  const table = { user: settled("../x", { kind: "call" as const }), knownHosts: settled(["known_%r"]) };
+  assert.throws(() => settleWith("", table), /cannot stand in the path "known_%r"/);
+});
+
+test("a relative path is never one below the directory that a mail client is started in", () => {
+  const target = settleWith("userknownhostsfile known_hosts\nidentityfile id_x\nidentityagent agent.sock\n");
+  assert.equal(target.knownHosts.value[0], "/known_hosts");
+  assert.deepEqual(target.identityFiles.value, ["/id_x"]);
+  assert.equal(target.agent.value, undefined);
+});
+
 test("what the call says never means anything to ProxyCommand's shell", () => {
   for (const user of ["$HOME", "a b", "x*"]) {
     assert.match(
