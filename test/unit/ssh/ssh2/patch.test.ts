@@ -29,22 +29,19 @@ function tree(version = "1.17.0"): string {
   return path;
 }
 
-/** A file without what the patch has put into it: each hunk, taken back. */
+/** A file without what the patch has put into it: each hunk, taken back, from the last to the first. */
 function before(file: string): string {
-  const hunks = patch.split(/^diff --git .*\n/m).find((part) => part.includes(`+++ b/${file}\n`)) ?? "";
-  let text = readFileSync(join(root, "node_modules", "ssh2", file), "utf8");
-  for (const hunk of hunks.split(/^@@ .*\n/m).slice(1)) {
-    const lines = hunk.split("\n");
+  const part = patch.split(/^diff --git .*\n/m).find((one) => one.includes(`+++ b/${file}\n`)) ?? "";
+  const text = readFileSync(join(root, "node_modules", "ssh2", file), "utf8").split("\n");
+  for (const hunk of part.split(/^@@ /m).slice(1).reverse()) {
+    const [head = "", ...lines] = hunk.replace(/\n$/, "").split("\n");
+    const start = Number(/ \+(\d+)/.exec(head)?.[1]) - 1;
     const side = (sign: string) =>
-      lines
-        .slice(0, -1)
-        .filter((line) => line.startsWith(" ") || line.startsWith(sign))
-        .map((line) => `${line.slice(1)}\n`)
-        .join("");
-    assert.equal(text.split(side("+")).length, 2, file);
-    text = text.replace(side("+"), () => side("-"));
+      lines.filter((line) => !line.startsWith(sign)).map((line) => line.slice(1));
+    const [old, now] = [side("+"), side("-")];
+    assert.deepEqual(text.splice(start, now.length, ...old), now, file);
   }
-  return text;
+  return text.join("\n");
 }
 
 function apply(path: string): {
