@@ -32,6 +32,16 @@ export function isTerminal(descriptor: number): boolean {
   return fstatSync(descriptor).isCharacterDevice() && process.getBuiltinModule("node:tty").isatty(descriptor);
 }
 
+/** Columns of the terminal that a descriptor is; undefined where it is none, or does not know its size. */
+export function columns(descriptor: 1 | 2): number | undefined {
+  if (!isTerminal(descriptor)) return undefined;
+  const { columns } = descriptor === 1 ? process.stdout : process.stderr;
+  return columns > 0 ? Math.max(columns, NARROWEST) : undefined;
+}
+
+/** Nothing fits into less. */
+const NARROWEST = 20;
+
 /**
  * Whether two descriptors lead to the same file, given what fstat(2) says of them. OpenBSD and NetBSD number no pipes: all
  * have device and inode 0 (sys_pipe.c), and only the time that they were made at tells them apart.

@@ -4,7 +4,7 @@ import { main } from "../src/cli/main.ts";
 import { accountInFile } from "../src/target/passwd.ts";
 import type { StandardError, Stdio, World } from "../src/world.ts";
 import { background, programPath } from "./background.ts";
-import { isSameFile, isTerminal, write } from "./descriptors.ts";
+import { columns, isSameFile, isTerminal, write } from "./descriptors.ts";
 import { endOutput } from "./end_output.ts";
 import { standardInput } from "./input.ts";
 import { readerIsGone } from "./output_reader.ts";
@@ -43,6 +43,7 @@ const world: World = {
     stderr ??= standardError();
     return stderr;
   },
+  columns,
   elapsed: () => performance.now(),
   write,
   connect: connectWire,

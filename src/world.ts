@@ -22,6 +22,8 @@ export interface World {
   /** The machine's name. */
   hostname(): string;
   readonly stderr: StandardError;
+  /** How many columns the terminal has that standard output or error is; undefined where it is none. */
+  columns(descriptor: 1 | 2): number | undefined;
   /** Milliseconds since the program was started. */
   elapsed(): number;
   /** Writes to a descriptor, whole, before it returns. False when nobody can read it any more. */

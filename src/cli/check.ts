@@ -5,7 +5,7 @@ import type { Carry } from "../forwards/carrier.ts";
 import { Progress } from "../progress.ts";
 import { logRemarks, openLog } from "../report/log.ts";
 import { personAt } from "../report/person_at.ts";
-import { print, tellPerson } from "../report/speak.ts";
+import { print, tellPerson } from "../report/results.ts";
 import { described, type End, statusOf } from "../session/exit.ts";
 import { type Opened, openSession, takeLeave } from "../session/opening.ts";
 import type { RemoteCommand } from "../ssh/channel/remote_command.ts";

@@ -1,7 +1,7 @@
 import { Failure } from "../failure.ts";
 import { endpointText, lastLegNote } from "../forwards/plan.ts";
 import { openLog } from "../report/log.ts";
-import { print } from "../report/speak.ts";
+import { print } from "../report/results.ts";
 import { outOfTime } from "../session/deadline.ts";
 import { stateDirectory } from "../state/directory.ts";
 import type { Command, Decision, Settled } from "../table/decision.ts";

@@ -1,6 +1,6 @@
 import { requestForwards } from "../control/request.ts";
 import { Failure, type FailureParts, fromParts, partsOf } from "../failure.ts";
-import { print } from "../report/speak.ts";
+import { print } from "../report/results.ts";
 import { keepForwards } from "../session/keep_forwards.ts";
 import type { Decision } from "../table/decision.ts";
 import { readTable, tablePath } from "../table/read.ts";

@@ -21,15 +21,16 @@ export function synopsis(): readonly string[] {
   return forms.map((form, index) => `${index === 0 ? "usage:" : "      "} preauth ${form}`);
 }
 
-/** Columns of a line of --help. */
-const WIDTH = 80;
+/** Columns of a line of --help where nobody says otherwise. */
+const USUAL_WIDTH = 80;
 
-/** All that `--help` says. */
-export function help(): readonly string[] {
+/** All that `--help` says, on a terminal of so many columns. */
+export function help(columns?: number): readonly string[] {
+  const width = Math.min(columns ?? USUAL_WIDTH, USUAL_WIDTH);
   const names = Object.keys(VERBS).map((name) => `--${name}`);
   const indent = Math.max(...names.map((name) => name.length)) + 4;
   const verbs = Object.entries(VERBS).flatMap(([name, { about }]) =>
-    wrapped(about, WIDTH, indent).map((line, index) =>
+    wrapped(about, width, indent).map((line, index) =>
       index === 0 ? `  --${name}`.padEnd(indent) + line.slice(indent) : line,
     ),
   );
@@ -38,7 +39,7 @@ export function help(): readonly string[] {
     "",
     ...wrapped(
       "Gives a mail client a preauthenticated connection to the mail server of any host that its user can ssh to. The first two forms are what mail clients call; in ~/.pinerc:",
-      WIDTH,
+      width,
     ),
     "",
     "  rsh-path=/usr/local/bin/preauth",
@@ -48,7 +49,7 @@ export function help(): readonly string[] {
     "",
     ...wrapped(
       "The table of hosts is ~/.config/preauth/hosts.toml (or $PREAUTH_TABLE), the log ~/.local/state/preauth/log. preauth(1) describes both.",
-      WIDTH,
+      width,
     ),
   ];
 }

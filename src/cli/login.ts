@@ -4,7 +4,7 @@ import type { Person } from "../person.ts";
 import { Progress } from "../progress.ts";
 import { openLog } from "../report/log.ts";
 import { personAt } from "../report/person_at.ts";
-import { print } from "../report/speak.ts";
+import { print } from "../report/results.ts";
 import { type Connected, openConnection, takeLeave } from "../session/opening.ts";
 import { stateDirectory } from "../state/directory.ts";
 import type { Decision } from "../table/decision.ts";

@@ -2,7 +2,7 @@ import minimist from "minimist";
 import packageJson from "../../package.json" with { type: "json" };
 import { checkedMethod, checkedServer, checkedUser, type VerbCall } from "../call/words.ts";
 import { Failure } from "../failure.ts";
-import { print, tellPerson } from "../report/speak.ts";
+import { print, tellPerson } from "../report/results.ts";
 import type { World } from "../world.ts";
 import { check } from "./check.ts";
 import { explain } from "./explain.ts";
@@ -31,7 +31,7 @@ const RUNS: Readonly<Record<VerbName, Run>> = {
   status: (world, _words, options) => status(world, options.has("json")),
   stop: (world, [server], options) =>
     stop(world, server === undefined ? undefined : checkedServer(server), options.has("now")),
-  help: (world) => say(world, help()),
+  help: (world) => say(world, help(world.columns(1))),
   version: (world) => say(world, [`preauth ${packageJson.version}`]),
 };
 

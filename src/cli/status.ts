@@ -1,20 +1,23 @@
 import type { ConnectionStatus, ForwardStatus, Status } from "../control/protocol.ts";
 import { requestStatus } from "../control/request.ts";
-import { print } from "../report/speak.ts";
+import { print, printWhole } from "../report/results.ts";
 import type { World } from "../world.ts";
 
 /** `--status`: what the process in the background holds; with `json` for programs. The exit status is 1 when there is none. */
 export async function status(world: World, json: boolean): Promise<number> {
   const found = await requestStatus(world);
-  if (json) print(world, [JSON.stringify(found ?? null)]);
-  else
-    print(world, found === undefined ? ["nothing is held: no process runs in the background"] : lines(found));
+  const nothing = ["nothing is held: no process runs in the background"];
+  if (json) printWhole(world, [JSON.stringify(found ?? null)]);
+  else print(world, found === undefined ? nothing : lines(found, world.columns(1)));
   return found === undefined ? 1 : 0;
 }
 
-function lines({ pid, since, socket, connections, forwards }: Status): readonly string[] {
-  const servers = table(SERVER_COLUMNS, connections.map(serverRow));
-  const ports = table(FORWARD_COLUMNS, forwards.map(forwardRow));
+function lines(
+  { pid, since, socket, connections, forwards }: Status,
+  columns: number | undefined,
+): readonly string[] {
+  const servers = table(SERVER_COLUMNS, connections.map(serverRow), columns);
+  const ports = table(FORWARD_COLUMNS, forwards.map(forwardRow), columns);
   return [
     `process ${pid}, since ${when(since)}, at ${socket}`,
     ...(connections.length > 0 ? ["", ...servers] : []),
@@ -63,10 +66,24 @@ function ownerText(owner: ForwardStatus["owner"]): string {
   return uid === undefined ? "?" : `uid ${uid}`;
 }
 
-/** Rows below their heads, each column as wide as its widest. */
-function table(heads: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
+/**
+ * Rows below their heads, each column as wide as its widest; on a terminal that is too narrow for that each value on a
+ * line of its own.
+ */
+function table(
+  heads: readonly string[],
+  rows: readonly (readonly string[])[],
+  columns: number | undefined,
+): readonly string[] {
   const all = [heads, ...rows];
   const widths = heads.map((_head, index) => Math.max(...all.map((row) => (row[index] ?? "").length)));
+  const whole = widths.reduce((sum, width) => sum + width + 2, -2);
+  if (columns !== undefined && whole > columns) {
+    return rows.flatMap((row, index) => [
+      ...(index === 0 ? [] : [""]),
+      ...row.map((cell, column) => `${(heads[column] ?? "").toLowerCase()}: ${cell}`),
+    ]);
+  }
   return all.map((row) =>
     row
       .map((cell, index) => cell.padEnd(widths[index] ?? 0))

@@ -1,6 +1,6 @@
 import { requestStop } from "../control/request.ts";
 import { Failure } from "../failure.ts";
-import { print } from "../report/speak.ts";
+import { print } from "../report/results.ts";
 import type { World } from "../world.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { type Person, watched } from "../person.ts";
 import type { Step } from "../progress.ts";
-import { print } from "../report/speak.ts";
+import { print } from "../report/results.ts";
 import type { World } from "../world.ts";
 
 const NAMES: Readonly<Record<Step | "table" | "select", string>> = {
@@ -20,6 +20,9 @@ const NAMES: Readonly<Record<Step | "table" | "select", string>> = {
 export type TimelineStep = keyof typeof NAMES;
 
 const WIDTH = Math.max(...Object.values(NAMES).map((name) => name.length));
+
+/** Columns from which on there is room for the times beside what came of a step. */
+const ROOMY = 60;
 
 /** Characters of the longest row of bars. */
 const BARS = 60;
@@ -88,7 +91,11 @@ export class Timeline {
     const now = this.now();
     const ms = (now - this.#last).toFixed(0);
     this.#last = now;
-    print(this.#world, [`${NAMES[step].padEnd(WIDTH)}  ${ms.padStart(6)} ms  ${outcome}`]);
+    const isNarrow = (this.#world.columns(1) ?? ROOMY) < ROOMY;
+    const name = NAMES[step];
+    print(this.#world, [
+      isNarrow ? `${name}: ${outcome}` : `${name.padEnd(WIDTH)}  ${ms.padStart(6)} ms  ${outcome}`,
+    ]);
   }
 
   /**
@@ -102,10 +109,11 @@ export class Timeline {
     const greeted = steps.find(({ step }) => step === "greeting")?.to;
     if (greeted === undefined || connect === undefined || !steps.some(({ step }) => step === "name"))
       return [];
-    const column = (time: number): number => Math.round((time / greeted) * BARS);
+    const most = Math.min(BARS, (this.#world.columns(1) ?? BARS + WIDTH + 2) - WIDTH - 2);
+    const column = (time: number): number => Math.round((time / greeted) * most);
     const bars = steps.map(({ step, from, to }) => {
       const bar = "#".repeat(Math.max(1, column(to) - column(from)));
-      return `${NAMES[step].padEnd(WIDTH)}  ${" ".repeat(Math.min(column(from), BARS - 1))}${bar}`;
+      return `${NAMES[step].padEnd(WIDTH)}  ${" ".repeat(Math.min(column(from), most - 1))}${bar}`;
     });
     if (this.roundTrip === undefined) return bars;
     const ssh = ((greeted + (SSH_TRIPS - PLAIN_TRIPS) * this.roundTrip) / 1000).toFixed(2);

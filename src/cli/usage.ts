@@ -6,13 +6,9 @@ import type { World } from "../world.ts";
 export async function endInUsage(world: World, failure: Failure): Promise<number> {
   tellCaller(world, failure);
   if (world.stderr === "terminal") {
-    const { synopsis } = await import("./help.ts");
-    world.write(
-      2,
-      synopsis()
-        .map((line) => `${line}\n`)
-        .join(""),
-    );
+    const [{ synopsis }, { fitted }] = await Promise.all([import("./help.ts"), import("../report/fit.ts")]);
+    const lines = synopsis().flatMap((line) => fitted(line, world.columns(2)));
+    world.write(2, lines.map((line) => `${line}\n`).join(""));
   }
   return failure.status;
 }

@@ -1,5 +1,4 @@
 import type { Failure } from "../failure.ts";
-import { TableFailure } from "../table/failure.ts";
 import type { World } from "../world.ts";
 import { escapeControls } from "./printable.ts";
 
@@ -8,7 +7,7 @@ import { escapeControls } from "./printable.ts";
 //   speaks to it in IMAP.
 // - Any other caller gets one line on standard error, "preauth: subject: what".
 // - A person at a terminal gets the hints as well, a line for each.
-// - Verbs always speak: results on standard output, trouble with its hints on standard error.
+// - Verbs always speak: results on standard output, trouble with its hints on standard error (results.ts).
 // All text from outside is escaped here.
 
 /** Tells of a failed mail call, where somebody but the client's IMAP parser will read it. */
@@ -17,22 +16,21 @@ export function tellCaller(world: World, failure: Failure): void {
   tell(world, failure, world.stderr === "terminal" ? failure.hints : []);
 }
 
-/** Tells of a verb that failed, with the hints, and with every problem of a table. */
-export function tellPerson(world: World, failure: Failure): void {
-  tell(world, failure, failure.hints, failure instanceof TableFailure ? failure.problems.slice(1) : []);
+function tell(world: World, failure: Failure, hints: readonly string[]): void {
+  world.write(
+    2,
+    failureLines(failure, hints)
+      .map((line) => `${escapeControls(line)}\n`)
+      .join(""),
+  );
 }
 
-function tell(
-  world: World,
-  failure: Failure,
+/** A failure as a person sees it: "preauth: subject: what", other lines about it, and the hints. */
+export function failureLines(
+  { subject, what }: Failure,
   hints: readonly string[],
   others: readonly string[] = [],
-): void {
-  const lines = [`${failure.subject}: ${failure.what}`, ...others, ...hints.map((hint) => `hint: ${hint}`)];
-  world.write(2, lines.map((line) => `preauth: ${escapeControls(line)}\n`).join(""));
-}
-
-/** Prints a result of a verb, a line each. */
-export function print(world: World, lines: readonly string[]): void {
-  world.write(1, lines.map((line) => `${escapeControls(line)}\n`).join(""));
+): readonly string[] {
+  const lines = [`${subject}: ${what}`, ...others, ...hints.map((hint) => `hint: ${hint}`)];
+  return lines.map((line) => `preauth: ${line}`);
 }

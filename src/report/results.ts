@@ -1,0 +1,30 @@
+import type { Failure } from "../failure.ts";
+import { TableFailure } from "../table/failure.ts";
+import type { World } from "../world.ts";
+import { fitted } from "./fit.ts";
+import { escapeControls } from "./printable.ts";
+import { failureLines } from "./speak.ts";
+
+// What verbs say. On a terminal each line takes as many as it needs there; elsewhere it stays one.
+
+/** Tells of a verb that failed, with the hints, and with every problem of a table. */
+export function tellPerson(world: World, failure: Failure): void {
+  const others = failure instanceof TableFailure ? failure.problems.slice(1) : [];
+  show(world, 2, failureLines(failure, failure.hints, others));
+}
+
+/** Prints a result of a verb, a line each. */
+export function print(world: World, lines: readonly string[]): void {
+  show(world, 1, lines);
+}
+
+/** Prints lines that are for a program, or to be pasted: as they are, on a terminal too. */
+export function printWhole(world: World, lines: readonly string[]): void {
+  world.write(1, lines.map((line) => `${line}\n`).join(""));
+}
+
+function show(world: World, descriptor: 1 | 2, lines: readonly string[]): void {
+  const columns = world.columns(descriptor);
+  const shown = lines.flatMap((line) => fitted(escapeControls(line), columns));
+  world.write(descriptor, shown.map((line) => `${line}\n`).join(""));
+}
