@@ -18,9 +18,13 @@ export class Forwarding {
     const { world, note, server } = this.#caller;
     const { signal } = this.#starting;
     try {
-      const { carrierOf, holdOver } = await import("../session/holding.ts");
-      const options = { note: (line: string) => note(`${server}: ${line}`), signal, retry: RETRY_MS };
-      this.#held = await holdOver(carrierOf(opened), world, decision, options);
+      const [{ carrierOf, holdOver }, { ownSessions }] = await Promise.all([
+        import("../session/holding.ts"),
+        import("../session/own_sessions.ts"),
+      ]);
+      const ownNote = (line: string): void => note(`${server}: ${line}`);
+      const carrier = carrierOf(opened, ownSessions(decision, world, ownNote));
+      this.#held = await holdOver(carrier, world, decision, { note: ownNote, signal, retry: RETRY_MS });
     } catch (error) {
       if (!signal.aborted)
         note(`${server}: forwards: ${error instanceof Error ? error.stack : String(error)}`);

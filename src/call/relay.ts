@@ -1,10 +1,8 @@
 import { onceEnded } from "../session/ended.ts";
 import type { End } from "../session/exit.ts";
+import { Farewell } from "../session/farewell.ts";
 import type { Client } from "./client.ts";
 import type { RelayedCommand } from "./session.ts";
-
-/** How long a server may be silent after an IMAP client has left it, before the channel is closed. */
-export const FAREWELL_MS = 2000;
 
 /** What the relay is given beside its two ends. */
 export interface RelayOptions {
@@ -56,7 +54,6 @@ function carryDown(
     if (chunk.length === 0 || client.write(chunk) || held) return;
     held = true;
     remote.stdout.pause();
-    // A client that does not read keeps the server silent: that says nothing about the server.
     farewell.suspend();
     client.drained(() => {
       held = false;
@@ -72,39 +69,4 @@ function carryDown(
     void client.flushed().then(() => client.endOutput());
   });
   if (!held) remote.stdout.resume();
-}
-
-/** The wait after an IMAP client's end of input: it is over once the server has said nothing for a while. */
-class Farewell {
-  over = false;
-  #running = false;
-  #timer: NodeJS.Timeout | undefined;
-  readonly #onOver: () => void;
-
-  constructor(onOver: () => void) {
-    this.#onOver = onOver;
-  }
-
-  start(): void {
-    this.#running = true;
-    this.heard();
-  }
-
-  heard(): void {
-    this.suspend();
-    if (!this.#running) return;
-    this.#timer = setTimeout(() => {
-      this.over = true;
-      this.#onOver();
-    }, FAREWELL_MS);
-  }
-
-  suspend(): void {
-    clearTimeout(this.#timer);
-  }
-
-  stop(): void {
-    this.#running = false;
-    this.suspend();
-  }
 }

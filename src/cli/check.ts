@@ -1,12 +1,13 @@
-import { FAREWELL_MS } from "../call/relay.ts";
 import { Failure } from "../failure.ts";
 import { answerText, ask } from "../forwards/answer.ts";
 import type { Carry } from "../forwards/carrier.ts";
+import { endpointText } from "../forwards/plan.ts";
 import { Progress } from "../progress.ts";
 import { logRemarks, openLog } from "../report/log.ts";
 import { personAt } from "../report/person_at.ts";
 import { print, tellPerson } from "../report/results.ts";
 import { described, type End, statusOf } from "../session/exit.ts";
+import { FAREWELL_MS } from "../session/farewell.ts";
 import { type Opened, openSession, takeLeave } from "../session/opening.ts";
 import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
 import { stateDirectory } from "../state/directory.ts";
@@ -103,8 +104,10 @@ async function checkForwards(
   for (const standing of await foreseen(world, decision, { signal, mayConnect: true })) {
     const { to } = standing.forward;
     print(world, forwardLines(standing, decision, target));
+    // A METHOD is looked at by a check of its own: of imap this is it.
+    if (to === undefined) continue;
     const answer = await ask(to, { carry, limit: ANSWER_MS, signal });
-    print(world, [`  through ${decision.server}: ${answerText(to, answer)}`]);
+    print(world, [`  through ${decision.server}: ${answerText(endpointText(to), answer)}`]);
   }
 }
 

@@ -1,6 +1,6 @@
 import { Failure } from "../failure.ts";
-import type { Command, Decision, Settled } from "../table/decision.ts";
-import type { Endpoint, Forward } from "../table/table.ts";
+import type { Command, Decision, SessionForward, Settled } from "../table/decision.ts";
+import type { Endpoint, PlaceForward } from "../table/table.ts";
 import type { Answer, Request, Wanted } from "./protocol.ts";
 
 /*
@@ -54,6 +54,10 @@ function port(value: unknown): boolean {
   return index(value) && Number(value) >= 1 && Number(value) <= 65_535;
 }
 
+function absent(value: unknown): boolean {
+  return value === undefined;
+}
+
 function word(...words: readonly unknown[]): Test {
   return (value) => words.includes(value);
 }
@@ -88,15 +92,6 @@ function settled(test: Test): Test {
 
 const ENDPOINT = object<Endpoint>({ host: text, port });
 
-const FORWARD = object<Forward>({
-  name: text,
-  listen: either(port, text),
-  to: ENDPOINT,
-  via: maybe(TEXTS),
-  unless: object<Forward["unless"]>({ domain: maybe(TEXTS), reachable: maybe(ENDPOINT) }),
-  allow: word("same-user", "any-user"),
-});
-
 const COMMAND = either(
   object<Command & { kind: "auto" }>({ kind: word("auto") }),
   object<Command & { kind: "line" }>({ kind: word("line"), line: text }),
@@ -104,6 +99,24 @@ const COMMAND = either(
     kind: word("port"),
     to: ENDPOINT,
     login: word("nobody", "client", "unable"),
+  }),
+);
+
+const FORWARD_KEYS = {
+  name: text,
+  listen: either(port, text),
+  via: maybe(TEXTS),
+  unless: object<PlaceForward["unless"]>({ domain: maybe(TEXTS), reachable: maybe(ENDPOINT) }),
+  allow: word("same-user", "any-user"),
+};
+
+const FORWARD = either(
+  object<PlaceForward>({ ...FORWARD_KEYS, to: ENDPOINT, method: absent }),
+  object<SessionForward>({
+    ...FORWARD_KEYS,
+    method: text,
+    to: absent,
+    command: maybe(settled(COMMAND)),
   }),
 );
 

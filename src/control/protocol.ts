@@ -96,6 +96,8 @@ export interface ForwardStatus {
   readonly server: string;
   readonly listen: number | string;
   readonly to: string;
+  /** Where each connection is a session of its own, which is counted with the others. */
+  readonly method?: string;
   /** How it stands, in words. */
   readonly state: string;
   /** Whose it is: this process's, another one's; missing where it is nobody's. */

@@ -2,7 +2,6 @@ import type { Duplex } from "node:stream";
 import { orAborted } from "../abort.ts";
 import type { Endpoint } from "../table/table.ts";
 import { abandon, type Carry, NOWHERE } from "./carrier.ts";
-import { endpointText } from "./plan.ts";
 import { reasonOf } from "./reason.ts";
 import { bounded } from "./time_limit.ts";
 
@@ -33,7 +32,6 @@ const GREETINGS: readonly (readonly [protocol: Protocol, greeting: RegExp])[] = 
 const LONGEST = 512;
 
 export interface AskOptions {
-  readonly carry: Carry;
   /** How long it may take from asking for a connection to the end of the line, in milliseconds. */
   readonly limit: number;
   /** Aborted to give up; the promise then rejects with the signal's reason. */
@@ -41,10 +39,18 @@ export interface AskOptions {
 }
 
 /** Whether a target answers: opens a connection through the server, reads the first line, and hangs up. */
-export function ask(to: Endpoint, { carry, limit, signal }: AskOptions): Promise<Answer> {
+export function ask(
+  to: Endpoint,
+  { carry, ...options }: AskOptions & { readonly carry: Carry },
+): Promise<Answer> {
+  return askThrough(() => carry(to, NOWHERE), options);
+}
+
+/** The same of a connection that is opened in any way. */
+export function askThrough(open: () => Promise<Duplex>, { limit, signal }: AskOptions): Promise<Answer> {
   return bounded(limit, signal, async (bound) => {
     signal.throwIfAborted();
-    const opening = carry(to, NOWHERE);
+    const opening = open();
     let far: Duplex;
     try {
       far = await orAborted(opening, bound);
@@ -84,9 +90,8 @@ function judged({ text, isOver }: Heard, ms: number): Answer {
   return protocol === undefined ? { kind: "says", line } : { kind: "greets", protocol, line };
 }
 
-/** An answer in words, for `--check`. */
-export function answerText(to: Endpoint, answer: Answer): string {
-  const target = endpointText(to);
+/** An answer of a target (`mail:25`) in words, for `--check`. */
+export function answerText(target: string, answer: Answer): string {
   switch (answer.kind) {
     case "greets":
       return `${target} answers as ${answer.protocol}: "${answer.line}"`;

@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import type { SessionForward } from "../table/decision.ts";
 import type { Endpoint } from "../table/table.ts";
 
 /** The client's end of a forwarded connection: where the server is told that it comes from (RFC 4254 section 7.2). */
@@ -16,6 +17,12 @@ export const NOWHERE: Origin = { address: "127.0.0.1", port: 65535 };
  * when there is no connection to be had, with an error whose message can be shown (of a Failure its `what`).
  */
 export type Carry = (to: Endpoint, origin: Origin) => Promise<Duplex>;
+
+/**
+ * Opens a session of a METHOD, within its deadline: the stream begins with its greeting, and is as one of Carry.
+ * Rejects with a Failure, or with the reason of the signal, which is aborted when nobody wants it any more.
+ */
+export type OpenSession = (forward: SessionForward, signal: AbortSignal) => Promise<Duplex>;
 
 /** Gives up a stream that nobody listens to any more. */
 export function abandon(far: Duplex): void {

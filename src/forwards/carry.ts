@@ -1,15 +1,19 @@
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { Note } from "../report/note.ts";
-import type { Forward } from "../table/table.ts";
-import { type Carry, NOWHERE, type Origin } from "./carrier.ts";
-import { join, reset } from "./join.ts";
+import { unavailable } from "../report/refusal.ts";
+import type { CarriedForward, SessionForward } from "../table/decision.ts";
+import { type Carry, NOWHERE, type OpenSession, type Origin } from "./carrier.ts";
+import { farewell, join, reset } from "./join.ts";
 import { type Accepted, type Owner, Owners } from "./owner.ts";
-import { endpointText } from "./plan.ts";
-import { reasonOf } from "./reason.ts";
+import { leadsTo } from "./plan.ts";
+import { asFailure, reasonOf } from "./reason.ts";
 import type { SocketTables } from "./socket_tables.ts";
+import { WaitingClient } from "./waiting_client.ts";
 
 export interface TrafficOptions {
   readonly carry: Carry;
+  readonly open: OpenSession;
   readonly tables: SocketTables;
   /** Whose connections are carried. */
   readonly uid: number;
@@ -25,7 +29,7 @@ export class Traffic {
   readonly #open = new Set<Socket>();
   /** Those that are asked about, by their ends. */
   readonly #ends = new Map<string, Socket>();
-  readonly #told = new Map<Forward, Set<string>>();
+  readonly #told = new Map<CarriedForward, Set<string>>();
   readonly #idle: (() => void)[] = [];
   readonly #owners: Owners;
 
@@ -46,7 +50,7 @@ export class Traffic {
   }
 
   /** Takes a connection, paused. Whatever becomes of it, nothing is thrown and nothing is left open. */
-  accept(forward: Forward, client: Socket): void {
+  accept(forward: CarriedForward, client: Socket): void {
     this.#open.add(client);
     client.on("error", () => {});
     const connection = endsOf(client);
@@ -57,7 +61,7 @@ export class Traffic {
     else this.#judge(forward, client, connection);
   }
 
-  #judge(forward: Forward, client: Socket, connection: Accepted): void {
+  #judge(forward: CarriedForward, client: Socket, connection: Accepted): void {
     const ends = `${connection.peer.address} ${connection.peer.port} ${connection.own.address}`;
     this.#ends.set(ends, client);
     this.#owners.ask(connection, (owner) => {
@@ -76,17 +80,39 @@ export class Traffic {
     for (const client of this.#open) client.destroy();
   }
 
-  async #serve(forward: Forward, client: Socket, origin: Origin): Promise<void> {
+  async #serve(forward: CarriedForward, client: Socket, origin: Origin): Promise<void> {
     try {
-      const far = await this.#options.carry(forward.to, origin);
-      this.#told.delete(forward);
-      const broken = await join(client, far);
+      const broken =
+        forward.to === undefined
+          ? await this.#serveSession(forward, client)
+          : await this.#join(forward, client, await this.#options.carry(forward.to, origin));
       if (broken === undefined) return;
-      this.#tell(forward, `a connection to ${endpointText(forward.to)} broke: ${reasonOf(broken)}`);
+      this.#tell(forward, `a connection to ${leadsTo(forward)} broke: ${reasonOf(broken)}`);
     } catch (error) {
-      this.#tell(forward, `no connection to ${endpointText(forward.to)}: ${reasonOf(error)}`);
+      this.#tell(forward, `no connection to ${leadsTo(forward)}: ${reasonOf(error)}`);
     } finally {
       this.#leave(client);
+    }
+  }
+
+  #join(forward: CarriedForward, client: Socket, far: Duplex): Promise<Error | undefined> {
+    this.#told.delete(forward);
+    return join(client, far);
+  }
+
+  /** A mail call of its own, but for how a failure is told. */
+  async #serveSession(forward: SessionForward, client: Socket): Promise<Error | undefined> {
+    const waiting = new WaitingClient(client);
+    try {
+      const far = await this.#options.open(forward, waiting.gone);
+      const said = waiting.release();
+      if (said.length > 0) far.write(said);
+      return await this.#join(forward, client, far);
+    } catch (error) {
+      waiting.release();
+      if (waiting.gone.aborted) return undefined;
+      await farewell(client, unavailable(forward.method, asFailure(error)));
+      throw error;
     }
   }
 
@@ -97,7 +123,7 @@ export class Traffic {
     return undefined;
   }
 
-  #refuse(forward: Forward, client: Socket, why: string): void {
+  #refuse(forward: CarriedForward, client: Socket, why: string): void {
     this.#tell(forward, `refused a connection: ${why}`);
     // Without the minute that the kernel would remember it for, in the very table that is read.
     reset(client);
@@ -111,7 +137,7 @@ export class Traffic {
   }
 
   /** One line a reason and not one a connection, until the forward works again: clients try again and again. */
-  #tell(forward: Forward, line: string): void {
+  #tell(forward: CarriedForward, line: string): void {
     const told = this.#told.get(forward) ?? new Set();
     this.#told.set(forward, told);
     if (told.has(line) || told.size === MOST_LINES) return;

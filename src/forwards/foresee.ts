@@ -1,6 +1,6 @@
-import type { Forward } from "../table/table.ts";
+import type { CarriedForward } from "../table/decision.ts";
 import { unsafeDirectory } from "./listen_path.ts";
-import { lacksRight, lookAtPath, occupantOf, type ProbeOptions } from "./probe.ts";
+import { isUnguarded, lacksRight, lookAtPath, occupantOf, type ProbeOptions } from "./probe.ts";
 import { occupantOfPath } from "./socket_file.ts";
 import type { Standing, State } from "./state.ts";
 import type { Surroundings } from "./unless.ts";
@@ -10,14 +10,18 @@ export interface ForeseeOptions extends ProbeOptions {
 }
 
 /** How each forward would stand, for `--explain`: listens on nothing and connects to nothing. */
-export function foresee(plan: readonly Forward[], options: ForeseeOptions): Promise<readonly Standing[]> {
+export function foresee(
+  plan: readonly CarriedForward[],
+  options: ForeseeOptions,
+): Promise<readonly Standing[]> {
   return Promise.all(plan.map(async (forward) => ({ forward, state: await stateOf(forward, options) })));
 }
 
-async function stateOf(forward: Forward, options: ForeseeOptions): Promise<State> {
+async function stateOf(forward: CarriedForward, options: ForeseeOptions): Promise<State> {
   const { listen, unless } = forward;
   const by = await options.surroundings.domainHindrance(unless.domain);
   if (by !== undefined) return { kind: "withheld", by };
+  if (await isUnguarded(forward, options.tables)) return { kind: "unguarded" };
   const obstacle =
     typeof listen === "number" ? await portObstacle(listen, options) : await pathObstacle(listen, options);
   if (obstacle !== undefined) return obstacle;

@@ -1,14 +1,14 @@
 import { orAborted } from "../abort.ts";
 import type { Note } from "../report/note.ts";
-import type { Forward } from "../table/table.ts";
+import type { CarriedForward } from "../table/decision.ts";
 import type { Listening } from "./bind.ts";
-import type { Carry, LookUp } from "./carrier.ts";
+import type { Carry, LookUp, OpenSession } from "./carrier.ts";
 import { Traffic } from "./carry.ts";
 import type { DomainOptions } from "./domain.ts";
 import { listenOnPath } from "./listen_path.ts";
 import { listenOnPort } from "./listen_port.ts";
 import { lastLegNote } from "./plan.ts";
-import { lookAtPath } from "./probe.ts";
+import { isUnguarded, lookAtPath } from "./probe.ts";
 import { reasonOf } from "./reason.ts";
 import { SocketTables } from "./socket_tables.ts";
 import { type Standing, type State, standingHint, standingText } from "./state.ts";
@@ -17,6 +17,8 @@ import { Surroundings } from "./unless.ts";
 export interface HoldOptions extends DomainOptions {
   /** Opens the connections from the server. */
   readonly carry: Carry;
+  /** Opens the sessions of forwards that lead to a METHOD. */
+  readonly open: OpenSession;
   /** For `unless.reachable`. */
   readonly lookUp: LookUp;
   /** Our own uid: whose connections are carried. */
@@ -50,7 +52,7 @@ export interface Held {
  * Brings forwards up, each on its own: what holds it back, then who has its place, then listening; the log says how
  * each one stands. Throws nothing but the signal's reason: a forward that fails is a state, for mail goes on without.
  */
-export async function holdForwards(plan: readonly Forward[], options: HoldOptions): Promise<Held> {
+export async function holdForwards(plan: readonly CarriedForward[], options: HoldOptions): Promise<Held> {
   options.signal.throwIfAborted();
   const forwards = new HeldForwards(options);
   try {
@@ -100,7 +102,7 @@ class HeldForwards implements Held {
     this.#traffic.close();
   }
 
-  async settle(plan: readonly Forward[]): Promise<void> {
+  async settle(plan: readonly CarriedForward[]): Promise<void> {
     const settled = new AbortController();
     const signal = AbortSignal.any([this.#options.signal, settled.signal]);
     const surroundings = new Surroundings({ ...this.#options, signal });
@@ -110,7 +112,7 @@ class HeldForwards implements Held {
     this.#schedule();
   }
 
-  async #bringUp(forward: Forward, surroundings: Surroundings): Promise<Standing> {
+  async #bringUp(forward: CarriedForward, surroundings: Surroundings): Promise<Standing> {
     const by = await surroundings.hindrance(forward);
     const state: State = by === undefined ? await this.#attempt(forward) : { kind: "withheld", by };
     this.#report({ forward, state });
@@ -118,14 +120,15 @@ class HeldForwards implements Held {
   }
 
   /** What nobody has thought of is the end of one forward only: mail goes on. */
-  #attempt(forward: Forward): Promise<State> {
+  #attempt(forward: CarriedForward): Promise<State> {
     return this.#listen(forward).catch((error) => ({ kind: "failed", why: reasonOf(error) }));
   }
 
-  async #listen(forward: Forward): Promise<State> {
+  async #listen(forward: CarriedForward): Promise<State> {
     const { listen, allow } = forward;
     const options = { tables: this.#tables, uid: this.#options.uid };
     const mode = allow === "any-user" ? 0o666 : 0o600;
+    if (await isUnguarded(forward, this.#tables)) return { kind: "unguarded" };
     const outcome =
       typeof listen === "number"
         ? await listenOnPort(listen, options, (socket) => this.#traffic.accept(forward, socket))
@@ -168,7 +171,7 @@ class HeldForwards implements Held {
   }
 
   /** To ask who listens at a socket file is a connection through its holder: it is waited for until it is gone. */
-  async #isWorthATry({ listen }: Forward): Promise<boolean> {
+  async #isWorthATry({ listen }: CarriedForward): Promise<boolean> {
     return typeof listen === "number" || (await lookAtPath(listen, this.#options.uid)).kind === "free";
   }
 }

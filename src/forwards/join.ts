@@ -46,3 +46,20 @@ export function reset(client: Socket): void {
   if (client.remoteAddress === undefined) client.destroy();
   else client.resetAndDestroy();
 }
+
+/** Milliseconds that a client has to read why it is turned away. */
+const FAREWELL_MS = 2_000;
+
+/** Tells a client its last line. It is read on meanwhile: a connection that is closed with bytes unread is reset. */
+export function farewell(client: Socket, line: string): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, FAREWELL_MS);
+    client.once("close", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    if (client.destroyed) resolve();
+    client.end(line);
+    client.resume();
+  });
+}

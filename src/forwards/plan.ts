@@ -5,6 +5,11 @@ export function endpointText({ host, port }: Endpoint): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** Where a forward leads: `mail:25`, `METHOD imap`. */
+export function leadsTo({ to, method }: Forward): string {
+  return to === undefined ? `METHOD ${method}` : endpointText(to);
+}
+
 /** `port 2025`, `socket "/run/user/1000/smtp"`. */
 export function placeText(listen: Forward["listen"]): string {
   return typeof listen === "number" ? `port ${listen}` : `socket "${listen}"`;
@@ -15,10 +20,10 @@ export function placeText(listen: Forward["listen"]): string {
  * Undefined for the server itself. `names`: SERVER of the call first, then what else the server is called.
  */
 export function lastLegNote(
-  { to }: Pick<Forward, "to">,
+  { to }: { readonly to?: Endpoint },
   names: readonly [string, ...string[]],
 ): string | undefined {
-  if (isServerItself(to.host, names)) return undefined;
+  if (to === undefined || isServerItself(to.host, names)) return undefined;
   return `the last leg from ${names[0]} to ${endpointText(to)} is not protected by SSH`;
 }
 

@@ -1,5 +1,6 @@
 import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Forward } from "../table/table.ts";
 import { holderOf, type Loopback } from "./owner.ts";
 import { isPreauth, type Program, programWith } from "./program.ts";
 import type { SocketTables } from "./socket_tables.ts";
@@ -41,6 +42,15 @@ export async function occupantOf(
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Whether a forward would be a mailbox for every user of this machine, since nobody can tell whose a connection is. A
+ * place behind a port is another matter: it mostly wants a login of its own.
+ */
+export async function isUnguarded({ listen, to, allow }: Forward, tables: SocketTables): Promise<boolean> {
+  if (to !== undefined || allow === "any-user" || typeof listen === "string") return false;
+  return !(await tables.canTell());
 }
 
 /**

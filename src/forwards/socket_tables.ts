@@ -1,4 +1,4 @@
-import { open, readFile } from "node:fs/promises";
+import { access, constants, open, readFile } from "node:fs/promises";
 import { endianness, platform } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -42,6 +42,15 @@ export class SocketTables {
     this.#next ??= this.#planned();
     this.#next.asks.push(ask);
     return this.#next.done;
+  }
+
+  /** Whether it can be told by them whose a connection is: /proc may not be mounted. */
+  async canTell(): Promise<boolean> {
+    if (!this.exist) return false;
+    return access(join(this.proc, "net/tcp"), constants.R_OK).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** The Unix sockets that listen; none where they cannot be read. */

@@ -1,6 +1,7 @@
+import type { CarriedForward } from "../table/decision.ts";
 import type { Endpoint, Forward } from "../table/table.ts";
 import type { SecondLoopback } from "./listen_port.ts";
-import { endpointText, placeText } from "./plan.ts";
+import { endpointText, leadsTo, placeText } from "./plan.ts";
 import type { Occupant } from "./probe.ts";
 import type { Program } from "./program.ts";
 import { type Hindrance, hindranceText } from "./unless.ts";
@@ -27,13 +28,15 @@ export type State =
   | { readonly kind: "taken"; readonly by: Occupant }
   /** A port below 1024 (or what the system has for it) without the right to it. */
   | { readonly kind: "no-right" }
+  /** This system does not tell whose a connection is, and the port would be a mailbox for every user. */
+  | { readonly kind: "unguarded" }
   /** Something else stands at the path of the Unix socket; it is left alone. */
   | { readonly kind: "not-a-socket" }
   | { readonly kind: "failed"; readonly why: string; readonly hint?: string };
 
 /** A forward and how it stands. */
 export interface Standing {
-  readonly forward: Forward;
+  readonly forward: CarriedForward;
   readonly state: State;
 }
 
@@ -47,7 +50,7 @@ export function standingText({ forward, state }: Standing): string {
       const second = state.second === undefined ? "" : `; ::1 is ${occupantText(state.second)}`;
       const untried =
         state.untried === undefined ? "" : `, unless ${endpointText(state.untried)} answers without help`;
-      return `would carry ${place} to ${endpointText(forward.to)}${untried}${second}`;
+      return `would carry ${place} to ${leadsTo(forward)}${untried}${second}`;
     }
     case "withheld":
       return `held back: ${hindranceText(state.by)}`;
@@ -55,6 +58,8 @@ export function standingText({ forward, state }: Standing): string {
       return `${place} is ${occupantText(state.by)}`;
     case "no-right":
       return `${place} needs a right that this user does not have`;
+    case "unguarded":
+      return `${place} is not served: this system does not tell whose a connection is`;
     case "not-a-socket":
       return `"${forward.listen}" is not a socket, and is left alone`;
     case "failed":
@@ -62,8 +67,9 @@ export function standingText({ forward, state }: Standing): string {
   }
 }
 
-function carried({ listen, to }: Forward, second: SecondLoopback | undefined): string {
-  const target = endpointText(to);
+function carried(forward: Forward, second: SecondLoopback | undefined): string {
+  const { listen } = forward;
+  const target = leadsTo(forward);
   if (second === undefined) return `${placeText(listen)} to ${target}`;
   switch (second.kind) {
     case "held":
@@ -132,6 +138,9 @@ export function ownerOf(
 export function standingHint({ state }: Standing): string | undefined {
   if (state.kind === "failed") return state.hint;
   if (state.kind === "no-right") return "choose a port from 1024 on, in the table and in the mail client";
+  if (state.kind === "unguarded") {
+    return 'listen at the path of a Unix socket, or let every user of this machine in: allow = "any-user"';
+  }
   if (state.kind === "taken") {
     if (state.by.kind !== "another-user") return undefined;
     return "choose another place, in the table and in the mail client";

@@ -2,11 +2,14 @@ import type { Duplex } from "node:stream";
 import type { ForwardStatus } from "../control/protocol.ts";
 import type { Origin } from "../forwards/carrier.ts";
 import type { Held } from "../forwards/hold.ts";
-import { endpointText } from "../forwards/plan.ts";
+import { leadsTo } from "../forwards/plan.ts";
 import { ownerOf, standingText } from "../forwards/state.ts";
 import type { Note } from "../report/note.ts";
-import { holdOver } from "../session/holding.ts";
+import { type Carrier, holdOver } from "../session/holding.ts";
 import { proven } from "../session/keep_forwards.ts";
+import type { Started } from "../session/opening.ts";
+import { callOf } from "../session/own_sessions.ts";
+import { SessionStream } from "../session/session_stream.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Endpoint, Forward } from "../table/table.ts";
 import type { Target } from "../target/target.ts";
@@ -19,19 +22,29 @@ const RETRY_MS = 1_000;
 /** How long a connection to a forward may wait for a connection to the server (milliseconds). */
 const CARRY_MS = 15_000;
 
+/** Opens a session as any call would, for nobody who called; aborted when it is wanted no more. */
+export type OwnSession = (decision: Decision, signal: AbortSignal) => Promise<Started>;
+
 /** The forwards that the calls of one share have brought up. They stay until it ends, whoever has wanted them. */
 export class Forwards {
   readonly #note: Note;
   readonly #connection: (signal: AbortSignal) => Promise<SharedConnection>;
+  readonly #session: OwnSession;
   readonly #onUse: () => void;
   readonly #over = new AbortController();
   /** By the place where each listens. */
   readonly #holding = new Map<number | string, Promise<Held>>();
   readonly #held: Held[] = [];
 
-  constructor(note: Note, connection: (signal: AbortSignal) => Promise<SharedConnection>, onUse: () => void) {
+  constructor(
+    note: Note,
+    connection: (signal: AbortSignal) => Promise<SharedConnection>,
+    session: OwnSession,
+    onUse: () => void,
+  ) {
     this.#note = note;
     this.#connection = connection;
+    this.#session = session;
     this.#onUse = onUse;
   }
 
@@ -52,7 +65,7 @@ export class Forwards {
     for (const forward of missing) {
       const { server } = decision;
       const holding = holdOver(
-        { target, carry: (to, origin) => this.#carry(to, origin) },
+        { target, ...this.#carrier(decision) },
         world,
         { ...decision, forwards: [forward] },
         { note: (line) => this.#note(`${server}: ${line}`), signal: this.#over.signal, retry: RETRY_MS },
@@ -79,7 +92,7 @@ export class Forwards {
         return (await this.#holding.get(forward.listen))?.standings ?? [];
       }),
     );
-    return proven({ standings: held.flat() }, decision, (to, origin) => this.#carry(to, origin), signal);
+    return proven({ standings: held.flat() }, decision, this.#carrier(decision), signal);
   }
 
   /** `own` is this process. */
@@ -111,6 +124,14 @@ export class Forwards {
     }
   }
 
+  #carrier(decision: Decision): Pick<Carrier, "carry" | "open"> {
+    return {
+      carry: (to, origin) => this.#carry(to, origin),
+      open: async (forward, signal) =>
+        new SessionStream(await this.#session(callOf(decision, forward), signal), forward.method),
+    };
+  }
+
   async #carry(to: Endpoint, origin: Origin): Promise<Duplex> {
     this.#onUse();
     const { connection } = await this.#connection(AbortSignal.timeout(CARRY_MS));
@@ -118,6 +139,7 @@ export class Forwards {
   }
 }
 
-function shown({ name, listen, to }: Forward): Pick<ForwardStatus, "name" | "listen" | "to"> {
-  return { name, listen, to: endpointText(to) };
+function shown(forward: Forward): Pick<ForwardStatus, "name" | "listen" | "to" | "method"> {
+  const { name, listen, method } = forward;
+  return { name, listen, to: leadsTo(forward), ...(method !== undefined && { method }) };
 }

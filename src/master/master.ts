@@ -214,7 +214,7 @@ class Master {
     const shares = [...this.#shares].filter((share) => server === undefined || share.isFor(server));
     const sessions = shares.reduce((sum, share) => sum + share.sessions, 0);
     const forwards = shares.flatMap((share) => share.status().forwards);
-    const carried = forwards.reduce((sum, { open }) => sum + open, 0);
+    const carried = forwards.reduce((sum, { open, method }) => sum + (method === undefined ? open : 0), 0);
     const servers = shares.map((share) => share.server);
     for (const share of shares) share.stop(now);
     return { type: "stopped", servers, sessions, carried };

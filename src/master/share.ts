@@ -1,14 +1,16 @@
 import type { ConnectionStatus, ForwardStatus } from "../control/protocol.ts";
 import { Failure } from "../failure.ts";
+import { Progress } from "../progress.ts";
 import type { Note } from "../report/note.ts";
 import { commandLine } from "../session/command.ts";
 import { inTime } from "../session/deadline.ts";
+import { startingNow } from "../session/own_sessions.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Persist } from "../table/table.ts";
 import { type CallerOptions, Connections } from "./connections.ts";
 import { Forwards } from "./forwards.ts";
 import { Stay } from "./lifetime.ts";
-import { isStarted, type SharedConnection } from "./shared_connection.ts";
+import { isStarted } from "./shared_connection.ts";
 import { SpareKeeper } from "./spare.ts";
 import type { Placed } from "./spare_command.ts";
 
@@ -52,7 +54,8 @@ export class Share {
     });
     this.#forwards = new Forwards(
       note,
-      (signal) => this.#forOwnUse(signal),
+      (signal) => this.#connections.get(this.#latest.decision, this.#ownOptions(signal), signal),
+      (decision, signal) => this.session(decision, this.#ownOptions(signal)),
       () => {
         this.#stay.use();
         this.#changed();
@@ -201,12 +204,11 @@ export class Share {
     }
   }
 
-  /** A connection for the forwards, which outlive the call that wanted them. */
-  #forOwnUse(signal: AbortSignal): Promise<SharedConnection> {
-    const { decision, options } = this.#latest;
-    const began = performance.now();
-    const world = { ...options.world, elapsed: () => performance.now() - began };
-    return this.#connections.get(decision, { ...options, world }, signal);
+  /** For the forwards, which outlive the call that wanted them: nobody is told anything, or asked. */
+  #ownOptions(broken: AbortSignal): CallerOptions {
+    const world = startingNow(this.#latest.options.world);
+    const onRemark = (line: string): void => this.#note(`${this.server}: said: ${line}`);
+    return { world, note: this.#note, progress: new Progress(), broken, heedsMemory: true, onRemark };
   }
 
   /** Something has begun or ended. */

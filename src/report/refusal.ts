@@ -28,7 +28,7 @@ export interface RefusedClient {
  * go out: c-client aborts the whole program on one that it does not know.
  */
 export async function refuse(client: RefusedClient, how: OnFailure, failure: Failure): Promise<void> {
-  const reason = asciiLine(`${failure.subject}: ${failure.what}`, MAX_REASON);
+  const reason = reasonIn(failure);
   switch (how) {
     case "silent":
       return;
@@ -42,6 +42,23 @@ export async function refuse(client: RefusedClient, how: OnFailure, failure: Fai
         client.say(`* BYE preauth: ${reason}\r\n${tagOf(command)} NO preauth: ${reason}\r\n`);
     }
   }
+}
+
+/** What a connection to a forward is told in place of a greeting, where there is none to be had. */
+export function unavailable(method: string, failure: Failure): string {
+  switch (method) {
+    case "imap":
+      return `* BYE preauth: ${reasonIn(failure)}\r\n`;
+    case "smtp":
+      // RFC 5321 section 3.8: what a server says that has to leave at once.
+      return `421 preauth: ${reasonIn(failure)}\r\n`;
+    default:
+      return "";
+  }
+}
+
+function reasonIn({ subject, what }: Failure): string {
+  return asciiLine(`${subject}: ${what}`, MAX_REASON);
 }
 
 /** The tag of a command (RFC 3501 section 9): its first word, or `*` where that could not be given back as one. */

@@ -1,16 +1,17 @@
 import { Failure } from "../failure.ts";
-import { type Answer, answerText, ask } from "../forwards/answer.ts";
-import type { Carry } from "../forwards/carrier.ts";
+import { type Answer, answerText, ask, askThrough } from "../forwards/answer.ts";
 import type { Held } from "../forwards/hold.ts";
+import { leadsTo } from "../forwards/plan.ts";
 import { type Standing, standingHint, standingText } from "../forwards/state.ts";
 import { Progress } from "../progress.ts";
 import { openLog } from "../report/log.ts";
 import { stateDirectory } from "../state/directory.ts";
-import type { Decision } from "../table/decision.ts";
+import type { CarriedForward, Decision } from "../table/decision.ts";
 import type { Persist } from "../table/table.ts";
 import type { World } from "../world.ts";
-import { carrierOf, holdOver } from "./holding.ts";
+import { type Carrier, carrierOf, holdOver } from "./holding.ts";
 import { openConnection, takeLeave } from "./opening.ts";
+import { ownSessions } from "./own_sessions.ts";
 
 /** Milliseconds that the target of a forward has to say its first line. */
 const ANSWER_MS = 5000;
@@ -39,13 +40,14 @@ export async function keepForwards(
     onRemark: (line) => note(`said: ${line}`),
   });
   try {
-    const held = await holdOver(carrierOf(connected), world, decision, {
+    const carrier = carrierOf(connected, ownSessions(decision, world, note));
+    const held = await holdOver(carrier, world, decision, {
       note,
       signal: broken.signal,
       retry: RETRY_MS,
     });
     try {
-      onUp(await proven(held, decision, carrierOf(connected).carry, broken.signal));
+      onUp(await proven(held, decision, carrier, broken.signal));
       await Promise.race([spent(held, time), connected.connection.closed, aborted(broken.signal)]);
     } finally {
       held.close();
@@ -59,7 +61,7 @@ export async function keepForwards(
 export async function proven(
   held: Pick<Held, "standings">,
   decision: Decision,
-  carry: Carry,
+  carrier: Pick<Carrier, "carry" | "open">,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   return Promise.all(
@@ -73,11 +75,23 @@ export async function proven(
         });
       }
       if (standing.state.kind === "withheld") return `${subject}: ${standingText(standing)}`;
-      const answer = await ask(forward.to, { carry, limit: ANSWER_MS, signal });
-      if (!isAnswer(answer)) throw new Failure("network", subject, answerText(forward.to, answer));
-      return `${subject}: ${standingText(standing)}; ${answerText(forward.to, answer)}`;
+      const answer = await answerOf(forward, carrier, signal);
+      const text = answerText(leadsTo(forward), answer);
+      if (!isAnswer(answer)) throw new Failure("network", subject, text);
+      return `${subject}: ${standingText(standing)}; ${text}`;
     }),
   );
+}
+
+/** What a connection to a forward would be told first. Throws the Failure of a session that cannot be had. */
+async function answerOf(
+  forward: CarriedForward,
+  { carry, open }: Pick<Carrier, "carry" | "open">,
+  signal: AbortSignal,
+): Promise<Answer> {
+  if (forward.to !== undefined) return ask(forward.to, { carry, limit: ANSWER_MS, signal });
+  const session = await open(forward, signal);
+  return askThrough(async () => session, { limit: ANSWER_MS, signal });
 }
 
 /** Ours, or not needed, or held by another program of the same user. Never by another user. */

@@ -1,6 +1,6 @@
-import type { Command, Decision, Origin, Settled } from "./decision.ts";
+import type { CarriedForward, Command, Decision, Origin, Settled } from "./decision.ts";
 import { matches } from "./match.ts";
-import type { Forward, Host, HostKeys, PortCommand, Table, TomlPath } from "./table.ts";
+import type { Host, HostKeys, PortCommand, Table, TomlPath } from "./table.ts";
 
 /** The words of a call that a decision takes in. A verb may have no USER. */
 export interface Call {
@@ -19,17 +19,24 @@ const BY_CALL: Origin = { kind: "call" };
 export async function decide(table: Table, call: Call): Promise<Decision | undefined> {
   for (const [index, host] of table.hosts.entries()) {
     if (!(await matches(host.match, call.server))) continue;
-    const forwards = await forwardsOf(table, call.server);
-    return { ...decision(layersOf(table, host, index), call, index), forwards };
+    const layers = layersOf(table, host, index);
+    const forwards = await forwardsOf(table, call.server, layers);
+    return { ...decision(layers, call, index), forwards };
   }
   return undefined;
 }
 
 /** Those whose `via` matches SERVER, and those without. */
-async function forwardsOf({ forwards }: Table, server: string): Promise<readonly Forward[]> {
-  const chosen: Forward[] = [];
+async function forwardsOf(
+  { forwards }: Table,
+  server: string,
+  layers: Layers,
+): Promise<readonly CarriedForward[]> {
+  const chosen: CarriedForward[] = [];
   for (const forward of forwards) {
-    if (forward.via === undefined || (await matches(forward.via, server))) chosen.push(forward);
+    if (forward.via !== undefined && !(await matches(forward.via, server))) continue;
+    const isPlace = forward.to !== undefined;
+    chosen.push(isPlace ? forward : { ...forward, command: commandFor(layers, forward.method) });
   }
   return chosen;
 }

@@ -1,4 +1,12 @@
-import type { Endpoint, Forward, LoginBy, OnFailure, Persist, TomlPath } from "./table.ts";
+import type {
+  Endpoint,
+  LoginBy,
+  MethodForward,
+  OnFailure,
+  Persist,
+  PlaceForward,
+  TomlPath,
+} from "./table.ts";
 
 /** Where a value of a decision came from. */
 export type Origin =
@@ -21,6 +29,14 @@ export type Command =
   | { readonly kind: "line"; readonly line: string }
   /** A port that the server connects to, as with ssh -W: nothing runs there. */
   | { readonly kind: "port"; readonly to: Endpoint; readonly login: LoginBy };
+
+/** A forward whose connections are mail calls, and what the SERVER has for their METHOD, if anything. */
+export interface SessionForward extends MethodForward {
+  readonly command: Settled<Command> | undefined;
+}
+
+/** A forward as a SERVER carries it. */
+export type CarriedForward = PlaceForward | SessionForward;
 
 /**
  * What the table and the call say about one SERVER. The keys that may be undefined are those that
@@ -49,5 +65,5 @@ export interface Decision {
   readonly spare: Settled<0 | 1>;
   readonly command: Settled<Command> | undefined;
   /** The forwards that this SERVER carries, in the order of the table. */
-  readonly forwards: readonly Forward[];
+  readonly forwards: readonly CarriedForward[];
 }

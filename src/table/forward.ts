@@ -1,9 +1,10 @@
 import { posix } from "node:path";
+import { hasAny } from "./characters.ts";
 import { globs } from "./host.ts";
-import { isHostname } from "./names.ts";
+import { isHostname, isMethod } from "./names.ts";
 import type { Problem } from "./problem.ts";
 import { shown } from "./problem.ts";
-import type { Forward, TomlPath } from "./table.ts";
+import type { Endpoint, Forward, PlaceForward, TomlPath } from "./table.ts";
 import type { Check } from "./values.ts";
 import {
   endpoint,
@@ -19,12 +20,16 @@ import {
   word,
 } from "./values.ts";
 
-const forwardKeys = table<Forward>("[[forward]]", {
+/** All that may stand in one, with `to` and `method` yet to be told apart. */
+type ForwardKeys = Omit<PlaceForward, "to" | "method"> & { readonly to: Endpoint; readonly method: string };
+
+const forwardKeys = table<ForwardKeys>("[[forward]]", {
   name: text("a name", isPlain),
   listen: value("a port from 1 to 65535 or the absolute path of a socket", (value) => {
     return typeof value === "string" && isPath(value) ? value : portOf(value);
   }),
   to: endpoint,
+  method: text('a METHOD, as in "imap"', isMethod),
   via: globs,
   unless: table<Forward["unless"]>("unless", {
     domain: list("a domain", isHostname),
@@ -33,7 +38,7 @@ const forwardKeys = table<Forward>("[[forward]]", {
   allow: word("same-user", "any-user"),
 });
 
-const REQUIRED = ["name", "listen", "to"] as const;
+const REQUIRED = ["name", "listen"] as const;
 
 /** One [[forward]]. */
 const forward: Check<Forward> = (value, path, problems) => {
@@ -42,10 +47,38 @@ const forward: Check<Forward> = (value, path, problems) => {
   for (const key of REQUIRED) {
     if (!Object.hasOwn(value, key)) problems.push({ path, part: "key", what: `[[forward]] has no ${key}` });
   }
-  const { name, listen, to } = keys;
-  if (name === undefined || listen === undefined || to === undefined) return undefined;
-  return { ...keys, name, listen, to, unless: keys.unless ?? {}, allow: keys.allow ?? "same-user" };
+  const hasMethod = Object.hasOwn(value, "method");
+  if (hasMethod) reportMethod(value, keys.via, path, problems);
+  else if (!Object.hasOwn(value, "to")) {
+    problems.push({ path, part: "key", what: "[[forward]] has no to, and no method" });
+  }
+  const { name, listen, to, method, ...others } = keys;
+  if (name === undefined || listen === undefined) return undefined;
+  const all = { ...others, name, listen, unless: keys.unless ?? {}, allow: keys.allow ?? "same-user" };
+  if (hasMethod) return method === undefined ? undefined : { ...all, method };
+  return to === undefined ? undefined : { ...all, to };
 };
+
+/** What is wrong with one whose connections are mail calls: they need one SERVER to be calls for. */
+function reportMethod(
+  value: Readonly<Record<string, unknown>>,
+  via: readonly string[] | undefined,
+  path: TomlPath,
+  problems: Problem[],
+): void {
+  if (Object.hasOwn(value, "to")) {
+    problems.push({ path: [...path, "method"], part: "key", what: "[[forward]] has a method and a to" });
+  }
+  if (!Object.hasOwn(value, "via")) {
+    const what = "[[forward]] has a method, and no via that names its SERVER";
+    problems.push({ path, part: "key", what });
+    return;
+  }
+  const isOne = via?.length === 1 && via.every((name) => isHostname(name) && !hasAny(name, "*?!"));
+  if (via === undefined || isOne) return;
+  const what = "via must name exactly one SERVER beside a method";
+  problems.push({ path: [...path, "via"], part: "value", what, value: value.via });
+}
 
 const everyForward = tables("[[forward]]", forward);
 

@@ -51,17 +51,31 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** One [[forward]]. */
-export interface Forward {
+/** What every [[forward]] has. */
+interface ForwardKeys {
   readonly name: string;
   /** A TCP port on both loopbacks, or the path of a Unix socket. */
   readonly listen: number | string;
-  readonly to: Endpoint;
   /** Globs of the SERVERs that carry it; absent: every one in the table. */
   readonly via?: readonly string[];
   readonly unless: { readonly domain?: readonly string[]; readonly reachable?: Endpoint };
   readonly allow: Allow;
 }
+
+/** A [[forward]] whose connections go to a place as the server sees it. */
+export interface PlaceForward extends ForwardKeys {
+  readonly to: Endpoint;
+  readonly method?: never;
+}
+
+/** A [[forward]] each of whose connections is a mail call of its own. Its `via` is one SERVER. */
+export interface MethodForward extends ForwardKeys {
+  readonly method: string;
+  readonly to?: never;
+}
+
+/** One [[forward]]. */
+export type Forward = PlaceForward | MethodForward;
 
 export interface Table {
   /** The path it was read from, for messages. */

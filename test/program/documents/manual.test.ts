@@ -23,7 +23,7 @@ const HOST: Readonly<Record<keyof Host, true>> = {
 };
 
 const FORWARD: Readonly<Record<ForwardKey, true>> = {
-  ...{ name: true, listen: true, to: true, via: true },
+  ...{ name: true, listen: true, to: true, method: true, via: true },
   ...{ "unless.domain": true, "unless.reachable": true, allow: true },
 };
 

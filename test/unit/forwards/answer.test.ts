@@ -31,7 +31,7 @@ const GREETINGS: readonly (readonly [said: string, words: string])[] = [
 for (const [said, words] of GREETINGS) {
   test(`a target that says ${JSON.stringify(said)} is told as it is`, async () => {
     await using peer = await speakingServer(said);
-    assert.equal(answerText(mail, await ask(peer, patient)), words);
+    assert.equal(answerText("mail:25", await ask(peer, patient)), words);
     await peer.idle();
   });
 }
@@ -60,13 +60,16 @@ test("a flood without a line is cut", async () => {
 test("silence is an answer, when time is up", async () => {
   await using peer = await silentServer();
   const answer = await ask(peer, { ...patient, limit: 200 });
-  assert.equal(answerText(mail, answer), "mail:25 takes the connection and says nothing for 0.2 s");
+  assert.equal(answerText("mail:25", answer), "mail:25 takes the connection and says nothing for 0.2 s");
   await peer.idle();
 });
 
 test("a target that closes without a word is told", async () => {
   await using closing = await closingServer();
-  assert.equal(answerText(mail, await ask(closing, patient)), "mail:25 closes the connection without a word");
+  assert.equal(
+    answerText("mail:25", await ask(closing, patient)),
+    "mail:25 closes the connection without a word",
+  );
 });
 
 test("a connection that breaks before a word is closed too", async () => {
@@ -80,7 +83,7 @@ test("a connection that breaks before a word is closed too", async () => {
 
 test("a connection that cannot be had is told with its reason", async () => {
   const refused = await ask({ host: "127.0.0.1", port: await refusingPort() }, patient);
-  assert.match(answerText(mail, refused), /^no connection to mail:25: connect ECONNREFUSED/);
+  assert.match(answerText("mail:25", refused), /^no connection to mail:25: connect ECONNREFUSED/);
   const carry: Carry = () => Promise.reject(new Failure("network", "work", "forwarding is not allowed"));
   const answer: Answer = { kind: "refused", why: "forwarding is not allowed" };
   assert.deepEqual(await ask(mail, { ...patient, carry }), answer);

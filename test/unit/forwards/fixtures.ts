@@ -3,7 +3,9 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer, type ListenOptions } from "node:net";
 import { networkInterfaces } from "node:os";
-import type { Endpoint, Forward } from "../../../src/table/table.ts";
+import type { OpenSession } from "../../../src/forwards/carrier.ts";
+import type { SessionForward } from "../../../src/table/decision.ts";
+import type { Endpoint, PlaceForward } from "../../../src/table/table.ts";
 import { program } from "../../peers/programs.ts";
 import { Received } from "../../peers/received.ts";
 import { within } from "../../peers/waiting.ts";
@@ -28,9 +30,18 @@ export const withoutSix = hasSix ? false : "this machine has no ::1";
 export const LOOPBACKS = hasSix ? ["127.0.0.1", "::1", "::ffff:127.0.0.1"] : ["127.0.0.1"];
 
 /** A forward as the table has it. */
-export function forwardOf(values: Partial<Forward> & { readonly to: Endpoint }): Forward {
+export function forwardOf(values: Partial<PlaceForward> & { readonly to: Endpoint }): PlaceForward {
   return { name: "smtp", listen: 2025, unless: {}, allow: "same-user", ...values };
 }
+
+/** One to a METHOD. */
+export function sessionForward(values: Partial<SessionForward> = {}): SessionForward {
+  const keys = { name: "inbox", listen: 1143, unless: {}, allow: "same-user", command: undefined } as const;
+  return { ...keys, method: "imap", ...values };
+}
+
+/** For forwards to places, which have none. */
+export const noSessions: OpenSession = () => Promise.reject(new Error("a session was wanted"));
 
 /** A port that is free on both loopbacks, below those that the system gives out by itself. */
 export async function freePort(): Promise<number> {

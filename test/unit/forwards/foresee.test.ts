@@ -9,9 +9,18 @@ import { listenOnPath } from "../../../src/forwards/listen_path.ts";
 import { SocketTables } from "../../../src/forwards/socket_tables.ts";
 import { standingHint, standingText } from "../../../src/forwards/state.ts";
 import { Surroundings } from "../../../src/forwards/unless.ts";
-import type { Forward } from "../../../src/table/table.ts";
+import type { CarriedForward } from "../../../src/table/decision.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
-import { forwardOf, freePort, OWN, STRANGER, startListener, withoutRoot, withoutSix } from "./fixtures.ts";
+import {
+  forwardOf,
+  freePort,
+  OWN,
+  STRANGER,
+  sessionForward,
+  startListener,
+  withoutRoot,
+  withoutSix,
+} from "./fixtures.ts";
 
 let folder = "";
 let resolvConf = "";
@@ -25,7 +34,7 @@ after(() => removeTemporary(folder));
 const mail = { host: "mail", port: 25 };
 
 async function foreseen(
-  forward: Forward,
+  forward: CarriedForward,
   tables = new SocketTables(),
 ): Promise<readonly [string, string | undefined]> {
   const surroundings = new Surroundings({
@@ -92,6 +101,13 @@ test("a port below 1024 without the right is told, with what to do", async () =>
     "port 25 needs a right that this user does not have",
     "choose a port from 1024 on, in the table and in the mail client",
   ]);
+});
+
+test("a METHOD is not served on a port where nobody tells whose a connection is", async () => {
+  const listen = await freePort();
+  const [text] = await foreseen(sessionForward({ listen }), new SocketTables({ platform: "freebsd" }));
+  assert.equal(text, `port ${listen} is not served: this system does not tell whose a connection is`);
+  assert.equal((await foreseen(sessionForward({ listen })))[0], `would carry port ${listen} to METHOD imap`);
 });
 
 test("a socket in use is told from one that was left behind, without a connection", async () => {

@@ -8,16 +8,18 @@ import type { LookUp } from "../../../src/forwards/carrier.ts";
 import { type Held, type HoldOptions, holdForwards } from "../../../src/forwards/hold.ts";
 import { holderOf } from "../../../src/forwards/owner.ts";
 import { SocketTables } from "../../../src/forwards/socket_tables.ts";
-import type { Forward } from "../../../src/table/table.ts";
+import type { CarriedForward } from "../../../src/table/decision.ts";
 import { silentServer, speakingServer } from "../../peers/tcp.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
 import { poll, within } from "../../peers/waiting.ts";
 import {
   forwardOf,
   freePort,
+  noSessions,
   OWN,
   runClient,
   STRANGER,
+  sessionForward,
   startListener,
   withoutRoot,
   withoutSix,
@@ -37,10 +39,11 @@ interface Brought extends AsyncDisposable {
   readonly notes: readonly string[];
 }
 
-async function bring(plan: readonly Forward[], options: Partial<HoldOptions> = {}): Promise<Brought> {
+async function bring(plan: readonly CarriedForward[], options: Partial<HoldOptions> = {}): Promise<Brought> {
   const notes: string[] = [];
   const held = await holdForwards(plan, {
     carry: carryByTcp,
+    open: noSessions,
     lookUp: async () => [{ address: "127.0.0.1" }],
     uid: OWN,
     names: ["mail.isp.com", "mail"],
@@ -59,7 +62,7 @@ async function bring(plan: readonly Forward[], options: Partial<HoldOptions> = {
 }
 
 /** The line for one forward that is brought up. */
-async function told(forward: Forward, options: Partial<HoldOptions> = {}): Promise<string> {
+async function told(forward: CarriedForward, options: Partial<HoldOptions> = {}): Promise<string> {
   await using brought = await bring([forward], options);
   return brought.notes.join("\n");
 }
@@ -106,6 +109,29 @@ test("a system that does not tell whose a connection is says that the check is m
     /; this system does not tell whose a connection is: every user of this machine can use it$/,
   );
 });
+
+for (const [where, tables] of [
+  ["another system", new SocketTables({ platform: "openbsd" })],
+  ["a Linux without /proc", new SocketTables({ platform: "linux", proc: "/nowhere" })],
+] as const) {
+  test(`on ${where}, where nobody tells whose a connection is, a METHOD is served on no port`, async () => {
+    const listen = await freePort();
+    const hint =
+      'listen at the path of a Unix socket, or let every user of this machine in: allow = "any-user"';
+    assert.equal(
+      await told(sessionForward({ listen }), { tables }),
+      `forward "inbox": port ${listen} is not served: this system does not tell whose a connection is\nforward "inbox": hint: ${hint}`,
+    );
+    assert.match(await runClient({ address: "127.0.0.1", port: listen }), /^connect: 111/);
+    const open = sessionForward({ listen, allow: "any-user" });
+    assert.match(await told(open, { tables }), /to METHOD imap; open to every user of this machine$/);
+    const path = join(mkdtempSync(join(folder, "d-")), "inbox");
+    assert.match(
+      await told(sessionForward({ listen: path }), { tables }),
+      /: carries socket .* to METHOD imap$/,
+    );
+  });
+}
 
 test("what holds a forward back is told, and its port stays free", async () => {
   const listen = await freePort();

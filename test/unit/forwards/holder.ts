@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline";
 import { type Held, holdForwards } from "../../../src/forwards/hold.ts";
+import { noSessions } from "./fixtures.ts";
 import { carryByTcp } from "./tcp_carrier.ts";
 
 /*
@@ -10,6 +11,7 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 const options = {
   carry: carryByTcp,
+  open: noSessions,
   lookUp: async () => [],
   uid: process.getuid?.() ?? -1,
   names: ["mail.isp.com"] as const,

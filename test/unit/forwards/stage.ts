@@ -1,13 +1,13 @@
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { Carry } from "../../../src/forwards/carrier.ts";
+import type { Carry, OpenSession } from "../../../src/forwards/carrier.ts";
 import { Traffic } from "../../../src/forwards/carry.ts";
 import { SocketTables } from "../../../src/forwards/socket_tables.ts";
 import type { Forward } from "../../../src/table/table.ts";
 import { type Listener, listen } from "../../peers/tcp.ts";
 import { within } from "../../peers/waiting.ts";
-import { forwardOf, OWN } from "./fixtures.ts";
+import { forwardOf, noSessions, OWN, sessionForward } from "./fixtures.ts";
 import { carryByTcp } from "./tcp_carrier.ts";
 
 /** A forward without its own listening: what is between a client and a target. */
@@ -24,6 +24,8 @@ export interface Stage extends AsyncDisposable {
 export interface Setting {
   readonly to: { readonly host: string; readonly port: number };
   readonly carry?: Carry;
+  /** Where connections are sessions instead. */
+  readonly open?: OpenSession;
   readonly tables?: SocketTables;
   readonly allow?: Forward["allow"];
   readonly uid?: number;
@@ -52,8 +54,15 @@ export async function stage({
     return stream;
   };
   const tables = rest.tables ?? new SocketTables();
-  const traffic = new Traffic({ carry, tables, uid: rest.uid ?? OWN, note: (line) => notes.push(line) });
-  const forward = forwardOf({ to, listen: path ?? 2025, allow });
+  const traffic = new Traffic({
+    carry,
+    open: rest.open ?? noSessions,
+    tables,
+    uid: rest.uid ?? OWN,
+    note: (line) => notes.push(line),
+  });
+  const listens = { listen: path ?? 2025, allow };
+  const forward = rest.open === undefined ? forwardOf({ to, ...listens }) : sessionForward(listens);
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
     accepted.push(socket);
     rest.before?.(accepted);

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { decide } from "../../../src/table/decide.ts";
+import { parseTable } from "../../../src/table/schema.ts";
 import { forwardProblem, problems } from "./refused.ts";
 
 const FORWARD_PROBLEMS: readonly (readonly [line: string, problem: string])[] = [
@@ -36,7 +38,7 @@ test("a forward without a name, a port or a target is refused", async () => {
   assert.deepEqual(await problems("\n[[forward]]\n"), [
     "2:1: [[forward]] has no name",
     "2:1: [[forward]] has no listen",
-    "2:1: [[forward]] has no to",
+    "2:1: [[forward]] has no to, and no method",
   ]);
 });
 
@@ -51,5 +53,51 @@ test("two forwards on one port, one path or with one name are refused", async ()
   ]);
   assert.deepEqual(await problems(forward("a", "1") + forward("b", "2") + forward("b", "3")), [
     '10:8: name "b" is taken: [[forward]] number 2 has it',
+  ]);
+});
+
+const METHOD_PROBLEMS: readonly (readonly [lines: string, problem: string])[] = [
+  ['method = "imap"\nvia = "a"\nto = "h:25"', "4:1: [[forward]] has a method and a to"],
+  ['method = "imap"', "1:1: [[forward]] has a method, and no via that names its SERVER"],
+  [
+    'method = "imap"\nvia = "*.isp.com"',
+    '5:7: via must name exactly one SERVER beside a method, not "*.isp.com"',
+  ],
+  ['method = "imap"\nvia = "a?"', '5:7: via must name exactly one SERVER beside a method, not "a?"'],
+  ['method = "imap"\nvia = "!a"', '5:7: via must name exactly one SERVER beside a method, not "!a"'],
+  [
+    'method = "imap"\nvia = ["a", "b"]',
+    '5:7: via must name exactly one SERVER beside a method, not ["a", "b"]',
+  ],
+  ['method = "imap"\nvia = "a b"', '5:7: via must name exactly one SERVER beside a method, not "a b"'],
+  [
+    'method = "imap"\nvia = []',
+    '5:7: via must be a glob, as in "*.isp.com" or "!www.isp.com", or a list of them, not []',
+  ],
+  ['method = "IMAP"\nvia = "a"', '4:10: method must be a METHOD, as in "imap", not "IMAP"'],
+  ['method = 1\nvia = "a"', '4:10: method must be a METHOD, as in "imap", not 1'],
+];
+
+for (const [lines, problem] of METHOD_PROBLEMS) {
+  test(`a forward with ${JSON.stringify(lines)} is refused at its place`, async () => {
+    assert.deepEqual(await problems(`[[forward]]\nname = "n"\nlisten = 1143\n${lines}\n`), [problem]);
+  });
+}
+
+test("a forward to a METHOD has what its one SERVER runs for it", async () => {
+  const forward = '[[forward]]\nname = "n"\nlisten = 1143\nmethod = "imap"\nvia = ["WORK."]\n';
+  const table = await parseTable(`[[host]]\nmatch = "work"\ncommand = "r{method}d"\n${forward}`, "t");
+  const decision = await decide(table, { server: "work", method: "smtp" });
+  const from = { kind: "table", path: ["host", 0, "command"] };
+  assert.deepEqual(decision?.forwards, [
+    {
+      name: "n",
+      listen: 1143,
+      via: ["WORK."],
+      unless: {},
+      allow: "same-user",
+      method: "imap",
+      command: { value: { kind: "line", line: "rimapd" }, from },
+    },
   ]);
 });
