@@ -1,7 +1,6 @@
 import { Failure } from "../failure.ts";
 import { isHostname, isMethod, isUser } from "../table/names.ts";
-import { isPlain } from "../table/values.ts";
-import { byteLength } from "../utf8.ts";
+import { checkedRecipients, sendmailWords } from "./sendmail_words.ts";
 
 /** A mail client's call: SERVER USER METHOD, in one of its two forms. */
 export interface MailCall {
@@ -9,8 +8,10 @@ export interface MailCall {
   readonly server: string;
   readonly user: string;
   readonly method: string;
-  /** The addresses behind `--`: nothing but a check that the message names them. */
+  /** Addresses behind these: nothing but a check that the message names them. */
   readonly recipients: readonly string[];
+  /** The envelope's sender for METHOD sendmail, safe in single quotes for any shell; empty for the null sender. */
+  readonly sender?: string;
 }
 
 /** Everything else: a verb (without its dashes) and the words after it, not yet looked at. */
@@ -23,57 +24,42 @@ export interface VerbCall {
 /** The options of ssh(1) that mail clients are told to give it, and that change nothing here. */
 const IDLE_OPTIONS: ReadonlySet<string> = new Set(["-q", "-a", "-x", "-T"]);
 
-/** More than a letter of a mail program has; lists are expanded behind it. */
-const MOST_RECIPIENTS = 1000;
-
-/** Bytes of an address: 64 and 255 with an "@" between them (RFC 5321 section 4.5.3.1). */
-const LONGEST_RECIPIENT = 320;
+/** What Emacs says to a sendmail before all that it was told to say. */
+const IN_FRONT = "-oi";
 
 /**
- * Reads the words of a call. A first word with two dashes is a verb; a mail call is either `SERVER USER METHOD [--
- * ADDRESS...]` or what rsh(1) is given by Alpine's default rsh-command, `SERVER -l USER exec /etc/rMETHODd`
- * (imap/src/osdep/unix/tcp_unix.c). Throws a Failure "usage".
+ * Reads the words of a call. A first word with two dashes is a verb; a mail call is either `SERVER USER METHOD`, perhaps
+ * with what mail programs add for a sendmail, or what rsh(1) is given by Alpine's default rsh-command, `SERVER -l USER
+ * exec /etc/rMETHODd` (imap/src/osdep/unix/tcp_unix.c). Throws a Failure "usage".
  */
 export function parseCall(words: readonly string[]): MailCall | VerbCall {
-  const [first, ...rest] = words;
+  const [first, ...rest] = words[0] === IN_FRONT && words[3] === "sendmail" ? words.slice(1) : words;
   if (first === undefined) throw new Failure("usage", "usage", "SERVER, USER and METHOD are missing");
   if (first.startsWith("--")) return { kind: "verb", verb: first.slice(2), words: rest };
   const server = checkedServer(first);
-  const [user, method, recipients = []] = rest[0]?.startsWith("-") ? rshWords(rest) : plainWords(rest);
-  return { kind: "mail", server, user: checkedUser(user), method: checkedMethod(method), recipients };
-}
-
-function plainWords(
-  words: readonly string[],
-): [user: string, method: string, recipients?: readonly string[]] {
-  const [user, method, surplus, ...more] = words;
+  if (rest[0]?.startsWith("-")) {
+    const [user, method] = rshWords(rest);
+    return { kind: "mail", server, user: checkedUser(user), method: checkedMethod(method), recipients: [] };
+  }
+  const [user, method, ...more] = rest;
   if (user === undefined || method === undefined) {
     throw new Failure(
       "usage",
       "usage",
-      user === undefined ? "USER and METHOD are missing" : "METHOD is missing",
+      `${user === undefined ? "USER and METHOD are" : "METHOD is"} missing`,
     );
   }
-  if (surplus === undefined) return [user, method];
-  if (surplus === "--" && method !== "imap") return [user, method, checkedRecipients(more)];
-  throw new Failure("usage", "usage", `one word too many: "${surplus}"`);
+  return {
+    ...{ kind: "mail", server, user: checkedUser(user), method: checkedMethod(method) },
+    ...(method === "sendmail" ? sendmailWords(more) : { recipients: recipientsIn(more, method) }),
+  };
 }
 
-/**
- * The words behind `--`, where mutt and whoever else calls a sendmail names the recipients. None at all is a list that
- * its caller has lost.
- */
-function checkedRecipients(words: readonly string[]): readonly string[] {
-  if (words.length === 0) throw new Failure("usage", "usage", 'no address behind "--"');
-  if (words.length > MOST_RECIPIENTS) {
-    throw new Failure("usage", "usage", `more than ${MOST_RECIPIENTS} addresses behind "--"`);
-  }
-  for (const word of words) {
-    if (!isPlain(word) || byteLength(word) > LONGEST_RECIPIENT) {
-      throw new Failure("usage", "usage", `"${word}" is not an address`);
-    }
-  }
-  return words;
+/** What may stand behind another METHOD than sendmail: nothing, or `-- ADDRESS...`. */
+function recipientsIn([first, ...more]: readonly string[], method: string): readonly string[] {
+  if (first === undefined) return [];
+  if (first === "--" && method !== "imap") return checkedRecipients(more);
+  throw new Failure("usage", "usage", `one word too many: "${first}"`);
 }
 
 /** `[-q -a -x -T] -l USER [exec] /etc/rMETHODd`, to the letter: nothing of it is left for anyone to interpret. */

@@ -1,3 +1,4 @@
+import { withSender } from "../call/sendmail_words.ts";
 import { type MailCall, parseCall, type VerbCall } from "../call/words.ts";
 import { askEarly, type Early } from "../control/early.ts";
 import { Failure } from "../failure.ts";
@@ -31,7 +32,7 @@ async function mail(world: World, call: MailCall): Promise<number> {
     const file = tablePath(world.env, world.home);
     const found = await decide(await readTable(file, world.uid), call);
     if (found !== undefined) {
-      const decision = heeding(found, world);
+      const decision = sentBy(call.sender, heeding(found, world));
       const early = await ask(world, call, decision);
       return await (await import("./second_bundle.js")).serve(world, call, decision, early);
     }
@@ -53,6 +54,16 @@ function heeding(decision: Decision, world: World): Decision {
   if (command?.value.kind !== "port" || command.value.login !== "client") return decision;
   if (decision.method !== "imap" || world.stderr !== "merged") return decision;
   return { ...decision, command: { ...command, value: { ...command.value, login: "unable" } } };
+}
+
+/** The envelope's sender, where a mail program names one, goes along with the table's line. */
+function sentBy(sender: string | undefined, decision: Decision): Decision {
+  const { command } = decision;
+  if (sender === undefined || command?.value.kind !== "line") return decision;
+  return {
+    ...decision,
+    command: { ...command, value: { kind: "line", line: withSender(command.value.line, sender) } },
+  };
 }
 
 /** Asks the master, where one may serve the call, before anything else is loaded: that is done while it does its part. */

@@ -9,6 +9,7 @@ const ELSEWHERE = [
   "/usr/lib/dovecot",
   "/usr/libexec/dovecot",
   "/usr/local/libexec/dovecot",
+  "/usr/lib/git-core",
 ];
 
 /** The absolute path of a program; throws with the way to get it when it is not there. */

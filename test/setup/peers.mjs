@@ -13,6 +13,9 @@ const PEERS = [
   { program: "alpine", package: "alpine", need: "alpine", why: "the mail client" },
   { program: "mutt", package: "mutt", need: "test", why: "another mail client" },
   { program: "mbsync", package: "isync", need: "test", why: "another mail client" },
+  { program: "git", package: "git", need: "test", why: "sends patches and drafts" },
+  { program: "git-send-email", package: "git-email libmailtools-perl", need: "test", why: "sends patches" },
+  { program: "emacs", package: "emacs-nox", need: "test", why: "another mail client, Gnus" },
   { program: "fetchmail", package: "fetchmail", need: "test", why: "fetches mail by IMAP and POP3" },
   { program: "pop3", package: "dovecot-pop3d", need: "test", why: "a POP3 server" },
   { program: "aiosmtpd", package: "python3-aiosmtpd", need: "test", why: "an SMTP server" },
@@ -40,6 +43,7 @@ const ELSEWHERE = [
   "/usr/lib/dovecot",
   "/usr/libexec/dovecot",
   "/usr/local/libexec/dovecot",
+  "/usr/lib/git-core",
 ];
 
 /**
@@ -53,7 +57,7 @@ export async function providePeers(needs, required) {
   for (const peer of missing) {
     process.stdout.write(`  ${peer.program.padEnd(9)} ${peer.package.padEnd(16)} ${peer.why}\n`);
   }
-  const packages = [...new Set(missing.map((peer) => peer.package))];
+  const packages = [...new Set(missing.flatMap((peer) => peer.package.split(" ")))];
   const reason = hasApt() ? await installDebian(packages) : "install them by the system's own means";
   const still = missingPeers(needs).map((peer) => peer.program);
   if (still.length === 0) return;

@@ -113,3 +113,52 @@ describeForms("a call that names recipients", { concurrency: 3 }, (form) => {
     assert.equal(status, 1);
   });
 });
+
+describeForms("the sender of an envelope", { concurrency: 3 }, (form) => {
+  const argv = [...form.argv, "mail.test", "jane", "sendmail"];
+  const input = "To: joe@isp.com\n\nhi\n";
+  const words = (home: Home): string => readFileSync(join(home.path, "sent.words"), "utf8");
+  const SENDER = "SRS0=a/b~c#1%2+x@lists.isp.com";
+  const shells = { sh: "/bin/sh", csh: "/usr/bin/tcsh", fish: "/usr/bin/fish" };
+
+  for (const [name, shell] of Object.entries(shells)) {
+    for (const share of name === "sh" ? [false, true] : [false]) {
+      test(`goes along with the table's line, for ${name}, ${share ? "shared" : "alone"}`, async () => {
+        await using other = await startSshd({ shell });
+        using home = makeHome();
+        const kept = join(home.path, "sent");
+        const program = home.write(
+          "sendmail",
+          `#!/bin/sh\necho "$#" "$@" > ${kept}.words\ncat > ${kept}\n`,
+          0o755,
+        );
+        home.writeTable(tableFor(other, { "commands.sendmail": `exec ${program} -t -oi`, share }));
+        for (const [own, expected] of [
+          [["-i", "-f", SENDER, "-oem", "-t", "-B8BITMIME", "--", "joe@isp.com"], `4 -t -oi -f ${SENDER}`],
+          [["-f", "", "joe@isp.com"], "4 -t -oi -f <>"],
+          [["-t"], "2 -t -oi"],
+        ] as const) {
+          const { status, stderr } = await runCall([...argv, ...own], {
+            env: home.env,
+            stdio: "pipes",
+            input,
+          });
+          assert.deepEqual([status, stderr, words(home)], [0, "", `${expected}\n`]);
+          assert.equal(sent(home), input);
+        }
+      });
+    }
+  }
+
+  test("stays the table's where its line has one", async () => {
+    using home = sendmailHome();
+    const program = join(home.path, "sendmail");
+    home.writeTable(tableFor(sshd, { "commands.sendmail": `exec ${program} -f me@isp.com -t` }));
+    const { status } = await runCall([...argv, "-f", "you@isp.com"], {
+      env: home.env,
+      stdio: "pipes",
+      input,
+    });
+    assert.deepEqual([status, words(home)], [0, "3 -f me@isp.com -t\n"]);
+  });
+});

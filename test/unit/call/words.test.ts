@@ -44,6 +44,78 @@ describe("the words of a mail call", () => {
     }
   });
 
+  for (const [words, sender, recipients] of [
+    ["-f jane@isp.com", "jane@isp.com", []],
+    ["-fjane@isp.com -i -oi -t -oem -odb -B8BITMIME", "jane@isp.com", []],
+    ["-r jane -- joe@isp.com ann", "jane", ["joe@isp.com", "ann"]],
+    ["-i -f <jane+x@isp.com> joe@isp.com ann@isp.com", "jane+x@isp.com", ["joe@isp.com", "ann@isp.com"]],
+    ["-f <> -em -bm -m joe@isp.com -oi -- -x", "", ["joe@isp.com", "-x"]],
+    ["-F Jane -N failure,delay -R hdrs -V x -FJane -Nnever -B 7BIT", undefined, []],
+    ["-f SRS0=a/b~c=TT=isp.com=joe#1%2@lists.isp.com", "SRS0=a/b~c=TT=isp.com=joe#1%2@lists.isp.com", []],
+    ["-f first@isp.com -f last@isp.com", "last@isp.com", []],
+  ] as const) {
+    test(`what mail programs add to a sendmail is taken: ${words}`, () => {
+      const expected = { ...call, method: "sendmail", recipients, ...(sender !== undefined && { sender }) };
+      assert.deepEqual(parseCall(["mail.isp.com", "joe", "sendmail", ...words.split(" ")]), expected);
+      if (words.startsWith("-f j")) {
+        assert.deepEqual(
+          parseCall(["-oi", "mail.isp.com", "joe", "sendmail", ...words.split(" ")]),
+          expected,
+        );
+      }
+      for (const method of ["imap", "smtp"]) usage(["mail.isp.com", "joe", method, ...words.split(" ")]);
+    });
+  }
+
+  test("a sender that means something to a shell, or could be an option, is none", () => {
+    const evil = [
+      "$(id)",
+      "`id`",
+      "a;b",
+      "a'b",
+      "a\\b",
+      "a!b",
+      "a b",
+      "a\nb",
+      "-x",
+      "a@-x",
+      "a@b@c",
+      "a\0",
+      "é",
+      "a|b",
+      '"a"@b',
+    ];
+    for (const sender of [
+      ...evil,
+      "*",
+      "~",
+      "=ls",
+      "a&",
+      "a<b",
+      "a>b",
+      "<a",
+      "a@b;c",
+      "a@b\n",
+      "{a,b}",
+      "x".repeat(321),
+    ]) {
+      for (const words of [["-f", sender], [`-f${sender}`]]) {
+        assert.match(usage(["h", "u", "sendmail", ...words]), /is not a sender of letters, digits and/);
+      }
+    }
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        let call: ReturnType<typeof parseCall>;
+        try {
+          call = parseCall(["h", "u", "sendmail", `-f${text}`, "-t"]);
+        } catch (error) {
+          return assert.ok(error instanceof Failure);
+        }
+        assert.match((call as { sender?: string }).sender ?? "-t", /^[\w.+=%~/#@-]*$/);
+      }),
+    );
+  });
+
   test("a user 007 stays what it is", () => {
     assert.equal((parseCall(["h", "007", "imap"]) as { user?: string }).user, "007");
     assert.equal((parseCall(["h", "-l", "007", "/etc/rimapd"]) as { user?: string }).user, "007");
@@ -56,8 +128,18 @@ describe("the words of a mail call", () => {
     ["h u imap -- x", 'usage: one word too many: "--"'],
     ["h u smtp --", 'usage: no address behind "--"'],
     ["h u smtp x -- y", 'usage: one word too many: "x"'],
-    ["h u -- x", 'usage: one word too many: "x"'],
+    ["h u -- x", 'METHOD: "--" is not a method such as imap'],
     ["h -l u exec /etc/rsmtpd -- x", 'usage: "exec /etc/rsmtpd -- x" is not exec /etc/rMETHODd'],
+    ["h u sendmail -X x", 'usage: "-X" is not a word that mail programs give to a sendmail'],
+    ["h u sendmail -bd", 'usage: "-bd" is not a word that mail programs give to a sendmail'],
+    ["h u sendmail -C/x", 'usage: "-C/x" is not a word that mail programs give to a sendmail'],
+    ["h u sendmail -t -f", 'usage: nothing behind "-f"'],
+    ["h u sendmail -N", 'usage: nothing behind "-N"'],
+    ["h u sendmail -t --", 'usage: no address behind "--"'],
+    ["-oi h u imap", 'SERVER: "-oi" is not a host name'],
+    ["-oi h u sendmail -X", 'usage: "-X" is not a word that mail programs give to a sendmail'],
+    ["-oi -oi u sendmail", 'SERVER: "-oi" is not a host name'],
+    ["-i h u sendmail", 'SERVER: "-i" is not a host name'],
     ["h u imap x", 'usage: one word too many: "x"'],
     ["h u IMAP", 'METHOD: "IMAP" is not a method such as imap'],
     ["h u imap;", 'METHOD: "imap;" is not a method such as imap'],
