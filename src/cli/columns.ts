@@ -10,6 +10,32 @@ export function columns(rows: readonly (readonly [string, string, string])[]): r
 /** Characters of a value that the others are lined up with. */
 const WIDEST = 50;
 
+/**
+ * Rows below their heads, each column as wide as its widest; on a terminal that is too narrow for that each value on a
+ * line of its own.
+ */
+export function rowsUnder(
+  heads: readonly string[],
+  rows: readonly (readonly string[])[],
+  columns: number | undefined,
+): readonly string[] {
+  const all = [heads, ...rows];
+  const widths = heads.map((_head, index) => Math.max(...all.map((row) => (row[index] ?? "").length)));
+  const whole = widths.reduce((sum, width) => sum + width + 2, -2);
+  if (columns !== undefined && whole > columns) {
+    return rows.flatMap((row, index) => [
+      ...(index === 0 ? [] : [""]),
+      ...row.map((cell, column) => `${(heads[column] ?? "").toLowerCase()}: ${cell}`),
+    ]);
+  }
+  return all.map((row) =>
+    row
+      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
 /** Text in lines of at most `width` columns, broken between words; each line begins with `indent` spaces. */
 export function wrapped(text: string, width: number, indent = 0): readonly string[] {
   const lines: string[] = [];

@@ -6,8 +6,10 @@ import { print, tellPerson } from "../report/results.ts";
 import type { World } from "../world.ts";
 import { check } from "./check.ts";
 import { explain } from "./explain.ts";
+import { explainTable } from "./explain_table.ts";
 import { checkedTime, forward, USUAL_TIME } from "./forward.ts";
 import { help } from "./help.ts";
+import { hosts } from "./hosts.ts";
 import { login } from "./login.ts";
 import type { ServerWords } from "./server_words.ts";
 import { status } from "./status.ts";
@@ -21,7 +23,8 @@ type Options = ReadonlyMap<string, string>;
 type Run = (world: World, words: readonly string[], options: Options) => number | Promise<number>;
 
 const RUNS: Readonly<Record<VerbName, Run>> = {
-  explain: (world, words) => explain(world, serverWords(words)),
+  explain: (world, words) => (words.length === 0 ? explainTable(world) : explain(world, serverWords(words))),
+  hosts: (world) => hosts(world),
   check: (world, words) => check(world, serverWords(words)),
   login: (world, words) => login(world, serverWords(words)),
   forward: (world, words, options) => {

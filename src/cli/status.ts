@@ -2,6 +2,7 @@ import type { ConnectionStatus, ForwardStatus, Status } from "../control/protoco
 import { requestStatus } from "../control/request.ts";
 import { print, printWhole } from "../report/results.ts";
 import type { World } from "../world.ts";
+import { rowsUnder } from "./columns.ts";
 
 /** `--status`: what the process in the background holds; with `json` for programs. The exit status is 1 when there is none. */
 export async function status(world: World, json: boolean): Promise<number> {
@@ -16,8 +17,8 @@ function lines(
   { pid, since, socket, connections, forwards }: Status,
   columns: number | undefined,
 ): readonly string[] {
-  const servers = table(SERVER_COLUMNS, connections.map(serverRow), columns);
-  const ports = table(FORWARD_COLUMNS, forwards.map(forwardRow), columns);
+  const servers = rowsUnder(SERVER_COLUMNS, connections.map(serverRow), columns);
+  const ports = rowsUnder(FORWARD_COLUMNS, forwards.map(forwardRow), columns);
   return [
     `process ${pid}, since ${when(since)}, at ${socket}`,
     ...(connections.length > 0 ? ["", ...servers] : []),
@@ -64,32 +65,6 @@ function ownerText(owner: ForwardStatus["owner"]): string {
   const { program, pid, uid } = owner;
   if (program !== undefined) return `${program} (${pid})`;
   return uid === undefined ? "?" : `uid ${uid}`;
-}
-
-/**
- * Rows below their heads, each column as wide as its widest; on a terminal that is too narrow for that each value on a
- * line of its own.
- */
-function table(
-  heads: readonly string[],
-  rows: readonly (readonly string[])[],
-  columns: number | undefined,
-): readonly string[] {
-  const all = [heads, ...rows];
-  const widths = heads.map((_head, index) => Math.max(...all.map((row) => (row[index] ?? "").length)));
-  const whole = widths.reduce((sum, width) => sum + width + 2, -2);
-  if (columns !== undefined && whole > columns) {
-    return rows.flatMap((row, index) => [
-      ...(index === 0 ? [] : [""]),
-      ...row.map((cell, column) => `${(heads[column] ?? "").toLowerCase()}: ${cell}`),
-    ]);
-  }
-  return all.map((row) =>
-    row
-      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
 }
 
 /** Local time, as for a person; seconds are enough. */

@@ -22,8 +22,8 @@ export interface Verb {
 export const VERBS = {
   explain: {
     words: ["SERVER", "USER", "METHOD"],
-    needed: 1,
-    about: "tells what the table of hosts says about SERVER, and where; connects to nothing",
+    about:
+      "tells what the table of hosts says about SERVER, and where, or what is odd in the table; connects to nothing",
   },
   check: {
     words: ["SERVER", "USER", "METHOD"],
@@ -53,6 +53,7 @@ export const VERBS = {
     flags: ["now"],
     about: "ends what is held, all of it or what SERVER has used: open mailboxes finish first, unless --now",
   },
+  hosts: { words: [], about: "lists the table: where each SERVER leads, its forwards, and what is held" },
   help: { words: [], about: "says this" },
   version: { words: [], about: "tells the version" },
 } as const satisfies Readonly<Record<string, Verb>>;

@@ -52,7 +52,7 @@ const WRONG: readonly (readonly string[])[] = [
   ["--help", "--help"],
   ["--version", "more"],
   ["--version", "--loud"],
-  ["--explain"],
+  ["--login"],
   ["--check"],
   ["--explain", "mail.test", "jane", "imap", "more"],
   ["--check", "mail.test", "jane", "imap", "more"],
@@ -118,7 +118,7 @@ describeForms("a call whose words are wrong", { concurrency: 3 }, (form) => {
       [["-oProxyCommand=x", "jane", "imap"], 'preauth: SERVER: "-oProxyCommand=x" is not a host name\n'],
       [["mail.test", "a\x1b[2J\nb", "imap"], 'preauth: USER: "a\\e[2J\\nb" is not a user name\n'],
       [["--nonsense"], 'preauth: usage: there is no "--nonsense"\n'],
-      [["--explain"], "preauth: usage: --explain needs a SERVER\n"],
+      [["--check"], "preauth: usage: --check needs a SERVER\n"],
       [["--version", "more"], 'preauth: usage: one word too many: "more"\n'],
     ];
     for (const [words, line] of lines) {
