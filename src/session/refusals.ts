@@ -2,6 +2,7 @@ import { Failure } from "../failure.ts";
 import { LoginFailure } from "../ssh/login/login_failure.ts";
 import type { LoginMemory } from "../ssh/login/refused_before.ts";
 import { stateDirectory } from "../state/directory.ts";
+import { type BrokenOff, Patience } from "../state/patience.ts";
 import { Refused, type Refusing } from "../state/refused.ts";
 import type { Target } from "../target/target.ts";
 import type { World } from "../world.ts";
@@ -12,6 +13,7 @@ const LOOK_MS = 10;
 /** What one call knows of refused logins, and leaves behind for others. Call leave() at the end. */
 export class Refusals implements LoginMemory {
   readonly mayHold: boolean;
+  readonly #patience: Patience;
   readonly #refused: Refused;
   readonly #refusing: Refusing;
   readonly #server: string;
@@ -24,9 +26,14 @@ export class Refusals implements LoginMemory {
     this.#refusing = {
       ...{ host: host.value, port: port.value, user: user.value, proxyCommand: proxyCommand.value },
     };
+    this.#patience = new Patience(stateDirectory(world.env, world.home), world.pid, this.#refusing);
     this.#server = server;
     this.#isHeeded = isHeeded;
     this.mayHold = isHeeded && this.#refused.has(this.#refusing);
+  }
+
+  get brokenOff(): BrokenOff | undefined {
+    return this.#patience.recall();
   }
 
   recall(keys: readonly string[]): void {
@@ -50,7 +57,9 @@ export class Refusals implements LoginMemory {
 
   /** The login has come to this end. */
   remember(error: unknown): void {
-    if (!(error instanceof LoginFailure) || error.refusedKeys === undefined) return;
+    if (!(error instanceof LoginFailure)) return;
+    if (error.brokenOff !== undefined) this.#patience.remember(error.brokenOff);
+    if (error.refusedKeys === undefined) return;
     this.#refused.remember(this.#refusing, error.refusedKeys, error);
   }
 

@@ -84,7 +84,10 @@ export class Login {
       });
     const enter = async (ids: readonly string[]) => options.memory?.enter(ids, this.#over.signal);
     this.#keys = keys ?? new Collection(target, { ...options, waiting: waitingIn(options, target), asking });
-    this.#authentication = new Authentication(target, { keys: this.#keys, asking, enter, fail, early });
+    this.#authentication = new Authentication(target, {
+      ...{ keys: this.#keys, asking, enter, fail, early },
+      brokenOff: () => options.memory?.brokenOff,
+    });
     this.#recognition = new Recognition(target, check, { ...options, over: this.#over.signal, fail });
     this.lifeline = new Lifeline(this.#client, socket, () => this.refusal);
   }

@@ -87,7 +87,7 @@ export function oddRecords(stateDirectory: string): readonly string[] {
 }
 
 /** The directories of what is remembered. */
-const RECORDS = ["familiar", "refused", "unreachable"];
+const RECORDS = ["familiar", "patience", "refused", "unreachable"];
 
 function list(directory: string): readonly string[] {
   try {

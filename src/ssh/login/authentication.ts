@@ -5,7 +5,7 @@ import type { Method } from "../../target/methods.ts";
 import type { Target } from "../../target/target.ts";
 import type { OwnMethod, Session } from "../ssh2/patched.ts";
 import { readExtensions } from "../ssh2/public_key_request.ts";
-import type { Attempt } from "./attempt.ts";
+import { type Attempt, fingerprintOf } from "./attempt.ts";
 import type { Candidate, Obstacle, Sealed } from "./candidate.ts";
 import type { EarlyLogin } from "./early_login.ts";
 import { earlyOffer, plainLogin, told } from "./early_offer.ts";
@@ -16,12 +16,10 @@ import { NAME_ONE } from "./login_failure.ts";
 import { type Acquaintance, offeredTo } from "./offered.ts";
 import { AskedMethods } from "./password_methods.ts";
 import type { Asking } from "./questions.ts";
+import type { LoginMemory } from "./refused_before.ts";
 
-/**
- * Keys that are offered on one connection. sshd ends a login at its sixth refusal (MaxAuthTries of sshd_config(5)), and
- * what counts these takes it for an attack.
- */
-const MOST_KEYS = 5;
+/** Keys that are offered on one connection: sshd ends a login at its sixth refusal (MaxAuthTries of sshd_config(5)). */
+const MOST_KEYS = 6;
 
 /** What there is to log in with. */
 export interface Means {
@@ -30,6 +28,8 @@ export interface Means {
   readonly asking: Asking | undefined;
   /** Called once, before the first of these keys is offered. */
   readonly enter: (keys: readonly string[]) => Promise<void>;
+  /** How the server has broken off a login before. */
+  readonly brokenOff: () => LoginMemory["brokenOff"];
   /** Ends the login. */
   readonly fail: (reason: unknown) => void;
   readonly early: EarlyLogin | undefined;
@@ -226,7 +226,7 @@ export class Authentication {
         this.#position++;
         continue;
       }
-      if (this.#spent >= MOST_KEYS) {
+      if (this.#isInVain(one)) {
         this.#leaveRest(found.length - this.#position);
         this.#position = found.length;
         return undefined;
@@ -243,6 +243,13 @@ export class Authentication {
       return offer.asMethod(this.#target.user.value);
     }
     return undefined;
+  }
+
+  /** Whether the server would break off, with this key too, as it has done before. */
+  #isInVain(one: Candidate | Sealed): boolean {
+    const { count, keys } = this.#means.brokenOff() ?? { count: MOST_KEYS + 1, keys: [] };
+    const isRefused = !("open" in one) && keys.includes(fingerprintOf(one));
+    return this.#spent >= MOST_KEYS || (isRefused && this.#spent + 1 >= count);
   }
 
   #leaveRest(count: number): void {

@@ -22,6 +22,7 @@ export interface Tried {
   readonly methods: readonly string[];
   /** The keys that the server has refused; undefined where it was not the server, and the next call may fare otherwise. */
   readonly refusedKeys: readonly string[] | undefined;
+  readonly lastMethod: string;
   /** Whether somebody at a terminal was asked for what no key could do. */
   readonly isAsking: boolean;
 }
@@ -32,6 +33,8 @@ export class LoginFailure extends Failure {
   readonly obstacles: readonly Obstacle[];
   readonly methods: readonly string[];
   readonly refusedKeys: readonly string[] | undefined;
+  /** At which refusal the server has broken off, and of which keys; undefined where it has not, or not for these. */
+  readonly brokenOff: { readonly count: number; readonly keys: readonly string[] } | undefined;
 
   /** `ending`: the server's own words, where it broke off. */
   constructor(target: Target, tried: Tried, ending?: string) {
@@ -44,6 +47,9 @@ export class LoginFailure extends Failure {
     this.obstacles = obstacles;
     this.methods = methods;
     this.refusedKeys = refusedKeys;
+    const refused = attempts.filter(({ outcome }) => outcome === "offered").map((one) => one.fingerprint);
+    const isOfKeys = ending !== undefined && tried.lastMethod === "publickey" && refused.length > 0;
+    this.brokenOff = isOfKeys ? { count: attempts.length, keys: refused } : undefined;
   }
 }
 

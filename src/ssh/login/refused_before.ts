@@ -7,6 +7,8 @@ import { Collection } from "./key_collection.ts";
 export interface LoginMemory {
   /** Whether recall() may have something to tell: without, nobody need look for the keys beforehand. */
   readonly mayHold: boolean;
+  /** How the server has broken off a login: at which refusal, and of which keys; undefined where it has not, lately. */
+  readonly brokenOff: { readonly count: number; readonly keys: readonly string[] } | undefined;
   /** Throws a Failure where the server has refused just these keys lately. */
   recall(keys: readonly string[]): void;
   /** Waits while another process tries just these keys; then does as recall(). */

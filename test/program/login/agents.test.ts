@@ -7,7 +7,6 @@ import { startAgent } from "../../peers/agent.ts";
 import { FAILURE, startAgentServer } from "../../peers/agent_server.ts";
 import { describeForms } from "../../peers/binaries.ts";
 import { type Home, makeHome, tableFor } from "../../peers/home.ts";
-import { makeKey } from "../../peers/keys.ts";
 import { startSecurityKeyAgent } from "../../peers/sk_agent.ts";
 import { type Sshd, startSshd } from "../../peers/sshd.ts";
 import { poll } from "../../peers/waiting.ts";
@@ -78,26 +77,6 @@ describeForms("an agent of a mail call", (form) => {
     );
     assert.match(said, /kept by tmux/);
     assert.match(home.log(), /hint: take the new one.*tmux show-environment -s SSH_AUTH_SOCK/);
-  });
-
-  test("that is full of other keys is not emptied into the server", async () => {
-    const others = Array.from({ length: 8 }, (_, n) => makeKey(join(home.path, `other${n}`)).path);
-    await using agent = await startAgent(others);
-    const config = home.write(
-      "ssh_config",
-      `Host *\n IdentityFile ${home.path}/nothing\n IdentitiesOnly no\n`,
-    );
-    home.writeTable(
-      tableFor(sshd, {
-        identity: undefined,
-        ssh_config: config,
-        on_failure: "tell",
-        "commands.imap": "true",
-      }),
-    );
-    assert.match(await say(agent.socket), /3 more keys were not tried, lest the server break off/);
-    await sshd.idle();
-    assert.doesNotMatch(sshd.log(), /Too many authentication failures/);
   });
 
   test("is found through IdentityAgent, whatever SSH_AUTH_SOCK says", async () => {

@@ -125,15 +125,14 @@ test("an agent with nothing but other keys is said to have them, where only want
   assert.match(what, /\(the agent has 2 keys, but none that is wanted here \(IdentitiesOnly\); the server/);
 });
 
-test("a full agent never makes the server break off, and the wanted key comes first", async () => {
+test("a full agent offers as many keys as the server bears, and the wanted key comes first", async () => {
   await using server = await startSshd();
   const others = Array.from({ length: 9 }, () => newKey().path);
   await using agent = await startAgent(others);
   const { what, attempts, hints } = await refusalWith({ agent: agent.socket, identityFiles: [] }, server);
-  assert.equal(attempts.length, 5);
-  assert.match(what, /, 2 more; 4 more keys were not tried, lest the server break off; the server takes/);
+  assert.equal(attempts.length, 6);
+  assert.match(what, /the server says ".*Too many authentication failures"; tried .*, 3 more/);
   assert.match(hints.join("\n"), /identity = /);
-  assert.doesNotMatch(server.log(), /Too many authentication failures|maximum authentication attempts/);
   const { connection } = await loginWith({ agent: agent.socket }, server);
   assert.equal(connection.attempts.length, 1);
 });
