@@ -64,7 +64,9 @@ export class Connections {
     this.#hasConnected = true;
     const { server } = decision;
     const shared = new SharedConnection(connected, () => {
-      if (shared.isOver && this.#all.delete(shared)) this.#note(`${server}: the connection has ended`);
+      if (shared.isOver && this.#all.delete(shared)) {
+        this.#note(`${server}: the connection has ended: ${shared.reason}`);
+      }
       this.#onChange();
     });
     if (this.#isOver) shared.connection.end();

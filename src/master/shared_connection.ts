@@ -39,6 +39,7 @@ export class SharedConnection {
   readonly #waiting: (() => void)[] = [];
   #isFull = false;
   #isOver = false;
+  #reason = "";
 
   /** `onChange` is called when a session or the connection has ended. */
   constructor({ connection, target }: Connected, onChange: () => void) {
@@ -46,8 +47,9 @@ export class SharedConnection {
     this.connection = connection;
     this.#onChange = onChange;
     this.liveness = watched(connection, target.watching.value);
-    void connection.closed.then(() => {
+    void connection.closed.then((reason) => {
       this.#isOver = true;
+      this.#reason = reason;
       this.liveness.stop();
       onChange();
     });
@@ -55,6 +57,11 @@ export class SharedConnection {
 
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** Why it has ended; empty as long as it has not. */
+  get reason(): string {
+    return this.#reason;
   }
 
   /** Whether a session may be tried on it. */

@@ -63,7 +63,7 @@ export const NUMBERS = {
   ),
   inflated: bound("a payload that is inflated (zlib@openssh.com)", `${TRANSPORT} 6.2`, [0, PACKET], "end"),
   /** Beside those that a second or 16 KiB of a server's bytes are reason enough for. */
-  rekeys: bound("SSH_MSG_KEXINIT after the first", `${TRANSPORT} 9`, [0, 64], "end"),
+  rekeys: bound("SSH_MSG_KEXINIT after the first", `${TRANSPORT} 9`, [0, 20], "end"),
   disconnectReason: bound("reason code of SSH_MSG_DISCONNECT", `${TRANSPORT} 11.1`, [0, UINT32], "none"),
   unimplemented: bound("sequence number of SSH_MSG_UNIMPLEMENTED", `${TRANSPORT} 11.4`, [0, UINT32], "none"),
   extensions: bound(

@@ -198,11 +198,11 @@ const PROBES: Record<keyof typeof NUMBERS, Probe> = {
     }),
     use: async (connection) => {
       await ping(connection);
-      for (let count = 0; count < 70; count++) await ping(connection);
+      for (let count = 0; count < 25; count++) await ping(connection);
       await echo(connection);
     },
-    good: [1, 64],
-    bad: [66],
+    good: [1, 20],
+    bad: [22],
     reason: /again and again/,
   },
   disconnectReason: {
