@@ -1,4 +1,5 @@
 import { Progress } from "../progress.ts";
+import { Logins } from "../second_chances.ts";
 import { openSession, takeLeave } from "../session/opening.ts";
 import { watched } from "../ssh/liveness.ts";
 import type { Decision } from "../table/decision.ts";
@@ -12,7 +13,15 @@ export async function openDirect(caller: Caller, decision: Decision): Promise<Se
   const progress = new Progress();
   caller.doing = () => progress.doing;
   const onRemark = (line: string): void => caller.remark(line);
-  const opened = await openSession(decision, { world, note, progress, broken, heedsMemory: true, onRemark });
+  const opened = await openSession(decision, {
+    world,
+    note,
+    progress,
+    broken,
+    heedsMemory: true,
+    onRemark,
+    logins: new Logins(),
+  });
   const forwarding = new Forwarding(caller, decision, opened);
   const { remote, remarks, first, connection, target } = opened;
   const liveness = watched(connection, target.watching.value);

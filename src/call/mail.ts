@@ -77,6 +77,7 @@ async function carry(caller: Caller, session: Session): Promise<number> {
   if (failure !== undefined) throw failure;
   const status = statusOf(end);
   note(`${server}: ${method}: ended ${described(end)}`);
+  if (end.kind === "stopped") throw new Failure("lost", server, `stopped ${described(end)}`);
   if (end.kind === "lost") throw new Failure("lost", server, `connection lost${quotedTail(end.why)}`);
   if (status !== 0 && !isImap) {
     throw new Failure(

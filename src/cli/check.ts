@@ -6,6 +6,7 @@ import { Progress } from "../progress.ts";
 import { logRemarks, openLog } from "../report/log.ts";
 import { personAt } from "../report/person_at.ts";
 import { print, tellPerson } from "../report/results.ts";
+import { Logins } from "../second_chances.ts";
 import { described, type End, statusOf } from "../session/exit.ts";
 import { FAREWELL_MS } from "../session/farewell.ts";
 import { type Opened, openSession, takeLeave } from "../session/opening.ts";
@@ -70,7 +71,15 @@ async function connectAndSelect(world: World, decision: Decision, timeline: Time
     note(`${server}: said: ${line}`);
     print(world, [`  the server says: ${line}`]);
   };
-  const options = { world, note, progress, broken: broken.signal, heedsMemory: false, onRemark };
+  const options = {
+    world,
+    note,
+    progress,
+    broken: broken.signal,
+    heedsMemory: false,
+    onRemark,
+    logins: new Logins(),
+  };
   // About the host key; passwords are asked by --login alone.
   const terminal = world.terminal();
   const person = terminal && timeline.patient(personAt(terminal));

@@ -5,6 +5,7 @@ import { Progress } from "../progress.ts";
 import { openLog } from "../report/log.ts";
 import { personAt } from "../report/person_at.ts";
 import { print } from "../report/results.ts";
+import { Logins } from "../second_chances.ts";
 import { type Connected, openConnection, takeLeave } from "../session/opening.ts";
 import { stateDirectory } from "../state/directory.ts";
 import type { Decision } from "../table/decision.ts";
@@ -86,7 +87,15 @@ async function loggedIn(world: World, decision: Decision, person: Person): Promi
   };
   try {
     return await openConnection(decision, {
-      ...{ world, note: log, progress, broken: broken.signal, heedsMemory: false, onRemark },
+      ...{
+        world,
+        note: log,
+        progress,
+        broken: broken.signal,
+        heedsMemory: false,
+        onRemark,
+        logins: new Logins(),
+      },
       ...{ person: timeline.patient(person), interactive: true },
     });
   } catch (error) {

@@ -1,12 +1,10 @@
 import type { Note } from "../report/note.ts";
+import { MASTER_ANSWER_MS, MASTER_ATTEMPTS } from "../second_chances.ts";
 import type { Wire, World } from "../world.ts";
 import { dataFrame, endFrame, FrameReader, messageFrame } from "./frames.ts";
 import type { Reply, Request } from "./protocol.ts";
 import { newest } from "./socket_names.ts";
 import { controlPlace, type Place } from "./socket_place.ts";
-
-/** A master that does not answer within this time (milliseconds) is done without. */
-const HERE_MS = 1_000;
 
 /** What a starting master may take until it listens. */
 const START_MS = 5_000;
@@ -170,9 +168,10 @@ export async function ask(
     const first = asked === undefined ? undefined : await answered(asked);
     if (first !== undefined) return first;
     const place = controlPlace(world);
-    // The second time: the first one may have ended just when it was found.
-    const control =
-      (await attempt(world, place, request, mayStart)) ?? (await attempt(world, place, request, mayStart));
+    let control: Control | undefined;
+    for (let left = MASTER_ATTEMPTS; left > 0 && control === undefined; left--) {
+      control = await attempt(world, place, request, mayStart);
+    }
     if (control === undefined && mayStart) note("master: cannot be reached: going on without");
     return control;
   } catch (error) {
@@ -206,7 +205,7 @@ export function putTo(wire: Wire, request: Uint8Array): Control {
 async function answered(control: Control): Promise<Control | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error("no answer within a second")), HERE_MS);
+    timer = setTimeout(() => reject(new Error("no answer within a second")), MASTER_ANSWER_MS);
   });
   try {
     return (await Promise.race([control.isThere, late])) ? control : undefined;

@@ -24,6 +24,11 @@ export class Attempt<T> {
     return this.#given.signal.aborted;
   }
 
+  /** Gives it up, whoever waits; `reason` is what they are told. */
+  give(reason: unknown): void {
+    this.#given.abort(reason);
+  }
+
   /** Waits for the outcome; rejects with the signal's reason when that is aborted before. */
   async wait(signal: AbortSignal): Promise<T> {
     this.#waiting++;

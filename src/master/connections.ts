@@ -1,11 +1,14 @@
 import type { Note } from "../report/note.ts";
-import { type OpeningOptions, openConnection, takeLeave } from "../session/opening.ts";
+import { type OpeningOptions, openConnection } from "../session/opening.ts";
 import type { Decision } from "../table/decision.ts";
 import { Attempt } from "./attempt.ts";
 import { SharedConnection } from "./shared_connection.ts";
 
 /** What a caller brings along for a session or a connection. */
 export type CallerOptions = Omit<OpeningOptions, "isShared">;
+
+/** What was waited for has been ended by --stop: whoever still wants it is served anew. */
+export class ShareOver extends Error {}
 
 /** The connections of one share, and the attempt at another one that its callers wait for together. */
 export class Connections {
@@ -51,6 +54,7 @@ export class Connections {
     signal: AbortSignal,
     line?: string,
   ): Promise<SharedConnection> {
+    if (this.#isOver) throw new ShareOver();
     const { usable } = this;
     if (usable !== undefined) return usable;
     const attempt = this.#attempt?.isGivenUp === false ? this.#attempt : this.#begin(decision, options, line);
@@ -69,8 +73,11 @@ export class Connections {
       }
       this.#onChange();
     });
-    if (this.#isOver) shared.connection.end();
-    else this.#all.add(shared);
+    if (this.#isOver) {
+      await shared.stop();
+      throw new ShareOver();
+    }
+    this.#all.add(shared);
     if (line === undefined) shared.liveness.ask();
     // Those who wait for the connection come first. Whoever wanted the command may have gone by now.
     else setImmediate(() => shared.connection.dropEarly());
@@ -80,7 +87,8 @@ export class Connections {
   /** Takes leave of all servers, also of those that are being logged in to. */
   async close(): Promise<void> {
     this.#isOver = true;
-    const leaving = this.all.map(({ connection }) => takeLeave(connection));
+    this.#attempt?.give(new ShareOver());
+    const leaving = this.all.map((connection) => connection.stop());
     this.#all.clear();
     await Promise.all(leaving);
   }

@@ -7,6 +7,7 @@ import { Failure } from "../failure.ts";
 import { Progress } from "../progress.ts";
 import { openLog } from "../report/log.ts";
 import type { Note } from "../report/note.ts";
+import { Logins, SHARE_ATTEMPTS } from "../second_chances.ts";
 import type { OpeningOptions } from "../session/opening.ts";
 import { stateDirectory } from "../state/directory.ts";
 import type { World } from "../world.ts";
@@ -126,21 +127,23 @@ class Master {
       case "forward": {
         peer.reply({ type: "here" });
         const options = this.#options(peer, request);
-        const share = await this.#share(request);
-        const lines = await share.forward(request.decision, options, request.time);
+        const lines = await this.#served(request, peer.gone, (share) =>
+          share.forward(request.decision, options, request.time),
+        );
         peer.reply({ type: "done", lines });
         return peer.close();
       }
       case "login": {
         peer.reply({ type: "here" });
-        const options = this.#options(peer, request);
-        const share = await this.#share(request);
         const { remotePerson } = await import("./remote_person.ts");
-        const isNew = await share.login(request.decision, {
-          ...options,
+        const options = {
+          ...this.#options(peer, request),
           ...{ heedsMemory: false, person: remotePerson(peer), interactive: true },
           progress: new Progress((step, outcome) => peer.reply({ type: "step", step, outcome })),
-        });
+        };
+        const isNew = await this.#served(request, peer.gone, (share) =>
+          share.login(request.decision, options),
+        );
         peer.reply({ type: "done", lines: isNew ? [] : [`${request.decision.server}: logged in already`] });
         return peer.close();
       }
@@ -159,13 +162,26 @@ class Master {
     // In the next turn, so that a spare mailbox, which is there in this one, wakes its caller only once.
     const here = setImmediate(() => peer.reply({ type: "here" }));
     const options = this.#options(peer, request);
-    const share = await this.#share(request);
     const [started, { carrySession }] = await Promise.all([
-      share.session(request.decision, options),
+      this.#served(request, peer.gone, (share) => share.session(request.decision, options)),
       import("./session.ts"),
     ]);
     clearImmediate(here);
     await carrySession(started, peer);
+  }
+
+  /** What comes of a share's work; of another share's where somebody has ended the first one meanwhile. */
+  async #served<T>(request: Wanted, broken: AbortSignal, work: (share: Share) => Promise<T>): Promise<T> {
+    for (let left = SHARE_ATTEMPTS; ; left--) {
+      const share = await this.#share(request);
+      try {
+        return await work(share);
+      } catch (error) {
+        if (!share.isOver || broken.aborted) throw error;
+        if (left === 1) throw stopped(request);
+        this.#note(`${request.decision.server}: stopped while a call was waiting: anew`);
+      }
+    }
   }
 
   /** The share of a request; made where there is none. What it needs is loaded now, and not before `here` was said. */
@@ -196,7 +212,8 @@ class Master {
     const world = { ...this.#world, env, home, elapsed: () => performance.now() - began };
     const onRemark = (line: string): void => peer?.reply({ type: "remark", line });
     const broken = peer?.gone ?? new AbortController().signal;
-    return { world, note: this.#note, progress: new Progress(), broken, heedsMemory: true, onRemark };
+    const logins = new Logins();
+    return { world, note: this.#note, progress: new Progress(), broken, heedsMemory: true, onRemark, logins };
   }
 
   #status(): Status {
@@ -229,4 +246,8 @@ class Master {
   #look(): void {
     if (!this.#isEnding && this.#wasAsked && this.#shares.size === 0 && this.#peers === 0) this.end(0);
   }
+}
+
+function stopped({ decision }: Wanted): Failure {
+  return new Failure("gone", decision.server, "stopped by preauth --stop --now while it was being opened");
 }

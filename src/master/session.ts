@@ -1,13 +1,13 @@
 import type { Peer } from "../control/masters_end.ts";
 import { onceEnded } from "../session/ended.ts";
-import type { Started } from "../session/opening.ts";
+import type { Placed } from "./spare_command.ts";
 
 /**
  * Carries a session's bytes between its command and the caller, at the master's end. Each side is read only as fast as
  * the other takes it, so that a caller that stalls holds up nobody else: its channel has a window of its own (RFC 4254
  * section 5.2). Resolves when it is over.
  */
-export async function carrySession({ remote, remarks, first }: Started, peer: Peer): Promise<void> {
+export async function carrySession({ remote, remarks, first, on }: Placed, peer: Peer): Promise<void> {
   const { stdin, stdout, ended } = remote;
   const hangUp = (): void => remote.hangUp();
   peer.gone.addEventListener("abort", hangUp);
@@ -31,7 +31,8 @@ export async function carrySession({ remote, remarks, first }: Started, peer: Pe
     answer: () => {},
   });
   stdout.resume();
-  const exit = await ended;
+  const found = await ended;
+  const exit = found.kind === "lost" && on.isStopped ? ({ kind: "stopped" } as const) : found;
   peer.gone.removeEventListener("abort", hangUp);
   peer.reply({ type: "exit", exit, lastRemark: remarks.last });
   peer.close();

@@ -2,20 +2,18 @@ import type { ConnectionStatus, ForwardStatus } from "../control/protocol.ts";
 import { Failure } from "../failure.ts";
 import { Progress } from "../progress.ts";
 import type { Note } from "../report/note.ts";
+import { Logins, SESSION_ATTEMPTS } from "../second_chances.ts";
 import { commandLine } from "../session/command.ts";
 import { inTime } from "../session/deadline.ts";
 import { startingNow } from "../session/own_sessions.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Persist } from "../table/table.ts";
-import { type CallerOptions, Connections } from "./connections.ts";
+import { type CallerOptions, Connections, ShareOver } from "./connections.ts";
 import { Forwards } from "./forwards.ts";
 import { Stay } from "./lifetime.ts";
 import { isStarted } from "./shared_connection.ts";
 import { SpareKeeper } from "./spare.ts";
 import type { Placed } from "./spare_command.ts";
-
-/** Sessions that are tried before a caller is told that there is none: each is lost or refused by another connection. */
-const MOST_TRIES = 20;
 
 /**
  * Milliseconds after a call in which nothing is begun for later ones: the caller, and a server on the same machine, have
@@ -70,6 +68,11 @@ export class Share {
       (decision, options, signal) => this.#start(decision, options, signal),
       () => this.#changed(),
     );
+  }
+
+  /** Whether it has been ended: whoever still waits is to be served by another one. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   get server(): string {
@@ -191,9 +194,10 @@ export class Share {
       const connection = await this.#connections.get(decision, options, signal, line);
       const outcome = await connection.open(decision, line, options, signal);
       if (isStarted(outcome)) return { ...outcome, on: connection };
+      if (this.#isOver) throw new ShareOver();
       const what = outcome.kind === "stale" ? "a session" : "a connection";
       this.#note(`${decision.server}: ${what} is ${outcome.kind}: on to another one`);
-      if (tries === MOST_TRIES) {
+      if (tries === SESSION_ATTEMPTS) {
         const { server } = decision;
         throw new Failure(
           "command",
@@ -208,7 +212,15 @@ export class Share {
   #ownOptions(broken: AbortSignal): CallerOptions {
     const world = startingNow(this.#latest.options.world);
     const onRemark = (line: string): void => this.#note(`${this.server}: said: ${line}`);
-    return { world, note: this.#note, progress: new Progress(), broken, heedsMemory: true, onRemark };
+    return {
+      world,
+      note: this.#note,
+      progress: new Progress(),
+      broken,
+      heedsMemory: true,
+      onRemark,
+      logins: new Logins(),
+    };
   }
 
   /** Something has begun or ended. */

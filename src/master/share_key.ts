@@ -2,14 +2,14 @@ import type { Decision, Settled } from "../table/decision.ts";
 
 /**
  * What makes two calls the same connection: two decisions with the same key lead to the same server as the same user,
- * by the same keys and with the same trust. Not the METHOD, nor the name that was matched, nor the agent: whoever
+ * by the same keys and with the same trust. The destination counts as it is written: ssh_config minds the case of a Host,
+ * and `Work` may be another machine than `work`. Not the METHOD, nor the name that was matched, nor the agent: whoever
  * logged in with it stays logged in, as with ssh(1)'s ControlMaster.
  */
 export function shareKey(decision: Decision): string {
   const { destination, user, port, identity, sshConfig, knownHosts, compression } = decision;
   return JSON.stringify([
-    destination.value.toLowerCase(),
-    ...[user, port, identity, sshConfig, knownHosts, compression].map(settledValue),
+    ...[destination, user, port, identity, sshConfig, knownHosts, compression].map(settledValue),
   ]);
 }
 

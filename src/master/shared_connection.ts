@@ -1,15 +1,19 @@
 import type { ConnectionStatus } from "../control/protocol.ts";
 import { Failure } from "../failure.ts";
-import { type Connected, type OpeningOptions, type Started, startSession } from "../session/opening.ts";
+import { SESSION_SILENCE_MS } from "../second_chances.ts";
+import {
+  type Connected,
+  type OpeningOptions,
+  type Started,
+  startSession,
+  takeLeave,
+} from "../session/opening.ts";
 import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
 import { type Connection, SessionRefusal } from "../ssh/connection.ts";
 import { type Liveness, watched } from "../ssh/liveness.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Endpoint } from "../table/table.ts";
 import type { Target } from "../target/target.ts";
-
-/** Milliseconds without a byte after which a new session is tried over another connection. */
-const SILENCE = 2_000;
 
 /** Why a connection could not take a session, where another one might. */
 export type Unavailable =
@@ -38,6 +42,7 @@ export class SharedConnection {
   #asked = 0;
   readonly #waiting: (() => void)[] = [];
   #isFull = false;
+  #isStopped = false;
   #isOver = false;
   #reason = "";
 
@@ -53,6 +58,11 @@ export class SharedConnection {
       this.liveness.stop();
       onChange();
     });
+  }
+
+  /** Whether it was ended because somebody wanted that. */
+  get isStopped(): boolean {
+    return this.#isStopped;
   }
 
   get isOver(): boolean {
@@ -126,6 +136,12 @@ export class SharedConnection {
     return this.#counted(await this.connection.reach(to, options));
   }
 
+  /** Takes leave of the server; resolves when the connection has ended. */
+  stop(): Promise<void> {
+    this.#isStopped = true;
+    return takeLeave(this.connection);
+  }
+
   /** Opens the next session; not behind the first: a server may not bear a second one, which is for a caller to ask for. */
   openAhead(): void {
     if (this.#started > 1) this.connection.openAhead();
@@ -168,7 +184,7 @@ export class SharedConnection {
   }
 
   async #watch(attempt: AbortController): Promise<void> {
-    if (await this.liveness.silentFor(SILENCE, attempt.signal)) attempt.abort(SILENT);
+    if (await this.liveness.silentFor(SESSION_SILENCE_MS, attempt.signal)) attempt.abort(SILENT);
   }
 
   #unavailable(error: unknown, isAhead: boolean): Unavailable {

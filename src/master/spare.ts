@@ -1,5 +1,6 @@
 import { Progress } from "../progress.ts";
 import type { Note } from "../report/note.ts";
+import { Logins } from "../second_chances.ts";
 import { inTime } from "../session/deadline.ts";
 import type { Decision } from "../table/decision.ts";
 import type { CallerOptions } from "./connections.ts";
@@ -162,6 +163,7 @@ class Spare {
       world: { ...options.world, elapsed: () => performance.now() - began },
       progress: new Progress(),
       broken: this.#over.signal,
+      logins: new Logins(),
       onRemark: (line) => ear.hear(line),
     };
     const placed = await inTime(decision, own, (signal) => this.#start(decision, own, signal));

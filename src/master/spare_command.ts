@@ -1,4 +1,5 @@
 import { Readable, Writable } from "node:stream";
+import { SESSION_SILENCE_MS } from "../second_chances.ts";
 import type { Started } from "../session/opening.ts";
 import type { Exit, RemoteCommand } from "../ssh/channel/remote_command.ts";
 import type { Liveness } from "../ssh/liveness.ts";
@@ -8,9 +9,6 @@ import type { SharedConnection } from "./shared_connection.ts";
 export interface Placed extends Started {
   readonly on: SharedConnection;
 }
-
-/** Milliseconds without a byte, after the client's first command, in which a spare mailbox counts as dead. */
-const SILENCE = 2_000;
 
 /** Bytes of the client that are kept to be said again. */
 const MOST_KEPT = 64 * 1024;
@@ -119,7 +117,7 @@ export class SpareCommand implements RemoteCommand {
   }
 
   async #expectAnswer(): Promise<void> {
-    const isSilent = await this.#liveness.silentFor(SILENCE, this.#answered.signal);
+    const isSilent = await this.#liveness.silentFor(SESSION_SILENCE_MS, this.#answered.signal);
     if (isSilent && this.#mayReplace) await this.#replace();
   }
 

@@ -16,6 +16,7 @@ export function statusOf(end: End): number {
     case "signal":
       return 128 + signalNumber(end.signal);
     case "lost":
+    case "stopped":
       return LOST;
     case "left":
       return 0;
@@ -31,6 +32,8 @@ export function described(end: End): string {
       return `by ${end.signal}`;
     case "lost":
       return "with the connection";
+    case "stopped":
+      return "by preauth --stop --now";
     case "left":
       return "after the client had left";
   }

@@ -5,6 +5,7 @@ import { leadsTo } from "../forwards/plan.ts";
 import { type Standing, standingHint, standingText } from "../forwards/state.ts";
 import { Progress } from "../progress.ts";
 import { openLog } from "../report/log.ts";
+import { Logins } from "../second_chances.ts";
 import { stateDirectory } from "../state/directory.ts";
 import type { CarriedForward, Decision } from "../table/decision.ts";
 import type { Persist } from "../table/table.ts";
@@ -36,7 +37,14 @@ export async function keepForwards(
   const broken = new AbortController();
   world.onSignal((signal, status) => broken.abort(new Failure("gone", server, signal, { status })));
   const connected = await openConnection(decision, {
-    ...{ world, note, progress: new Progress(), broken: broken.signal, heedsMemory: true },
+    ...{
+      world,
+      note,
+      progress: new Progress(),
+      broken: broken.signal,
+      heedsMemory: true,
+      logins: new Logins(),
+    },
     onRemark: (line) => note(`said: ${line}`),
   });
   try {

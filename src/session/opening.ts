@@ -2,6 +2,7 @@ import { Failure } from "../failure.ts";
 import type { Person } from "../person.ts";
 import type { Progress } from "../progress.ts";
 import type { Note } from "../report/note.ts";
+import type { Logins } from "../second_chances.ts";
 import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
 import type { Connection } from "../ssh/connection.ts";
 import { stateDirectory } from "../state/directory.ts";
@@ -31,6 +32,8 @@ export interface OpeningOptions {
   readonly heedsMemory: boolean;
   /** Told each line that the server says beside the mail: banners, standard error, noise before the greeting. */
   readonly onRemark: (line: string) => void;
+  /** What the call may still do to log in. */
+  readonly logins: Logins;
   /** Whether the connection will carry the sessions of several clients. Default: false. */
   readonly isShared?: boolean;
   /** Who can be asked about an unknown host key. The deadline stands still meanwhile. */
@@ -161,7 +164,7 @@ async function connectUnlessHopeless(
   { decision, options, signal, command }: Given,
 ): Promise<Connection> {
   const limit = decision.deadline.value;
-  const { world, note, progress, heedsMemory, onRemark, person } = options;
+  const { world, note, progress, heedsMemory, onRemark, person, logins } = options;
   const { interactive = false, isShared = false } = options;
   const unreachable = new Unreachable(stateDirectory(world.env, world.home), world.pid);
   const refusals = new Refusals(world, target, heedsMemory);
@@ -175,7 +178,7 @@ async function connectUnlessHopeless(
   try {
     const connection = await connectTwice(target, {
       ...{ signal, progress, note, banner: onRemark, interactive, memory: refusals },
-      ...{ isShared, env: world.env },
+      ...{ isShared, env: world.env, logins },
       early: { history: new History(world, target, heedsMemory), command },
       ...(person && { person }),
     });

@@ -1,6 +1,7 @@
 import type { OpenSession } from "../forwards/carrier.ts";
 import { Progress } from "../progress.ts";
 import type { Note } from "../report/note.ts";
+import { Logins } from "../second_chances.ts";
 import { watched } from "../ssh/liveness.ts";
 import type { Decision, SessionForward } from "../table/decision.ts";
 import type { World } from "../world.ts";
@@ -23,6 +24,7 @@ export function ownSessions(decision: Decision, world: World, note: Note): OpenS
   return async (forward, signal) => {
     const opened = await openSession(callOf(decision, forward), {
       ...{ world: startingNow(world), note, progress: new Progress(), broken: signal, heedsMemory: true },
+      logins: new Logins(),
       onRemark: (line) => note(`said: ${line}`),
     });
     const { connection, target } = opened;

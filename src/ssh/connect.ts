@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import { orAborted } from "../abort.ts";
+import { Logins } from "../second_chances.ts";
 import { requireMethod } from "../target/methods.ts";
 import type { Target } from "../target/target.ts";
 import type { Connection, ConnectOptions } from "./connection.ts";
@@ -23,10 +24,14 @@ import { readHostKeyFiles } from "./trust/host_key_files.ts";
 export async function connect(target: Target, options: ConnectOptions): Promise<Connection> {
   const limit = new ConnectTimeout(target, options);
   try {
-    const inTime = { ...options, signal: limit.signal };
+    const { note, logins = new Logins() } = options;
+    const early = logins.isFirst ? options.early : undefined;
+    const inTime = { ...options, early, signal: limit.signal };
+    logins.begin(target.server);
     return await open(target, inTime).catch((error: unknown) => {
       if (!(error instanceof EarlyEnd)) throw error;
-      options.note(`${target.server}: ${error.message}; logging in step by step`);
+      note(`${target.server}: ${error.message}; logging in step by step`);
+      logins.begin(target.server);
       return open(target, inTime, error.early);
     });
   } finally {

@@ -3,6 +3,7 @@ import { Failure } from "../failure.ts";
 import type { Person } from "../person.ts";
 import type { Progress } from "../progress.ts";
 import type { Note } from "../report/note.ts";
+import type { Logins } from "../second_chances.ts";
 import type { Endpoint } from "../table/table.ts";
 import type { Target } from "../target/target.ts";
 import type { RemoteCommand } from "./channel/remote_command.ts";
@@ -32,8 +33,10 @@ export interface ConnectOptions {
   readonly interactive?: boolean;
   /** What earlier logins have come to; it is asked before a connection is opened, and before a key is offered. */
   readonly memory?: LoginMemory;
+  /** What the call may still do to log in. Default: as at its beginning. */
+  readonly logins?: Logins;
   /** What is known of logins that have worked, and the command that goes along: exec() is to be called with it, or dropEarly(). */
-  readonly early?: EarlyOptions;
+  readonly early?: EarlyOptions | undefined;
 }
 
 /** Where a forwarded connection comes from. */

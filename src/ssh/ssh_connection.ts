@@ -36,6 +36,7 @@ export class SshConnection implements Connection {
   readonly attempts: readonly Attempt[];
   readonly obstacles: readonly Obstacle[];
   readonly target: Target;
+  #isEnding = false;
   received = 0;
   readonly #client: Client;
   readonly #socket: Duplex;
@@ -77,7 +78,7 @@ export class SshConnection implements Connection {
     signal.throwIfAborted();
     const early = this.#early?.line === line ? this.#early : undefined;
     if (early !== undefined) this.#early = undefined;
-    if (early === undefined && this.#lifeline.over !== undefined) throw this.#lost();
+    if (early === undefined && this.#isGone) throw this.#lost();
     const answer = await orAborted(early?.answer ?? this.#answer(line, signal), signal);
     if ("error" in answer) throw this.#refusal(answer.error);
     return answer.command;
@@ -96,8 +97,7 @@ export class SshConnection implements Connection {
   }
 
   openAhead(): void {
-    const isOver = this.#lifeline.over !== undefined || !this.#socket.writable;
-    if (this.#ahead !== undefined || isOver) return;
+    if (this.#ahead !== undefined || this.#isGone || !this.#socket.writable) return;
     this.#ahead = new SessionAhead(this.#client, this.#lifeline, () => {
       this.#ahead = undefined;
     });
@@ -112,8 +112,10 @@ export class SshConnection implements Connection {
       if (signal.aborted) answer.command.hangUp();
       return answer;
     }
-    const isOver = signal.aborted || this.#lifeline.over !== undefined;
-    return answer !== undefined && isOver ? answer : this.#start(line, signal);
+    const isOver = signal.aborted || this.#isGone;
+    if (answer !== undefined && isOver) return answer;
+    if (this.#isGone) throw this.#lost();
+    return this.#start(line, signal);
   }
 
   #start(line: string, signal: AbortSignal): Promise<ExecReply> {
@@ -130,7 +132,7 @@ export class SshConnection implements Connection {
   }
 
   forward(to: Endpoint, origin: Origin): Promise<Tunnel> {
-    if (this.#lifeline.over !== undefined) return Promise.reject(this.#lost());
+    if (this.#isGone) return Promise.reject(this.#lost());
     return new Promise((resolve, reject) => {
       this.#client.forwardOut(origin.address, origin.port, to.host, to.port, (error, channel) => {
         if (error !== undefined) reject(this.#unforwarded(to, error));
@@ -155,6 +157,7 @@ export class SshConnection implements Connection {
       this.#lifeline.destroy();
       return;
     }
+    this.#isEnding = true;
     this.#client.end();
     const timer = setTimeout(() => this.#lifeline.destroy(), LEAVE);
     this.#socket.once("close", () => clearTimeout(timer));
@@ -184,7 +187,13 @@ export class SshConnection implements Connection {
     return new Failure("network", server, `${what}: "${said}"`, { cause: error, hints });
   }
 
+  /** Whether nothing can be begun on it any more: ssh2 throws for what it is asked after its end. */
+  get #isGone(): boolean {
+    return this.#isEnding || this.#lifeline.over !== undefined;
+  }
+
   #lost(): Failure {
-    return new Failure("network", this.target.server, `connection lost: ${this.#lifeline.over}`);
+    const why = this.#lifeline.over ?? "closed from here";
+    return new Failure("network", this.target.server, `connection lost: ${why}`);
   }
 }

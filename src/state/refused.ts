@@ -1,10 +1,8 @@
 import { closeSync, lstatSync, openSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { REFUSAL_REMEMBERED_MS } from "../second_chances.ts";
 import { makePrivateDirectory } from "./directory.ts";
 import { digest, discard, readRecord, writeRecord } from "./record.ts";
-
-/** How long keys that a server has refused are not offered to it again. */
-const REMEMBERED_MS = 60_000;
 
 /** How long others wait for one who tries a login, at most: it may be waiting for a person to touch a security key. */
 const CLAIMED_MS = 4000;
@@ -64,7 +62,9 @@ export class Refused {
     const stored = readRecord(this.#file(refusing, keys), isStored);
     if (stored === undefined) return undefined;
     const age = Date.now() - stored.at;
-    return age >= 0 && age < REMEMBERED_MS ? { age, what: stored.what, hints: stored.hints } : undefined;
+    return age >= 0 && age < REFUSAL_REMEMBERED_MS
+      ? { age, what: stored.what, hints: stored.hints }
+      : undefined;
   }
 
   /** Best effort: without a state directory every call finds out anew. */
@@ -119,7 +119,7 @@ export class Refused {
       const { mtimeMs } = lstatSync(file, { throwIfNoEntry: false }) ?? {
         mtimeMs: Number.POSITIVE_INFINITY,
       };
-      if (Date.now() - mtimeMs > REMEMBERED_MS) discard(file);
+      if (Date.now() - mtimeMs > REFUSAL_REMEMBERED_MS) discard(file);
     }
   }
 

@@ -1,9 +1,7 @@
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
+import { SILENCE_REMEMBERED_MS } from "../second_chances.ts";
 import { digest, discard, readRecord, writeRecord } from "./record.ts";
-
-/** How long a server that did not say a byte is not tried again. */
-const REMEMBERED_MS = 30_000;
 
 /** The server that was tried without a ProxyCommand: name or address, and port, as ssh_config settles them. */
 export interface Tried {
@@ -40,7 +38,7 @@ export class Unreachable {
     const record = readRecord(this.#file(tried), isSilence);
     if (record === undefined) return undefined;
     const age = Date.now() - record.at;
-    if (age >= 0 && age < REMEMBERED_MS && record.network === network()) {
+    if (age >= 0 && age < SILENCE_REMEMBERED_MS && record.network === network()) {
       return record.had >= left / 2 ? record.what : undefined;
     }
     this.forget(tried);

@@ -9,7 +9,9 @@ export type Exit =
   /** `signal` has the name of ours: "SIGTERM". */
   | { readonly kind: "signal"; readonly signal: string }
   /** Neither came. `why` completes "connection lost: "; empty when there is nothing to say. */
-  | { readonly kind: "lost"; readonly why: string };
+  | { readonly kind: "lost"; readonly why: string }
+  /** Its connection was ended from here because somebody wanted that: --stop --now. */
+  | { readonly kind: "stopped" };
 
 /** A command that runs on the server. */
 export interface RemoteCommand {

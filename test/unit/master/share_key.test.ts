@@ -80,14 +80,19 @@ describe("two calls", () => {
     );
   });
 
-  it("share one wherever the values came from, and however the server is written", () => {
+  it("share one wherever the values came from, but not where the server is written in another case", () => {
     const table = { kind: "table", path: ["host", 3, "user"] } as const;
-    const one = decisionWith({ destination: tabled("Mail.TEST"), user: { value: "jane", from: table } });
+    const one = decisionWith({ destination: tabled("work"), user: { value: "jane", from: table } });
     const other = decisionWith({
-      destination: tabled("mail.test"),
+      destination: tabled("work"),
       user: { value: "jane", from: { kind: "call" } },
     });
     assert.equal(shareKey(one), shareKey(other));
+    // `Host Work` and `Host work` of ssh_config are two machines.
+    assert.notEqual(
+      shareKey(decisionWith({ destination: tabled("Work") })),
+      shareKey(decisionWith({ destination: tabled("work") })),
+    );
   });
 
   it("share one also after their decisions have gone through JSON", () => {

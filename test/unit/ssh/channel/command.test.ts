@@ -223,3 +223,17 @@ test("an end is polite: sshd hears of it, and nothing is left", async () => {
   await sshd.logged(/Received disconnect from .*:11:/);
   assert.match(sshd.log().slice(start), /Accepted publickey/);
 });
+
+test("a connection that is being ended starts nothing more, and says that it is lost", async () => {
+  const ending = await connectTo(targetFor(sshd));
+  ending.end();
+  ending.openAhead();
+  const lost = (error: unknown) => error instanceof Failure && error.what.startsWith("connection lost: ");
+  await assert.rejects(ending.exec("true", { signal: never() }), lost);
+  await assert.rejects(
+    ending.forward({ host: "127.0.0.1", port: 1 }, { address: "127.0.0.1", port: 1 }),
+    lost,
+  );
+  await ending.closed;
+  await assert.rejects(ending.exec("true", { signal: never() }), lost);
+});
