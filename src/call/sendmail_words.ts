@@ -52,6 +52,8 @@ export function sendmailWords(words: readonly string[]): SendmailWords {
     else if (withValue !== undefined) valueBehind(word, value === "" ? rest.shift() : value);
     else if (word.startsWith("-"))
       throw usage(`"${word}" is not a word that mail programs give to a sendmail`);
+    // Alpine's {work/user="jane sendmail"} ends in "imap", which is no recipient.
+    else if (!word.includes("@")) throw usage(`one word too many: "${word}"`);
     else recipients.push(word);
   }
   if (recipients.length > 0) checkedRecipients(recipients);

@@ -1,10 +1,7 @@
 import { wrapped } from "./columns.ts";
 import { VERBS, type Verb } from "./verbs.ts";
 
-const CALLS = [
-  "SERVER USER METHOD [-f ADDRESS] [-- ADDRESS...]",
-  "SERVER [-q -a -x -T] -l USER [exec] /etc/rMETHODd",
-];
+const CALLS = ["SERVER USER METHOD [-- ADDRESS...]", "SERVER [-q -a -x -T] -l USER [exec] /etc/rMETHODd"];
 
 /** The words that a verb takes: `--forward SERVER [USER] [--for TIME]`. */
 export function formOf(name: string, { words, needed = 0, options = {}, flags = [] }: Verb): string {

@@ -19,7 +19,10 @@ const WRONG: readonly (readonly string[])[] = [
   ["mail.test", "jane", "sendmail", "--"],
   ["mail.test", "jane", "sendmail", "--", ""],
   ["mail.test", "jane", "sendmail", "--", "joe@isp.com\n"],
-  ["mail.test", "jane", "sendmail", "joe@isp.com"],
+  ["mail.test", "jane", "sendmail", "joe"],
+  // Alpine's {mail.test/user="jane sendmail"}.
+  ["mail.test", "jane", "sendmail", "imap"],
+  ["mail.test", "jane", "sendmail", "-f", "$(touch x)"],
   ["mail.test", "-l", "jane", "exec", "/etc/rsendmaild", "--", "joe@isp.com"],
   ["mail.test", "jo", "e", "imap"],
   ["", "jane", "imap"],
