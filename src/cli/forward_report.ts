@@ -1,7 +1,7 @@
 import { foresee } from "../forwards/foresee.ts";
 import { lastLegNote } from "../forwards/plan.ts";
 import { SocketTables } from "../forwards/socket_tables.ts";
-import { type Standing, standingHint, standingText } from "../forwards/state.ts";
+import { hearsayNote, type Standing, standingHint, standingText } from "../forwards/state.ts";
 import { Surroundings } from "../forwards/unless.ts";
 import { lookUp } from "../ssh/network/addresses.ts";
 import type { Decision } from "../table/decision.ts";
@@ -45,9 +45,11 @@ export function forwardLines(standing: Standing, decision: Decision, target: Tar
   const { forward } = standing;
   const note = lastLegNote(forward, [decision.server, decision.destination.value, target.host.value]);
   const hint = standingHint(standing);
+  const hearsay = hearsayNote(standing);
   return [
     `forward "${forward.name}": ${standingText(standing)}`,
     ...(hint === undefined ? [] : [`  hint: ${hint}`]),
+    ...(hearsay === undefined ? [] : [`  note: ${hearsay}`]),
     ...(note === undefined ? [] : [`  note: ${note}`]),
   ];
 }

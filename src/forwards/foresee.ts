@@ -19,14 +19,14 @@ export function foresee(
 
 async function stateOf(forward: CarriedForward, options: ForeseeOptions): Promise<State> {
   const { listen, unless } = forward;
-  const by = await options.surroundings.domainHindrance(unless.domain);
-  if (by !== undefined) return { kind: "withheld", by };
+  const { by, isHearsay } = await options.surroundings.domainVerdict(unless.domain);
+  if (by !== undefined) return { kind: "withheld", by, isHearsay };
   if (await isUnguarded(forward, options.tables)) return { kind: "unguarded" };
   const obstacle =
     typeof listen === "number" ? await portObstacle(listen, options) : await pathObstacle(listen, options);
   if (obstacle !== undefined) return obstacle;
   const second = typeof listen === "number" ? await occupantOf("::1", listen, options) : undefined;
-  return { kind: "free", untried: unless.reachable, second };
+  return { kind: "free", untried: unless.reachable, second, isHearsay };
 }
 
 async function portObstacle(port: number, options: ProbeOptions): Promise<State | undefined> {

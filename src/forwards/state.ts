@@ -23,8 +23,10 @@ export type State =
       readonly untried: Endpoint | undefined;
       /** Who has ::1. */
       readonly second: Occupant | undefined;
+      /** That `unless.domain` does not hold it back, or does, rests on resolv.conf alone. */
+      readonly isHearsay?: boolean;
     }
-  | { readonly kind: "withheld"; readonly by: Hindrance }
+  | { readonly kind: "withheld"; readonly by: Hindrance; readonly isHearsay?: boolean }
   | { readonly kind: "taken"; readonly by: Occupant }
   /** A port below 1024 (or what the system has for it) without the right to it. */
   | { readonly kind: "no-right" }
@@ -132,6 +134,14 @@ export function ownerOf(
     uid: by.kind === "ours" ? own.uid : by.uid,
     ...(pid !== undefined && program !== undefined && { pid, program }),
   };
+}
+
+/** What to know about a domain that a network tells; undefined for nothing. */
+export function hearsayNote({ forward, state }: Standing): string | undefined {
+  if (!("isHearsay" in state) || state.isHearsay !== true) return undefined;
+  const homes = (forward.unless.domain ?? []).map((home) => `"${home}"`).join(", ");
+  const why = "whatever network this is can have it say so: send nothing by its word without TLS";
+  return `only resolv.conf tells whether this is ${homes}, and ${why}`;
 }
 
 /** What the user can do about it, one action; undefined for nothing. */

@@ -36,7 +36,7 @@ export class Surroundings {
     signal.throwIfAborted();
     const settled = new AbortController();
     const either = AbortSignal.any([signal, settled.signal]);
-    const tests = [this.domainHindrance(unless.domain), this.#reachableHindrance(unless.reachable, either)];
+    const tests = [this.#domainHindrance(unless.domain), this.#reachableHindrance(unless.reachable, either)];
     const found = await firstFound(tests);
     settled.abort();
     signal.throwIfAborted();
@@ -44,10 +44,27 @@ export class Surroundings {
   }
 
   /** The one of `homes` that this machine is in, if any. Connects to nothing. */
-  domainHindrance(homes: readonly string[] = []): Promise<Hindrance | undefined> {
+  #domainHindrance(homes: readonly string[] = []): Promise<Hindrance | undefined> {
     if (homes.length === 0) return Promise.resolve(undefined);
     this.#domains ??= this.#askDomains();
     return firstFound(this.#domains.map((said) => said.then((own) => match(own, homes))));
+  }
+
+  /**
+   * Whether what tells that this machine is in one of `homes`, or would tell it, is resolv.conf alone: no program knows
+   * a domain, or none knows one of these. A network that hands out addresses has its own domain written there. With the
+   * hindrance, if any. Connects to nothing.
+   */
+  async domainVerdict(
+    homes: readonly string[] = [],
+  ): Promise<{ readonly by: Hindrance | undefined; readonly isHearsay: boolean }> {
+    if (homes.length === 0) return { by: undefined, isHearsay: false };
+    this.#domains ??= this.#askDomains();
+    const said = (await Promise.all(this.#domains)).flat();
+    const known = said.filter(({ source }) => !isFile(source));
+    const sure = match(known, homes);
+    const by = sure ?? match(said, homes);
+    return { by, isHearsay: sure === undefined && (by !== undefined || known.length === 0) };
   }
 
   #askDomains(): readonly Promise<readonly OwnDomain[]>[] {
@@ -68,6 +85,11 @@ export class Surroundings {
     const isReached = await bounded(LIMIT, signal, (bound) => isReachable(endpoint, lookUp, bound));
     return isReached ? { kind: "reachable", endpoint } : undefined;
   }
+}
+
+/** resolv.conf has a path for its source; the programs have their names. */
+function isFile(source: string): boolean {
+  return source.startsWith("/");
 }
 
 function match(own: readonly OwnDomain[], homes: readonly string[]): Hindrance | undefined {

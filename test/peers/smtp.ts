@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { program } from "./programs.ts";
@@ -22,8 +22,12 @@ export interface Letter {
 export interface SmtpServer extends AsyncDisposable {
   readonly host: string;
   readonly port: number;
+  /** The file of its certificate, which is for localhost and signed by itself. */
+  readonly certificate: string;
   /** Asks how many connections it has accepted so far. */
   connections(): Promise<number>;
+  /** How many messages it has taken so far. */
+  letters(): number;
   /** Waits for the n-th message and gives it. */
   letter(n?: number): Promise<Letter>;
 }
@@ -31,14 +35,14 @@ export interface SmtpServer extends AsyncDisposable {
 const HOST = "127.0.0.1";
 
 /**
- * Starts aiosmtpd(1) on a port that is free; done when it listens. It offers STARTTLS with a certificate that
- * nobody trusts, for clients that are told not to use it, and insists on nothing.
+ * Starts aiosmtpd(1) on a port that is free; done when it listens. It offers STARTTLS, unless `tls` is false, with a
+ * certificate that nobody trusts who is not told to, and insists on nothing.
  */
-export async function startSmtp(port: number): Promise<SmtpServer> {
+export async function startSmtp(port: number, { tls } = { tls: true }): Promise<SmtpServer> {
   const folder = makeTemporary();
   const maildir = join(folder, "Maildir");
   const words = ["-n", "-d", "-l", `${HOST}:${port}`, "-c", "aiosmtpd.handlers.Mailbox", maildir];
-  const child = spawn(program("aiosmtpd"), [...tlsWords(folder), ...words], {
+  const child = spawn(program("aiosmtpd"), [...(tls ? tlsWords(folder) : []), ...words], {
     stdio: ["ignore", "ignore", "pipe"],
     cwd: "/",
   });
@@ -59,6 +63,7 @@ export async function startSmtp(port: number): Promise<SmtpServer> {
   return {
     host: HOST,
     port,
+    certificate: join(folder, "certificate"),
     connections: async () => {
       // One more connection: when the log has it, it has all that came before.
       const asker = connect(port, HOST);
@@ -67,6 +72,7 @@ export async function startSmtp(port: number): Promise<SmtpServer> {
       asker.destroy();
       return (before.match(/Peer: /g)?.length ?? 0) - ++asked;
     },
+    letters: () => (existsSync(join(maildir, "new")) ? readdirSync(join(maildir, "new")).length : 0),
     letter: (n = 1) =>
       poll(
         () => letterOf(maildir, n),
@@ -86,7 +92,9 @@ function tlsWords(folder: string): readonly string[] {
     "ec_paramgen_curve:prime256v1",
     "-nodes",
     "-subj",
-    "/CN=mail.test",
+    "/CN=localhost",
+    "-addext",
+    "subjectAltName=DNS:localhost",
   ];
   execFileSync(program("openssl"), ["req", "-x509", ...kind, "-keyout", key, "-out", certificate], {
     stdio: "ignore",

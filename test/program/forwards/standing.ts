@@ -9,7 +9,7 @@ export interface Question {
   readonly verb: "--explain" | "--check";
   readonly sshd: Sshd;
   /** Lines of the [[forward]] named "smtp", which has nothing else. */
-  readonly forward: Readonly<Record<string, string | number>>;
+  readonly forward: Readonly<Record<string, string | number | readonly string[]>>;
   /** Words in front of the program. */
   readonly under?: readonly string[];
   /** What `hostname -d` says. Default: nothing. */

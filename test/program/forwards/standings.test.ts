@@ -77,6 +77,21 @@ for (const verb of ["--explain", "--check"] as const) {
       assert.deepEqual(await told({ forward, domain: "nothome.net" }), [line]);
     });
 
+    test("with an unless.domain of which no program knows: a warning that resolv.conf alone decides", async () => {
+      const listen = await freePort();
+      const forward = { listen, "unless.domain": ["home.net", "work.net"] };
+      const why = "whatever network this is can have it say so: send nothing by its word without TLS";
+      const note = `note: only resolv.conf tells whether this is "home.net", "work.net", and ${why}`;
+      const { standing, below } = await ask({
+        form,
+        verb,
+        sshd,
+        forward: { to: "mail.invalid:25", ...forward },
+      });
+      assert.equal(standing, `would carry port ${listen} to mail.invalid:25`);
+      assert.equal(below[0], note);
+    });
+
     test("whose port a program of the same user has", async () => {
       await using other = await startListener();
       const who = `perl (pid ${other.pid}) of the same user (uid ${OWN})`;

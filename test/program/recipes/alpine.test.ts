@@ -32,9 +32,10 @@ describeForms("Alpine with a recipe", { concurrency: 2 }, (form) => {
       await using near = await startSmtp(await freePort());
       const port = await freePort();
       const table = { 2025: port, "mail:25": `127.0.0.1:${far.port}` };
-      await using scene = await makeScene(form, "home-domain", table);
+      const trusting = { SSL_CERT_FILE: near.certificate };
+      await using scene = await makeScene(form, "home-domain", table, trusting);
       scene.home.write("hostname", `#!/bin/sh\necho ${domain}\n`, 0o755);
-      await using alpine = await scene.alpine({ 2025: port, "mail:25": `127.0.0.1:${near.port}` });
+      await using alpine = await scene.alpine({ 2025: port, "mail.home.net:587": `localhost:${near.port}` });
       await writeLetter(alpine);
       const [taken, other] = domain === "home.net" ? [near, far] : [far, near];
       assert.deepEqual((await taken.letter()).to, ["joe@isp.com"]);
@@ -42,6 +43,22 @@ describeForms("Alpine with a recipe", { concurrency: 2 }, (form) => {
       await alpine.waitFor(/MESSAGE INDEX/, "the list again");
       alpine.keys("q");
       assert.equal(await alpine.ended(), 0);
+    });
+  }
+
+  for (const [who, tls, said] of [
+    ["offers no TLS", false, /TLS unavailable with this server/],
+    ["has a certificate that nobody trusts", true, /self[- ]signed certificate/i],
+  ] as const) {
+    test(`sends nothing by the word of a network that says home.net and ${who}`, TIMEOUT, async () => {
+      await using near = await startSmtp(await freePort(), { tls });
+      const port = await freePort();
+      await using scene = await makeScene(form, "home-domain", { 2025: port });
+      scene.home.write("hostname", "#!/bin/sh\necho home.net\n", 0o755);
+      await using alpine = await scene.alpine({ 2025: port, "mail.home.net:587": `localhost:${near.port}` });
+      await writeLetter(alpine);
+      await alpine.waitFor(said, "the reason");
+      assert.equal(near.letters(), 0);
     });
   }
 

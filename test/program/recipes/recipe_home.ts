@@ -24,8 +24,16 @@ export interface Scene extends AsyncDisposable {
   alpine(replacements: Replacements, others?: readonly string[]): Promise<Terminal>;
 }
 
-/** Sets up the recipe `name`: its hosts.toml with the replacements, jane being whoever runs the test. */
-export async function makeScene(form: Form, name: string, replacements: Replacements = {}): Promise<Scene> {
+/**
+ * Sets up the recipe `name`: its hosts.toml with the replacements, jane being whoever runs the test. `variables` are more
+ * of the environment.
+ */
+export async function makeScene(
+  form: Form,
+  name: string,
+  replacements: Replacements = {},
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Scene> {
   const home = makeHome();
   const mailbox = makeMailbox();
   const imapd = `#!/bin/sh\n${mailbox.command}\n`;
@@ -35,7 +43,7 @@ export async function makeScene(form: Form, name: string, replacements: Replacem
   const table = recipe(name, "hosts.toml", replacements).replaceAll('"jane"', JSON.stringify(sshd.user));
   home.writeTable(`[defaults]\nssh_config = ${JSON.stringify(config)}\n\n${table}`);
   const preauth = rshPath(home, form.argv);
-  const env = { ...home.env, PATH: `${home.path}:${home.env.PATH}` };
+  const env = { ...home.env, PATH: `${home.path}:${home.env.PATH}`, ...variables };
   return {
     home,
     env,

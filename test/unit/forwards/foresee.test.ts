@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { foresee } from "../../../src/forwards/foresee.ts";
 import { listenOnPath } from "../../../src/forwards/listen_path.ts";
 import { SocketTables } from "../../../src/forwards/socket_tables.ts";
-import { standingHint, standingText } from "../../../src/forwards/state.ts";
+import { hearsayNote, standingHint, standingText } from "../../../src/forwards/state.ts";
 import { Surroundings } from "../../../src/forwards/unless.ts";
 import type { CarriedForward } from "../../../src/table/decision.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
@@ -68,6 +68,28 @@ test("unless.reachable is not tried, and named", async () => {
 test("a domain holds back", async () => {
   const [text] = await foreseen(forwardOf({ to: mail, unless: { domain: ["home.net"] } }));
   assert.equal(text, `held back: at home in "home.net": ${resolvConf} says "lan.home.net"`);
+});
+
+test("that resolv.conf alone tells the domain is known, whether it holds back or not", async () => {
+  const note = async (domain: string, program?: string): Promise<string | undefined> => {
+    const bin = mkdtempSync(join(folder, "bin-"));
+    if (program !== undefined)
+      writeFileSync(join(bin, "hostname"), `#!/bin/sh\necho ${program}\n`, { mode: 0o755 });
+    const surroundings = new Surroundings({
+      lookUp: () => assert.fail("looked up"),
+      signal: new AbortController().signal,
+      env: { PATH: bin },
+      resolvConf,
+    });
+    const forward = forwardOf({ listen: await freePort(), to: mail, unless: { domain: [domain] } });
+    const [standing] = await foresee([forward], { tables: new SocketTables(), uid: OWN, surroundings });
+    return standing && hearsayNote(standing);
+  };
+  assert.match((await note("home.net")) ?? "", /^only resolv\.conf tells whether this is "home\.net", and /);
+  assert.match((await note("home.net", "isp.com")) ?? "", /^only resolv\.conf/);
+  assert.match((await note("elsewhere.net")) ?? "", /^only resolv\.conf/);
+  assert.equal(await note("home.net", "home.net"), undefined);
+  assert.equal(await note("elsewhere.net", "isp.com"), undefined);
 });
 
 test("who has a port is told", async () => {
