@@ -17,6 +17,8 @@ export interface Servant
 
 /** Where it may be told to misbehave. Each is called with ssh2's own objects. */
 export interface Mischief {
+  /** Somebody has connected. */
+  readonly accepted?: (client: Connection) => void;
   /** Keys have been exchanged: every packet from now on can be changed by changePackets(). */
   readonly recognised?: (client: Connection, wires: Wires) => void;
   /** What ssh2's server is given beside its key. */
@@ -67,6 +69,7 @@ export async function startServant(mischief: Mischief): Promise<Servant> {
     const wires = wiresOf(client);
     sockets.push(wires.socket);
     wires.socket.setNoDelay(true);
+    mischief.accepted?.(client);
     client.on("error", () => {});
     client.on("handshake", () => mischief.recognised?.(client, wires));
     client.on("authentication", (context) => context.accept());
