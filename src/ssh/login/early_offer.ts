@@ -24,17 +24,15 @@ export function earlyOffer(
 }
 
 /** What another login can build on, of the keys that were offered; undefined unless just the last one was proven. */
-export function plainLogin(
-  attempts: readonly (KeyOffer | Attempt)[],
-): Omit<KnownLogin, "version"> | undefined {
+export function plainLogin(attempts: readonly KeyOffer[]): Omit<KnownLogin, "version"> | undefined {
   const last = attempts.at(-1);
-  if (!(last instanceof KeyOffer) || last.outcome !== "signed") return undefined;
+  if (last?.outcome !== "signed") return undefined;
   if (!attempts.slice(0, -1).every(({ outcome }) => outcome === "offered")) return undefined;
   const { algorithm, boundTo } = last.offer;
   const keys = told(attempts).map(({ fingerprint }) => fingerprint);
   return { keys, algorithm, isBound: boundTo !== undefined };
 }
 
-export function told(attempts: readonly (KeyOffer | Attempt)[]): readonly Attempt[] {
-  return attempts.map((one) => (one instanceof KeyOffer ? attemptOf(one.candidate, one.outcome) : one));
+export function told(attempts: readonly KeyOffer[]): readonly Attempt[] {
+  return attempts.map(({ candidate, outcome }) => attemptOf(candidate, outcome));
 }

@@ -2,8 +2,11 @@ import type { OwnMethod, Protocol } from "../ssh2/patched.ts";
 import { ask, type Offer, prove, toSign } from "../ssh2/public_key_request.ts";
 import type { Candidate } from "./candidate.ts";
 
-/** How a key fared. `offered`: no more than that is known. `signed`: it was proven. Otherwise why it could not be. */
-export type Outcome = "offered" | "signed" | { readonly failed: string };
+/**
+ * How a key fared. `offered`: no more than that is known. `signed`: it was proven. `accepted`: and the server wants something
+ * else beside it. Otherwise why it could not be proven.
+ */
+export type Outcome = "offered" | "signed" | "accepted" | { readonly failed: string };
 
 /** One key on one connection: the server is asked whether it takes the key, which signs if so. */
 export class KeyOffer {

@@ -12,6 +12,11 @@ const NAMED = 3;
 /** What to do about too many keys. */
 export const NAME_ONE = 'name one key for this server in the table: identity = "~/.ssh/..."';
 
+/** Ways in that there are not (RFC 4462, and host-based of RFC 4252 section 9), and what to do instead. */
+const UNBUILT = /^(gssapi|hostbased)/;
+const NOT_BUILT =
+  "GSSAPI and host-based logins are not built in: log in there with ssh, and ask for public keys to be allowed";
+
 /** What was tried to get in. */
 export interface Tried {
   /** The keys that were offered, in order. */
@@ -23,6 +28,8 @@ export interface Tried {
   /** The keys that the server has refused; undefined where it was not the server, and the next call may fare otherwise. */
   readonly refusedKeys: readonly string[] | undefined;
   readonly lastMethod: string;
+  /** The methods, other than keys, that the server has accepted without letting the user in. */
+  readonly answers: readonly Method[];
   /** Whether somebody at a terminal was asked for what no key could do. */
   readonly isAsking: boolean;
 }
@@ -39,7 +46,7 @@ export class LoginFailure extends Failure {
   /** `ending`: the server's own words, where it broke off. */
   constructor(target: Target, tried: Tried, ending?: string) {
     const { attempts, obstacles, methods, refusedKeys } = tried;
-    super("auth", target.server, reason(target, attempts, obstacles, methods, ending), {
+    super("auth", target.server, reason(target, tried, ending), {
       hints: hints(target, tried, ending),
     });
     this.name = "LoginFailure";
@@ -62,20 +69,17 @@ function described({ type, fingerprint, source, name, isExpired }: Attempt): str
 /** What opened the door, and the keys that were offered before it, for --check. */
 export function loggedIn(attempts: readonly Attempt[], lastMethod: "none" | Method): string {
   const asked = lastMethod === "none" || lastMethod === "publickey" ? undefined : lastMethod;
-  const key = attempts.findLast(({ outcome }) => outcome === "signed");
+  const key = attempts.findLast(({ outcome }) => outcome === "signed" || outcome === "accepted");
   if (asked !== undefined) return key === undefined ? asked : `${asked}, after ${described(key)}`;
   if (key === undefined) return "no proof was asked for";
   const before = attempts.slice(0, attempts.indexOf(key)).map((one) => `${described(one)}${failed(one)}`);
   return before.length === 0 ? described(key) : `${described(key)}, after ${before.join(", ")}`;
 }
 
-function reason(
-  { user }: Target,
-  attempts: readonly Attempt[],
-  obstacles: readonly Obstacle[],
-  methods: readonly string[],
-  ending: string | undefined,
-): string {
+function reason({ user }: Target, tried: Tried, ending: string | undefined): string {
+  const { obstacles, methods } = tried;
+  const accepted = acceptedIn(tried);
+  const attempts = tried.attempts.filter(({ outcome }) => outcome !== "accepted");
   const own = attempts
     .filter(({ source }) => source === "agent")
     .map(failureOf)
@@ -86,14 +90,23 @@ function reason(
   const more = attempts.length > NAMED ? [`${attempts.length - NAMED} more`] : [];
   const parts = [
     ...(ending === undefined ? [] : [`the server says "${ending}"`]),
+    ...(accepted.length === 0 ? [] : [`it has accepted ${accepted.join(" and ")}`]),
     ...(attempts.length === 0 ? [] : [`tried ${[...shown, ...more].join(", ")}`]),
     ...obstacles.slice(0, NAMED).map(({ what }) => what),
-    ...(methods.length === 0 ? [] : [`the server takes ${methods.join(", ")}`]),
+    ...(methods.length === 0 || accepted.length > 0 ? [] : [`the server takes ${methods.join(", ")}`]),
   ];
-  const what = attempts.length === 0 ? `no key to log in with as ${user.value}` : `${user.value} not let in`;
-  // First of all: it is no refusal of the server's.
-  const told = own === undefined ? what : `${own}: ${what}`;
+  const isWithout = attempts.length === 0 && accepted.length === 0;
+  const what = isWithout ? `no key to log in with as ${user.value}` : `${user.value} not let in`;
+  const wanted = methods.map((method) => (method === "publickey" ? "another key" : method)).join(" or ");
+  // First of all: these are no refusals of the server's.
+  const first = accepted.length > 0 ? `the server wants ${wanted} as well` : own;
+  const told = first === undefined ? what : `${first}: ${what}`;
   return parts.length === 0 ? told : `${told} (${parts.join("; ")})`;
+}
+
+/** What the server has accepted without letting the user in. */
+function acceptedIn({ attempts, answers }: Tried): readonly string[] {
+  return [...attempts.filter(({ outcome }) => outcome === "accepted").map(described), ...answers];
 }
 
 /** Why a key was not proven, other than that the server did not want it. */
@@ -109,16 +122,18 @@ function failed(attempt: Attempt): string {
 /** What may help, best first. */
 function hints(
   { server, user, host, agent, hostKeyName }: Target,
-  { attempts, obstacles, methods, isAsking }: Tried,
+  tried: Tried,
   ending: string | undefined,
 ): readonly string[] {
+  const { attempts, obstacles, methods, isAsking } = tried;
   const told = obstacles.map(({ hint }) => hint).filter((hint) => hint !== undefined);
   const onTerminal = `log in on a terminal, which asks for what it takes: ${typed("preauth", "--login", server)}`;
   const takesKeys = methods.length === 0 || methods.includes("publickey");
   const takesAnswers = methods.some((method) => method === "password" || method === "keyboard-interactive");
   const isLocked = told.some((hint) => /ssh-add|an agent|tmux/.test(hint));
-  if (!takesKeys)
-    return takesAnswers && !isAsking ? [onTerminal] : ["ask for public keys to be allowed there"];
+  if (!takesKeys && takesAnswers && !isAsking) return [onTerminal];
+  if (!takesKeys && !takesAnswers && methods.some((method) => UNBUILT.test(method))) return [NOT_BUILT];
+  if (!takesKeys) return ["ask for public keys to be allowed there"];
   if (agent.value === undefined && isLocked) told.unshift('start an agent: eval "$(ssh-agent)"');
   if ((takesAnswers || isLocked) && !isAsking) told.push(onTerminal);
   if (ending !== undefined && attempts.length > 1) told.push(NAME_ONE);
@@ -126,10 +141,13 @@ function hints(
     const again = `ssh-add -h ${quoted(hostKeyName.value)} KEYFILE`;
     told.push(`say yes where the agent asks, or touch the key; if it is for certain hosts only: ${again}`);
   }
-  const first = attempts.find((one) => failureOf(one) === undefined);
+  const first = attempts.find(({ outcome }) => outcome === "offered" || outcome === "signed");
   if (first !== undefined) {
     told.push(`put this line into ~${user.value}/.ssh/authorized_keys on ${host.value}: ${first.line}`);
   }
+  const isKeyWanted = takesKeys && acceptedIn(tried).length > 0;
+  if (isKeyWanted)
+    told.push("the server wants another key: make one, and put its .pub line beside the first");
   if (attempts.length === 0 && told.length === 0) told.push("make a key: ssh-keygen -t ed25519");
   return [...new Set(told)];
 }
