@@ -1,4 +1,5 @@
 import { constants, openSync } from "node:fs";
+import { onAbort } from "../src/abort.ts";
 import type { Terminal } from "../src/world.ts";
 import { isTerminal, write } from "./descriptors.ts";
 import { EchoOff } from "./echo.ts";
@@ -63,6 +64,7 @@ class OwnTerminal implements Terminal {
   #read(signal: AbortSignal): Promise<void> {
     const { stdin } = process;
     return new Promise<void>((resolve, reject) => {
+      let deafen = (): void => {};
       const take = (chunk: Buffer): void => {
         this.#typed = Buffer.concat([this.#typed, chunk]);
         settle(resolve);
@@ -72,14 +74,13 @@ class OwnTerminal implements Terminal {
         this.#isOver = true;
         settle(resolve);
       };
-      const abort = (): void => settle(() => reject(signal.reason));
       const settle = (how: () => void): void => {
         stdin.pause();
         stdin.off("data", take).off("end", finish).off("error", finish);
-        signal.removeEventListener("abort", abort);
+        deafen();
         how();
       };
-      signal.addEventListener("abort", abort);
+      deafen = onAbort(signal, () => settle(() => reject(signal.reason)));
       stdin.on("data", take).on("end", finish).on("error", finish);
       stdin.resume();
     });

@@ -1,3 +1,4 @@
+import { whenAborted } from "../abort.ts";
 import { Failure } from "../failure.ts";
 import { openLog } from "../report/log.ts";
 import type { Note } from "../report/note.ts";
@@ -103,12 +104,10 @@ export class Caller {
     if (hangup.aborted) return status;
     return Promise.race([
       work().then(() => status),
-      new Promise<number>((resolve) => {
-        hangup.addEventListener("abort", () => {
-          // A signal has a status of its own; a client that went away changes nothing of what happened.
-          const { reason } = hangup;
-          resolve(reason instanceof Failure && reason.status > 128 ? reason.status : status);
-        });
+      whenAborted(hangup).then(() => {
+        // A signal has a status of its own; a client that went away changes nothing of what happened.
+        const { reason } = hangup;
+        return reason instanceof Failure && reason.status > 128 ? reason.status : status;
       }),
     ]);
   }

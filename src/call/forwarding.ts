@@ -1,3 +1,4 @@
+import { whenAborted } from "../abort.ts";
 import type { Held } from "../forwards/hold.ts";
 import type { Opened } from "../session/opening.ts";
 import type { Decision } from "../table/decision.ts";
@@ -40,10 +41,7 @@ export class Forwarding {
     if (held === undefined || held.open === 0 || broken.aborted) return;
     note(`${server}: waiting for ${held.open} forwarded connections`);
     client.leave();
-    await Promise.race([
-      held.idle(),
-      new Promise<void>((resolve) => broken.addEventListener("abort", () => resolve())),
-    ]);
+    await Promise.race([held.idle(), whenAborted(broken)]);
     held.close();
   }
 }

@@ -1,4 +1,4 @@
-import { orAborted } from "../abort.ts";
+import { orAborted, whenAborted } from "../abort.ts";
 import type { Control } from "../control/callers_end.ts";
 import { Failure } from "../failure.ts";
 import { Progress } from "../progress.ts";
@@ -66,7 +66,7 @@ async function carry(caller: Caller, session: Session): Promise<number> {
   const guard = await guardFor(caller, session);
   const end = await Promise.race([
     relay(client, remote, { inputEndsSession: isImap, first, guard }),
-    whenAborted(broken),
+    hangUpOf(broken),
   ]);
   if (end instanceof Failure) {
     note(`${server}: ${end.what}`);
@@ -101,11 +101,8 @@ async function guardFor(caller: Caller, { remote }: Session): Promise<SmtpGuard 
 }
 
 /** Resolves with a hang-up; rejects with anything else that a signal was aborted for. */
-function whenAborted(signal: AbortSignal): Promise<Failure> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void =>
-      signal.reason instanceof Failure ? resolve(signal.reason) : reject(signal.reason);
-    if (signal.aborted) abort();
-    else signal.addEventListener("abort", abort);
-  });
+async function hangUpOf(signal: AbortSignal): Promise<Failure> {
+  await whenAborted(signal);
+  if (signal.reason instanceof Failure) return signal.reason;
+  throw signal.reason;
 }

@@ -1,4 +1,5 @@
 import { Readable, Writable } from "node:stream";
+import { onAbort } from "../abort.ts";
 import type { Control } from "../control/callers_end.ts";
 import type { Reply } from "../control/protocol.ts";
 import { Failure, fromParts } from "../failure.ts";
@@ -46,13 +47,12 @@ export class SharedCommand {
   static async open(control: Control, server: string, ear: OpeningEar): Promise<SharedCommand> {
     const command = new SharedCommand(control, ear);
     const { signal } = ear;
-    const abort = (): void => command.#fail(signal.reason);
+    let stop = (): void => {};
     try {
       await new Promise<void>((resolve, reject) => {
         command.#open = resolve;
         command.#fail = reject;
-        signal.addEventListener("abort", abort);
-        if (signal.aborted) abort();
+        stop = onAbort(signal, () => reject(signal.reason));
         control.listen({
           reply: (reply) => command.#heed(reply),
           data: (bytes) => {
@@ -68,7 +68,7 @@ export class SharedCommand {
       control.close();
       throw error;
     } finally {
-      signal.removeEventListener("abort", abort);
+      stop();
     }
   }
 

@@ -1,3 +1,4 @@
+import { orAborted } from "../abort.ts";
 import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
 
 /** What became of a first SELECT of INBOX: the server's answer, "OK [READ-WRITE] ...", and the messages it counts. */
@@ -37,30 +38,18 @@ export async function selectInbox(
 
 /** Sends a command and gives everything up to the end of its tagged answer, or up to the server's end. */
 function ask(remote: RemoteCommand, command: string, already: Buffer, signal: AbortSignal): Promise<string> {
-  return new Promise((resolve, reject) => {
+  let take = (_chunk: Buffer): void => {};
+  const answer = new Promise<string>((resolve) => {
     let text = already.toString("latin1");
-    const finish = (): void => {
-      remote.stdout.off("data", take);
-      signal.removeEventListener("abort", abort);
-    };
-    const abort = (): void => {
-      finish();
-      reject(signal.reason);
-    };
-    const take = (chunk: Buffer): void => {
+    take = (chunk) => {
       text += chunk.toString("latin1");
-      if (!/^a1 [^\n]*\n/m.test(text) && text.length < MAX_ANSWER) return;
-      finish();
-      resolve(text);
+      if (/^a1 [^\n]*\n/m.test(text) || text.length >= MAX_ANSWER) resolve(text);
     };
-    signal.addEventListener("abort", abort);
     remote.stdout.on("data", take);
-    void remote.ended.then(() => {
-      finish();
-      resolve(text);
-    });
+    void remote.ended.then(() => resolve(text));
     remote.stdin.on("error", () => {});
     remote.stdin.write(`${command}\r\n`);
     remote.stdout.resume();
   });
+  return orAborted(answer, signal).finally(() => remote.stdout.off("data", take));
 }

@@ -1,3 +1,4 @@
+import { onAbort } from "../abort.ts";
 import { Failure, fromParts } from "../failure.ts";
 import type { Person } from "../person.ts";
 import type { Step } from "../progress.ts";
@@ -34,7 +35,7 @@ async function requested<T>(
   world.onSignal((signal, status) => over.abort(new Failure("gone", "preauth", signal, { status })));
   try {
     return await new Promise((resolve, reject) => {
-      over.signal.addEventListener("abort", () => reject(over.signal.reason));
+      onAbort(over.signal, () => reject(over.signal.reason));
       const means: Means = {
         answer: (text) => control.answer(text),
         fail: reject,

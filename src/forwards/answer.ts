@@ -1,9 +1,8 @@
 import type { Duplex } from "node:stream";
-import { orAborted } from "../abort.ts";
+import { bounded, orAborted } from "../abort.ts";
 import type { Endpoint } from "../table/table.ts";
 import { abandon, type Carry, NOWHERE } from "./carrier.ts";
 import { reasonOf } from "./reason.ts";
-import { bounded } from "./time_limit.ts";
 
 export type Protocol = "SMTP" | "NNTP" | "POP3" | "IMAP";
 

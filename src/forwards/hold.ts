@@ -1,4 +1,4 @@
-import { orAborted } from "../abort.ts";
+import { Follower, orAborted } from "../abort.ts";
 import type { Note } from "../report/note.ts";
 import type { CarriedForward } from "../table/decision.ts";
 import type { Listening } from "./bind.ts";
@@ -103,12 +103,12 @@ class HeldForwards implements Held {
   }
 
   async settle(plan: readonly CarriedForward[]): Promise<void> {
-    const settled = new AbortController();
-    const signal = AbortSignal.any([this.#options.signal, settled.signal]);
-    const surroundings = new Surroundings({ ...this.#options, signal });
+    const ends = new Follower(this.#options.signal);
+    const surroundings = new Surroundings({ ...this.#options, signal: ends.signal });
     this.standings = await Promise.all(plan.map((forward) => this.#bringUp(forward, surroundings)));
     // Programs that were asked for the domain, and are not needed any more.
-    settled.abort();
+    ends.release();
+    ends.abort();
     this.#schedule();
   }
 

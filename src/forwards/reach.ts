@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { orAborted } from "../abort.ts";
+import { onAbort, orAborted } from "../abort.ts";
 import type { Endpoint } from "../table/table.ts";
 import type { LookUp } from "./carrier.ts";
 import { firstFound } from "./first_found.ts";
@@ -23,12 +23,13 @@ function reach(host: string, port: number, signal: AbortSignal): Promise<true | 
   return new Promise((resolve) => {
     const socket = connect({ host, port });
     const end = (outcome: true | undefined): void => {
-      signal.removeEventListener("abort", abort);
       socket.destroy();
       resolve(outcome);
     };
-    const abort = (): void => end(undefined);
-    signal.addEventListener("abort", abort);
-    socket.once("connect", () => end(true)).on("error", abort);
+    const stop = onAbort(signal, () => end(undefined));
+    socket
+      .once("connect", () => end(true))
+      .on("error", () => end(undefined))
+      .once("close", stop);
   });
 }

@@ -1,10 +1,10 @@
+import { bounded, Follower } from "../abort.ts";
 import type { Endpoint, Forward } from "../table/table.ts";
 import type { LookUp } from "./carrier.ts";
 import { type DomainOptions, isWithin, type OwnDomain, ownDomains } from "./domain.ts";
 import { firstFound } from "./first_found.ts";
 import { endpointText } from "./plan.ts";
 import { isReachable } from "./reach.ts";
-import { bounded } from "./time_limit.ts";
 
 /** What holds a forward back: the two tests of `unless`. */
 export type Hindrance =
@@ -34,11 +34,14 @@ export class Surroundings {
   async hindrance({ unless }: Forward): Promise<Hindrance | undefined> {
     const { signal } = this.#options;
     signal.throwIfAborted();
-    const settled = new AbortController();
-    const either = AbortSignal.any([signal, settled.signal]);
-    const tests = [this.#domainHindrance(unless.domain), this.#reachableHindrance(unless.reachable, either)];
+    const ends = new Follower(signal);
+    const tests = [
+      this.#domainHindrance(unless.domain),
+      this.#reachableHindrance(unless.reachable, ends.signal),
+    ];
     const found = await firstFound(tests);
-    settled.abort();
+    ends.release();
+    ends.abort();
     signal.throwIfAborted();
     return found;
   }
@@ -68,11 +71,13 @@ export class Surroundings {
   }
 
   #askDomains(): readonly Promise<readonly OwnDomain[]>[] {
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(), LIMIT);
-    const signal = AbortSignal.any([this.#options.signal, late.signal]);
-    const asked = ownDomains({ ...this.#options, signal });
-    void Promise.all(asked).finally(() => clearTimeout(timer));
+    const ends = new Follower(this.#options.signal);
+    const timer = setTimeout(() => ends.abort(), LIMIT);
+    const asked = ownDomains({ ...this.#options, signal: ends.signal });
+    void Promise.all(asked).finally(() => {
+      clearTimeout(timer);
+      ends.release();
+    });
     return asked;
   }
 

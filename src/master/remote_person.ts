@@ -1,3 +1,4 @@
+import { orAborted, whenAborted } from "../abort.ts";
 import type { Peer } from "../control/masters_end.ts";
 import { Failure } from "../failure.ts";
 import type { Person } from "../person.ts";
@@ -8,14 +9,17 @@ export function remotePerson(peer: Peer): Person {
   peer.listen({ data: () => {}, end: () => {}, answer: ({ text }) => answered(text) });
   return {
     tell: (lines) => peer.reply({ type: "tell", lines }),
-    ask: (question, { echo, signal }) =>
-      new Promise((resolve, reject) => {
-        signal.throwIfAborted();
+    ask: async (question, { echo, signal }) => {
+      signal.throwIfAborted();
+      const answer = new Promise<string>((resolve) => {
         answered = resolve;
-        signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-        const hangUp = (): void => reject(new Failure("gone", "preauth", "nobody is there to answer"));
-        peer.gone.addEventListener("abort", hangUp, { once: true });
-        peer.reply({ type: "question", question, echo });
-      }),
+      });
+      peer.reply({ type: "question", question, echo });
+      const given = orAborted(answer, signal);
+      const gone = whenAborted(peer.gone).then(() => {
+        throw new Failure("gone", "preauth", "nobody is there to answer");
+      });
+      return Promise.race([given, gone]);
+    },
   };
 }

@@ -1,3 +1,4 @@
+import { onAbort } from "../abort.ts";
 import type { Peer } from "../control/masters_end.ts";
 import { onceEnded } from "../session/ended.ts";
 import type { Placed } from "./spare_command.ts";
@@ -9,9 +10,7 @@ import type { Placed } from "./spare_command.ts";
  */
 export async function carrySession({ remote, remarks, first, on }: Placed, peer: Peer): Promise<void> {
   const { stdin, stdout, ended } = remote;
-  const hangUp = (): void => remote.hangUp();
-  peer.gone.addEventListener("abort", hangUp);
-  if (peer.gone.aborted) hangUp();
+  const stop = onAbort(peer.gone, () => remote.hangUp());
   peer.open(Buffer.concat(first));
   stdout.on("data", (chunk: Buffer) => {
     if (chunk.length === 0 || peer.gone.aborted || peer.send(chunk)) return;
@@ -33,7 +32,7 @@ export async function carrySession({ remote, remarks, first, on }: Placed, peer:
   stdout.resume();
   const found = await ended;
   const exit = found.kind === "lost" && on.isStopped ? ({ kind: "stopped" } as const) : found;
-  peer.gone.removeEventListener("abort", hangUp);
+  stop();
   peer.reply({ type: "exit", exit, lastRemark: remarks.last });
   peer.close();
 }

@@ -1,3 +1,4 @@
+import { Follower } from "../abort.ts";
 import type { ConnectionStatus } from "../control/protocol.ts";
 import { Failure } from "../failure.ts";
 import { SESSION_SILENCE_MS } from "../second_chances.ts";
@@ -94,10 +95,7 @@ export class SharedConnection {
     options: Pick<OpeningOptions, "progress" | "onRemark">,
     signal: AbortSignal,
   ): Promise<Started | Unavailable> {
-    const attempt = new AbortController();
-    const stop = (): void => attempt.abort(signal.reason);
-    signal.addEventListener("abort", stop);
-    if (signal.aborted) stop();
+    const attempt = new Follower(signal);
     this.#opening++;
     // The command that is started first of all takes it.
     const isAhead = line !== undefined && this.connection.hasAhead;
@@ -113,7 +111,7 @@ export class SharedConnection {
       return this.#unavailable(error, isAhead);
     } finally {
       this.#opening--;
-      signal.removeEventListener("abort", stop);
+      attempt.release();
       attempt.abort(DONE);
     }
   }

@@ -1,3 +1,4 @@
+import { Follower } from "../abort.ts";
 import { Failure } from "../failure.ts";
 import { type Person, watched } from "../person.ts";
 import type { Progress } from "../progress.ts";
@@ -25,11 +26,7 @@ export async function inTime<T>(
   { world, progress, broken, grace = 0, person }: DeadlineOptions,
   work: (signal: AbortSignal, person: Person | undefined) => Promise<T>,
 ): Promise<T> {
-  // AbortSignal.any() would do, but Node 20 may collect such a signal while somebody listens to it.
-  const ends = new AbortController();
-  const breakOff = (): void => ends.abort(broken.reason);
-  if (broken.aborted) breakOff();
-  broken.addEventListener("abort", breakOff);
+  const ends = new Follower(broken);
   const limit = decision.deadline.value;
   const expire = (): void => ends.abort(outOfTime(decision.server, progress.doing, limit));
   const deadline = new Deadline(limit + grace - world.elapsed(), expire);
@@ -41,7 +38,7 @@ export async function inTime<T>(
     throw error;
   } finally {
     deadline.end();
-    broken.removeEventListener("abort", breakOff);
+    ends.release();
   }
 }
 

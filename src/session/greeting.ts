@@ -1,3 +1,4 @@
+import { onAbort } from "../abort.ts";
 import type { Progress } from "../progress.ts";
 import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
 import { GreetingGuard, type Preauth } from "./guard.ts";
@@ -46,6 +47,7 @@ function firstGreeting(
   return new Promise((resolve, reject) => {
     const guard = new GreetingGuard((line) => remarks.add(line));
     let over = false;
+    let deafen = (): void => {};
     let timer: NodeJS.Timeout | undefined;
     const stop = (): void => {
       over = true;
@@ -53,7 +55,7 @@ function firstGreeting(
       // Paused first: without a listener a flowing stream would lose what comes next.
       stdout.pause();
       stdout.off("data", take);
-      signal.removeEventListener("abort", abort);
+      deafen();
     };
     const fail = (reason: unknown): void => {
       stop();
@@ -79,7 +81,7 @@ function firstGreeting(
       fail(withLastWord(signal.reason, remarks));
     };
     if (signal.aborted) return abort();
-    signal.addEventListener("abort", abort);
+    deafen = onAbort(signal, abort);
     stdout.on("data", take);
     void ended.then((exit) => {
       if (over) return;

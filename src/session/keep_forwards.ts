@@ -1,3 +1,4 @@
+import { whenAborted } from "../abort.ts";
 import { Failure } from "../failure.ts";
 import { type Answer, answerText, ask, askThrough } from "../forwards/answer.ts";
 import type { Held } from "../forwards/hold.ts";
@@ -56,7 +57,7 @@ export async function keepForwards(
     });
     try {
       onUp(await proven(held, decision, carrier, broken.signal));
-      await Promise.race([spent(held, time), connected.connection.closed, aborted(broken.signal)]);
+      await Promise.race([spent(held, time), connected.connection.closed, whenAborted(broken.signal)]);
     } finally {
       held.close();
     }
@@ -118,11 +119,4 @@ async function spent(held: Held, time: Persist): Promise<void> {
   if (time === "forever") return new Promise(() => {});
   await new Promise((resolve) => setTimeout(resolve, time));
   await held.idle();
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve());
-  });
 }

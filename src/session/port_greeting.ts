@@ -1,3 +1,4 @@
+import { onAbort } from "../abort.ts";
 import { Failure } from "../failure.ts";
 import { endpointText } from "../forwards/plan.ts";
 import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
@@ -52,11 +53,12 @@ function firstGreeting(
   return new Promise((resolve, reject) => {
     let bytes = Buffer.alloc(0);
     let noise = 0;
+    let deafen = (): void => {};
     const stop = (): void => {
       // Paused first: without a listener a flowing stream would lose what comes next.
       stdout.pause();
       stdout.off("data", take);
-      signal.removeEventListener("abort", abort);
+      deafen();
     };
     const fail = (reason: unknown): void => {
       stop();
@@ -79,7 +81,7 @@ function firstGreeting(
     };
     const abort = (): void => fail(withHint(signal.reason));
     if (signal.aborted) return abort();
-    signal.addEventListener("abort", abort);
+    deafen = onAbort(signal, abort);
     stdout.on("data", take);
     void ended.then((exit) => {
       if (exit.kind === "lost") {

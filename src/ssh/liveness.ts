@@ -1,3 +1,4 @@
+import { onAbort } from "../abort.ts";
 import type { Watching } from "../target/watching.ts";
 import type { Connection } from "./connection.ts";
 
@@ -71,13 +72,13 @@ export class Liveness {
   silentFor(ms: number, over: AbortSignal): Promise<boolean> {
     const before = this.#connection.received;
     return new Promise((resolve) => {
+      let deafen = (): void => {};
       const done = (isSilent: boolean): void => {
         clearTimeout(asking);
         clearTimeout(timer);
-        over.removeEventListener("abort", stop);
+        deafen();
         resolve(isSilent);
       };
-      const stop = (): void => done(false);
       const judge = (): void => {
         const isSilent = this.#connection.received === before;
         if (isSilent) this.#silentAt = before;
@@ -86,8 +87,7 @@ export class Liveness {
       // Who answers in time is not asked.
       const asking = setTimeout(() => this.ask(), ms / 4);
       const timer = setTimeout(judge, ms);
-      over.addEventListener("abort", stop);
-      if (over.aborted) stop();
+      deafen = onAbort(over, () => done(false));
     });
   }
 

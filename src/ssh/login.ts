@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { Algorithms, AnyAuthMethod, Client, NegotiatedAlgorithms, NextAuthHandler } from "ssh2";
+import { onAbort } from "../abort.ts";
 import type { Failure } from "../failure.ts";
 import { lines } from "../report/lines.ts";
 import type { Target } from "../target/target.ts";
@@ -108,14 +109,13 @@ export class Login {
   /** Throws a Failure or the signal's reason, and has destroyed the socket then. */
   async run(): Promise<Client> {
     const { signal } = this.#options;
-    const abort = () => this.#fail(signal.reason);
+    const stop = onAbort(signal, () => this.#fail(signal.reason));
     try {
       signal.throwIfAborted();
       // ssh2 would wait for ever for an end that has been told already.
       if (this.#socket.destroyed) throw this.#endOf(this.#socket.errored);
       await new Promise<void>((resolve, reject) => {
         this.#fail = reject;
-        signal.addEventListener("abort", abort);
         this.#start(resolve);
       });
       return this.#client;
@@ -123,7 +123,7 @@ export class Login {
       this.#socket.destroy();
       throw error;
     } finally {
-      signal.removeEventListener("abort", abort);
+      stop();
       this.#authentication.close();
       this.#over.abort(new Error("the login is over"));
     }

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { orAborted } from "../abort.ts";
 import { signalGroup } from "../own_process.ts";
 import { lines } from "../report/lines.ts";
 
@@ -51,7 +52,6 @@ export function capture(
   child.stderr.on("data", keep(stderr));
 
   let linger: NodeJS.Timeout | undefined;
-  let abort = () => {};
   const ended = new Promise<Captured | undefined>((resolve, reject) => {
     const done = (status: number | null, name: NodeJS.Signals | null) =>
       resolve({
@@ -67,11 +67,8 @@ export function capture(
     child.on("exit", (status, name) => {
       linger = setTimeout(() => done(status, name), LINGER);
     });
-    abort = () => reject(signal.reason);
   });
-  signal.addEventListener("abort", abort);
-  return ended.finally(() => {
-    signal.removeEventListener("abort", abort);
+  return orAborted(ended, signal).finally(() => {
     clearTimeout(linger);
     // What a program leaves behind that has ended by itself is meant to stay.
     if (child.exitCode === null && child.signalCode === null) signalGroup(child, "SIGKILL");

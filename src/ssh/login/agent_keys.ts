@@ -1,3 +1,4 @@
+import { onAbort } from "../../abort.ts";
 import { quoted } from "../../shell_word.ts";
 import { parseUserCertificate } from "../keys/certificate.ts";
 import { isSecurityKey } from "../keys/type.ts";
@@ -43,17 +44,16 @@ export class AgentKeys {
   }
 
   async #ask<T>(question: () => Promise<T>, signal: AbortSignal): Promise<T | readonly AgentKey[]> {
-    const abort = () => this.close();
+    const stop = onAbort(signal, () => this.close());
     this.#waiting(`waiting for the agent at ${this.#place?.path}`);
     try {
-      signal.addEventListener("abort", abort);
       return await question();
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
       this.trouble = { what: `the agent ${error.message}`, hint: error.hint };
       return [];
     } finally {
-      signal.removeEventListener("abort", abort);
+      stop();
       if (!signal.aborted) this.#waiting("");
     }
   }

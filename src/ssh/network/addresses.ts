@@ -1,6 +1,7 @@
 import { lookup } from "node:dns";
 import { isIP } from "node:net";
 import { platform } from "node:os";
+import { orAborted } from "../../abort.ts";
 import { Failure } from "../../failure.ts";
 import { typed } from "../../target/by_hand.ts";
 import { capture } from "../../target/run_program.ts";
@@ -69,15 +70,13 @@ export function parseHosts(text: string): Address[] {
 function inProcess(host: string, options: LookupOptions): Promise<readonly Address[]> {
   const { family, signal } = options;
   const wanted = { any: 0, inet: 4, inet6: 6 }[family];
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort);
+  const answer = new Promise<readonly Address[]>((resolve, reject) => {
     lookup(host, { all: true, family: wanted, verbatim: true }, (error, found) => {
-      signal.removeEventListener("abort", abort);
       if (error !== null) reject(unknown(host, options, error));
       else resolve(found.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 })));
     });
   });
+  return orAborted(answer, signal);
 }
 
 function unknown(host: string, { subject, hints }: LookupOptions, cause?: NodeJS.ErrnoException): Failure {

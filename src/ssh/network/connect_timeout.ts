@@ -1,3 +1,4 @@
+import { Follower } from "../../abort.ts";
 import { Failure } from "../../failure.ts";
 import type { Progress, Step } from "../../progress.ts";
 import type { Target } from "../../target/target.ts";
@@ -7,19 +8,14 @@ const LIMITED: ReadonlySet<Step> = new Set(["name", "connect", "kex", "hostkey"]
 
 /** ConnectTimeout beside the deadline: a signal that is aborted by whichever comes first. Call end() at the end. */
 export class ConnectTimeout {
-  readonly #ends = new AbortController();
-  readonly #outer: AbortSignal;
+  readonly #ends: Follower;
   readonly #timer: NodeJS.Timeout | undefined;
-  readonly #breakOff = (): void => this.#ends.abort(this.#outer.reason);
 
   constructor(
     { server, tcp }: Target,
     { signal, progress }: { readonly signal: AbortSignal; readonly progress: Progress },
   ) {
-    this.#outer = signal;
-    // AbortSignal.any() would do, but Node 20 may collect such a signal while somebody listens to it.
-    signal.addEventListener("abort", this.#breakOff);
-    if (signal.aborted) this.#breakOff();
+    this.#ends = new Follower(signal);
     const { timeout } = tcp.value;
     if (timeout === undefined) return;
     const expire = (): void => {
@@ -36,6 +32,6 @@ export class ConnectTimeout {
 
   end(): void {
     clearTimeout(this.#timer);
-    this.#outer.removeEventListener("abort", this.#breakOff);
+    this.#ends.release();
   }
 }

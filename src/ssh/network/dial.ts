@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
+import { orAborted } from "../../abort.ts";
 import { Failure } from "../../failure.ts";
 import type { Progress } from "../../progress.ts";
 import type { Settled } from "../../table/decision.ts";
@@ -84,15 +85,10 @@ export class Race {
   /** The winner, or undefined when every address has failed. */
   async run(): Promise<Socket | undefined> {
     this.#signal.throwIfAborted();
-    let abort = () => {};
+    const winner = new Promise<Socket | undefined>((resolve) => this.#next(resolve));
     try {
-      return await new Promise((resolve, reject) => {
-        abort = () => reject(this.#signal.reason);
-        this.#signal.addEventListener("abort", abort);
-        this.#next(resolve);
-      });
+      return await orAborted(winner, this.#signal);
     } finally {
-      this.#signal.removeEventListener("abort", abort);
       clearTimeout(this.#timer);
       for (const socket of this.#running) socket.destroy();
     }

@@ -1,3 +1,4 @@
+import { Follower } from "../../abort.ts";
 import type { Person } from "../../person.ts";
 import type { Progress } from "../../progress.ts";
 import type { Target } from "../../target/target.ts";
@@ -83,12 +84,15 @@ export class Recognition {
 
   async #ask(question: HostKeyQuestion, unknown: UnknownKey): Promise<boolean> {
     const { progress, signal, over, fail } = this.#options;
+    const ends = new Follower(signal, over);
     try {
       progress.begin("hostkey", `waiting for an answer about the host key of ${this.#target.server}`);
-      await question.ask(unknown, AbortSignal.any([signal, over]));
+      await question.ask(unknown, ends.signal);
     } catch (error) {
       fail(error);
       return false;
+    } finally {
+      ends.release();
     }
     // The server may be gone by now.
     if (over.aborted) return false;

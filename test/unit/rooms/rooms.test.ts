@@ -42,6 +42,11 @@ test("a file below bin leaves process alone, but for src/own_process.ts", () => 
   assert.deepEqual(guilty, []);
 });
 
+test("a file leaves AbortSignal.any() alone: src/abort.ts says why, and has what to use", () => {
+  const guilty = [...imports.keys()].filter((file) => /\bAbortSignal\.any\b/.test(codeOf(file)));
+  assert.deepEqual(guilty, []);
+});
+
 function sources(): readonly string[] {
   return ["src", "bin"].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
