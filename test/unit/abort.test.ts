@@ -21,6 +21,8 @@ test("a follower's signal is aborted with any other, for its reason, and not aft
 test("a follower is told whatever garbage is collected, also of a timeout and of another follower", async () => {
   const collect = collector();
   const over = new AbortController();
+  // Nobody else keeps the process up: the timer of AbortSignal.timeout() does not.
+  const alive = setInterval(() => {}, 60_000);
   const told = Array.from({ length: 50 }, () => {
     const ofTimeout = new Follower(AbortSignal.timeout(50), new AbortController().signal);
     const ofFollower = new Follower(new Follower(over.signal).signal, new AbortController().signal);
@@ -32,6 +34,7 @@ test("a follower is told whatever garbage is collected, also of a timeout and of
   }
   over.abort();
   await Promise.all(told.flat());
+  clearInterval(alive);
 });
 
 test("onAbort() tells once, at once where it is over already, and not after it was stopped", () => {
