@@ -7,6 +7,7 @@ import { background, programPath } from "./background.ts";
 import { columns, isSameFile, isTerminal, write } from "./descriptors.ts";
 import { endOutput } from "./end_output.ts";
 import { standardInput } from "./input.ts";
+import { leaveOthersHome } from "./others_home.ts";
 import { readerIsGone } from "./output_reader.ts";
 import { inputIsPipe, pendingInput } from "./pending.ts";
 import { passOverRelative } from "./search_path.ts";
@@ -29,13 +30,18 @@ process.on("unhandledRejection", (error) => whenBug(error));
 
 let stderr: StandardError | undefined;
 
+const uid = process.getuid?.() ?? -1;
+const home = homeDirectory();
+const elsewhere = leaveOthersHome(process.env, uid, home);
+
 const world: World = {
   words: process.argv.slice(2),
   env: process.env,
   program: programPath,
   pid: process.pid,
-  uid: process.getuid?.() ?? -1,
-  home: homeDirectory(),
+  uid,
+  home,
+  elsewhere,
   system: process.platform,
   // Loaded when it is asked for: a refusal does without, and so does nearly every call.
   hostname: () => process.getBuiltinModule("node:os").hostname(),
@@ -83,7 +89,7 @@ function isImapCall(words: readonly string[]): boolean {
 /** $HOME, unless it is relative or empty: then it would be the directory that one happens to be in. */
 function homeDirectory(): string {
   const { HOME = "" } = process.env;
-  return HOME.startsWith("/") ? HOME : (accountInFile(process.getuid?.() ?? -1)?.home ?? "/");
+  return HOME.startsWith("/") ? HOME : (accountInFile(uid)?.home ?? "/");
 }
 
 function standardError(): StandardError {

@@ -17,6 +17,8 @@ export interface World {
   readonly uid: number;
   /** $HOME, or the password file's home where that is not absolute: what `~` and the XDG directories stand on. */
   readonly home: string;
+  /** That root writes elsewhere than in that home, which is somebody else's, and where; undefined where it does not. */
+  readonly elsewhere: string | undefined;
   /** The operating system, as Node names it: "linux", "darwin". */
   readonly system: string;
   /** The machine's name. */

@@ -37,6 +37,7 @@ export class Caller {
     this.method = method;
     this.recipients = recipients;
     this.note = openLog(stateDirectory(world.env, world.home), world);
+    if (world.elsewhere !== undefined) this.note(`${server}: ${world.elsewhere}`);
     this.client = new Client(world, (what) => this.#hangUp(new Failure("gone", server, what)));
     world.onSignal((signal, status) => {
       this.#hangUp(new Failure("gone", server, `${signal} while ${this.doing()}`, { status }));

@@ -2,7 +2,7 @@ import minimist from "minimist";
 import packageJson from "../../package.json" with { type: "json" };
 import { checkedMethod, checkedServer, checkedUser, type VerbCall } from "../call/words.ts";
 import { Failure } from "../failure.ts";
-import { print, tellPerson } from "../report/results.ts";
+import { print, remark, tellPerson } from "../report/results.ts";
 import type { World } from "../world.ts";
 import { check } from "./check.ts";
 import { explain } from "./explain.ts";
@@ -48,6 +48,7 @@ export async function runVerb(world: World, call: VerbCall): Promise<number> {
     const { verb: name } = call;
     if (!isVerb(name)) throw new Failure("usage", "usage", `there is no "--${name}"`);
     const { words, options } = parsed(call, VERBS[name]);
+    if (world.elsewhere !== undefined) remark(world, world.elsewhere);
     return await RUNS[name](world, words, options);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

@@ -13,6 +13,11 @@ export function tellPerson(world: World, failure: Failure): void {
   show(world, 2, failureLines(failure, failure.hints, others));
 }
 
+/** Tells of something that is well, and not as one would expect. */
+export function remark(world: World, text: string): void {
+  show(world, 2, [`preauth: ${text}`]);
+}
+
 /** Prints a result of a verb, a line each. */
 export function print(world: World, lines: readonly string[]): void {
   show(world, 1, lines);

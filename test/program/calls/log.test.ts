@@ -1,11 +1,21 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { describeForms } from "../../peers/binaries.ts";
 import { runCall, startCall } from "../../peers/call.ts";
 import { type Home, makeHome, tableFor } from "../../peers/home.ts";
+import { program } from "../../peers/programs.ts";
 import { skipUnlessRoot, withoutPrivileges } from "../../peers/rights.ts";
 import { type Sshd, startSshd } from "../../peers/sshd.ts";
 import { converse, GREETING, MAIL, refusal, saying } from "./client.ts";
@@ -166,5 +176,50 @@ describeForms("the log", { concurrency: 3 }, (form) => {
     home.writeTable(tableFor(sshd, { "commands.imap": "exit 3" }));
     assert.equal((await converse(argv, { env: home.env })).status, 3);
     assert.equal(readFileSync(victim, "utf8"), "as it was\n");
+  });
+});
+
+describeForms("root with somebody's HOME", { concurrency: 2 }, (form) => {
+  const JANE = 12345;
+
+  /** Runs a call as `sudo -E` would, with a home of root's own in passwd(5). */
+  async function asRoot(words: readonly string[], stdio: "alpine" | "pipes", variables: Home["env"] = {}) {
+    using janes = makeHome();
+    using roots = makeHome();
+    const { XDG_STATE_HOME: _state, XDG_CONFIG_HOME: _config, ...env } = janes.env;
+    roots.writeTable(tableFor(sshd, { "commands.imap": saying(roots, GREETING), share: true, persist: "0" }));
+    for (const path of [janes.path, ...readdirSync(janes.path).map((name) => join(janes.path, name))]) {
+      chownSync(path, JANE, JANE);
+    }
+    const passwd = roots.write("passwd", `root:x:0:0::${roots.path}:/bin/sh\n`, 0o644);
+    const own = 'mount --bind "$0" /etc/passwd && exec "$@"';
+    const under = [program("unshare"), "--mount", "--propagation", "private", "sh", "-c", own, passwd];
+    const options = {
+      env: { ...env, PREAUTH_TABLE: roots.tableFile, ...variables },
+      under,
+      stdio,
+      input: "A1 NOOP\r\n",
+    };
+    const finished = await runCall([...form.argv, ...words], options);
+    const left = execFileSync("find", [janes.path, "-uid", "0"], { encoding: "utf8" });
+    const log = readFileSync(join(roots.path, ".local/state/preauth/log"), "utf8");
+    return {
+      ...finished,
+      left,
+      log,
+      said: `belongs to uid ${JANE}, so root's log, and what it remembers, is in ${roots.path}/.local/state/preauth`,
+    };
+  }
+
+  test("opens the mailbox, and leaves no file there", { skip: skipUnlessRoot }, async () => {
+    const { status, output, left, log, said } = await asRoot(MAIL, "alpine");
+    assert.deepEqual([status, output.toString(), left], [0, ECHO, ""]);
+    assert.ok(log.includes(`mail.test: HOME ${said}\n`), log);
+  });
+
+  test("is told where the log is", { skip: skipUnlessRoot }, async () => {
+    const { stderr, left, said } = await asRoot(["--check", "mail.test"], "pipes");
+    assert.ok(stderr.includes(`preauth: HOME ${said}\n`), stderr);
+    assert.equal(left, "");
   });
 });
