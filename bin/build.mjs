@@ -6,7 +6,7 @@ import { providePatches } from "../test/setup/patches.mjs";
 import { licences } from "./bundled.mjs";
 
 // Builds dist/preauth, one executable that needs no runtime beside it, and dist/preauth.js, the same program for
-// Node; and dist/LICENSES, the licences of all that went into them.
+// Node; dist/LICENSES, the licences of all that went into them; and dist/completions, by the names that shells look for.
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -20,7 +20,15 @@ function main() {
   // The package is made of ES modules, this one file is not: see bundle.mjs.
   writeFileSync(join(root, "dist/package.json"), '{ "type": "commonjs" }\n');
   writeFileSync(join(root, "dist/LICENSES"), licences());
+  mkdirSync(join(root, "dist/completions"), { recursive: true });
+  for (const [shell, name] of Object.entries(COMPLETIONS)) {
+    const words = [join(root, "dist/preauth.js"), "--completion", shell];
+    writeFileSync(join(root, "dist/completions", name), execFileSync(process.execPath, words));
+  }
 }
+
+/** Where bash, zsh and fish would find what completes the words of a program called preauth. */
+const COMPLETIONS = { bash: "preauth", zsh: "_preauth", fish: "preauth.fish" };
 
 /**
  * Writes an executable again. Bun writes it in small pieces, and the kernel keeps it in memory as it was written: a start

@@ -5,6 +5,7 @@ import { Failure } from "../failure.ts";
 import { print, remark, tellPerson } from "../report/results.ts";
 import type { World } from "../world.ts";
 import { check } from "./check.ts";
+import { completion } from "./completion.ts";
 import { explain } from "./explain.ts";
 import { explainTable } from "./explain_table.ts";
 import { checkedTime, forward, USUAL_TIME } from "./forward.ts";
@@ -15,7 +16,7 @@ import type { ServerWords } from "./server_words.ts";
 import { status } from "./status.ts";
 import { stop } from "./stop.ts";
 import { endInUsage } from "./usage.ts";
-import { isVerb, VERBS, type Verb, type VerbName } from "./verbs.ts";
+import { CHOICES, isVerb, VERBS, type Verb, type VerbName } from "./verbs.ts";
 
 /** Options that were given, with their values; a flag's is empty. */
 type Options = ReadonlyMap<string, string>;
@@ -25,6 +26,7 @@ type Run = (world: World, words: readonly string[], options: Options) => number 
 const RUNS: Readonly<Record<VerbName, Run>> = {
   explain: (world, words) => (words.length === 0 ? explainTable(world) : explain(world, serverWords(words))),
   hosts: (world) => hosts(world),
+  completion: (world, [shell = ""]) => completion(world, checkedChoice("SHELL", CHOICES.SHELL, shell)),
   check: (world, words) => check(world, serverWords(words)),
   login: (world, words) => login(world, serverWords(words)),
   forward: (world, words, options) => {
@@ -102,6 +104,13 @@ function serverWords([server = "", user, method = "imap"]: readonly string[]): S
     user: user === undefined ? undefined : checkedUser(user),
     method: checkedMethod(method),
   };
+}
+
+/** One of a few words. Throws a Failure "usage". */
+function checkedChoice<T extends string>(name: string, words: readonly T[], given: string): T {
+  const found = words.find((word) => word === given);
+  if (found !== undefined) return found;
+  throw new Failure("usage", name, `"${given}" is none of ${words.join(", ")}`);
 }
 
 function say(world: World, lines: readonly string[]): number {

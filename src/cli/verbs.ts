@@ -1,5 +1,11 @@
 /** What a word of a verb is, as the forms of a call have it. */
-export type WordName = "SERVER" | "USER" | "METHOD";
+export type WordName = "SERVER" | "USER" | keyof typeof CHOICES;
+
+/** Words of which there are a few; of METHOD those that are usual. */
+export const CHOICES = {
+  METHOD: ["imap", "smtp", "sendmail"],
+  SHELL: ["bash", "zsh", "fish"],
+} as const;
 
 /** One verb: what it takes, and what it does. */
 export interface Verb {
@@ -16,8 +22,8 @@ export interface Verb {
 }
 
 /**
- * Every verb, once: from here come the parser (run_verb.ts), --help and what a usage error shows (help.ts). The manual is
- * held against it.
+ * Every verb, once: from here come the parser (run_verb.ts), --help and what a usage error shows (help.ts), and the
+ * completions of shells (completion.ts). The manual is held against it.
  */
 export const VERBS = {
   explain: {
@@ -54,6 +60,11 @@ export const VERBS = {
     about: "ends what is held, all of it or what SERVER has used: open mailboxes finish first, unless --now",
   },
   hosts: { words: [], about: "lists the table: where each SERVER leads, its forwards, and what is held" },
+  completion: {
+    words: ["SHELL"],
+    needed: 1,
+    about: "prints what completes these words in SHELL, which is bash, zsh or fish",
+  },
   help: { words: [], about: "says this" },
   version: { words: [], about: "tells the version" },
 } as const satisfies Readonly<Record<string, Verb>>;

@@ -29,6 +29,8 @@ const PEERS = [
   { program: "strace", package: "strace", need: "test", why: "shows whether a socket was opened" },
   { program: "groff", package: "groff-base", need: "test", why: "checks the man page" },
   { program: "tcsh", package: "tcsh", need: "test", why: "a login shell unlike sh" },
+  { program: "zsh", package: "zsh", need: "test", why: "a shell that completes words" },
+  { program: "bash", package: "bash", need: "test", why: "a shell that completes words" },
   { program: "fish", package: "fish", need: "test", why: "a login shell unlike sh" },
   { program: "perl", package: "perl-base", need: "test", why: "a listener that never answers" },
   { program: "script", package: "bsdutils", need: "test", why: "a terminal for one program" },
