@@ -23,7 +23,7 @@ export async function hosts(world: World): Promise<number> {
     return 0;
   }
   // One that does not answer keeps nothing from being listed.
-  const held = (await requestStatus(world).catch(() => undefined))?.connections ?? [];
+  const held = (await requestStatus(world).catch(() => [])).flatMap(({ connections }) => connections);
   const place = originsIn(file, text);
   const rows = await Promise.all(
     table.hosts.map(async (host, index) => [

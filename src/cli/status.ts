@@ -4,13 +4,18 @@ import { print, printWhole } from "../report/results.ts";
 import type { World } from "../world.ts";
 import { rowsUnder } from "./columns.ts";
 
-/** `--status`: what the process in the background holds; with `json` for programs. The exit status is 1 when there is none. */
+/**
+ * `--status`: what the process in the background holds, and others that listen elsewhere; with `json` for programs. The
+ * exit status is 1 when there is none.
+ */
 export async function status(world: World, json: boolean): Promise<number> {
-  const found = await requestStatus(world);
-  const nothing = ["nothing is held: no process runs in the background"];
-  if (json) printWhole(world, [JSON.stringify(found ?? null)]);
-  else print(world, found === undefined ? nothing : lines(found, world.columns(1)));
-  return found === undefined ? 1 : 0;
+  const [first, ...others] = await requestStatus(world);
+  const all = first === undefined || others.length === 0 ? (first ?? null) : { ...first, others };
+  const columns = world.columns(1);
+  if (json) printWhole(world, [JSON.stringify(all)]);
+  else if (first === undefined) print(world, ["nothing is held: no process runs in the background"]);
+  else print(world, [lines(first, columns), ...others.map((one) => ["", ...lines(one, columns)])].flat());
+  return first === undefined ? 1 : 0;
 }
 
 function lines(

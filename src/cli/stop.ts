@@ -9,11 +9,13 @@ import type { World } from "../world.ts";
  */
 export async function stop(world: World, server: string | undefined, now: boolean): Promise<number> {
   const stopped = await requestStop(world, server, now);
-  if (stopped === undefined || stopped.servers.length === 0) {
+  const servers = stopped.flatMap((one) => one.servers);
+  if (servers.length === 0) {
     const what = server === undefined ? "no process runs in the background" : "no connection is held";
     throw new Failure("unknown", server ?? "--stop", what);
   }
-  const { servers, sessions, carried } = stopped;
+  const sessions = stopped.reduce((sum, one) => sum + one.sessions, 0);
+  const carried = stopped.reduce((sum, one) => sum + one.carried, 0);
   const open = [
     ...(sessions > 0 ? [`its open mailboxes have (${sessions} in all)`] : []),
     ...(carried > 0 ? [`the connections of its forwards have (${carried} in all)`] : []),

@@ -188,10 +188,23 @@ async function attempt(
   mayStart: boolean,
 ): Promise<Control | undefined> {
   const found = newest(place);
-  const wire = found === undefined ? undefined : await world.connect(found.path);
-  if (wire !== undefined) return await answered(putTo(wire, messageFrame(request)));
+  const control = found === undefined ? null : await askAt(world, found.path, request);
+  if (control !== null) return control;
   if (mayStart) await start(world);
   return undefined;
+}
+
+/**
+ * Puts a request to whoever listens at a socket. Null when nobody does, undefined when it closes without a word; rejects
+ * when it does not answer within a second.
+ */
+export async function askAt(
+  world: World,
+  path: string,
+  request: Request,
+): Promise<Control | undefined | null> {
+  const wire = await world.connect(path);
+  return wire === undefined ? null : await answered(putTo(wire, messageFrame(request)));
 }
 
 /** Puts a request, a messageFrame() of a Request, to whoever is at the other end. */

@@ -53,9 +53,14 @@ export async function claim(place: Place, server: Server, token: string): Promis
   }
 }
 
+/** Whether a name is still there, and not another's. */
+export function isOwn({ path, inode }: Generation): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.ino === inode;
+}
+
 /** Takes a master's own name away. One that belongs to another by now, after somebody has tidied up, is left alone. */
-export function release({ path, inode }: Generation): void {
-  if (lstatSync(path, { throwIfNoEntry: false })?.ino === inode) rmSync(path, { force: true });
+export function release(generation: Generation): void {
+  if (isOwn(generation)) rmSync(generation.path, { force: true });
 }
 
 /**

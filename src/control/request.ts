@@ -5,7 +5,8 @@ import type { Step } from "../progress.ts";
 import { openLog } from "../report/log.ts";
 import { stateDirectory } from "../state/directory.ts";
 import type { World } from "../world.ts";
-import { ask } from "./callers_end.ts";
+import { ask, askAt, type Control } from "./callers_end.ts";
+import { allSockets } from "./other_sockets.ts";
 import type { Reply, Request, Status } from "./protocol.ts";
 
 /** What can be done about a reply. */
@@ -23,14 +24,19 @@ interface Means {
 async function requested<T>(
   world: World,
   request: Request,
-  mayStart: boolean,
   take: (reply: Reply, means: Means) => T | undefined,
 ): Promise<T | undefined> {
   const note = openLog(stateDirectory(world.env, world.home), world);
-  const control = await ask(world, request, { mayStart, note }).catch((error: Error) => {
-    throw unanswered(request, error);
-  });
-  if (control === undefined) return undefined;
+  const control = await ask(world, request, { mayStart: true, note });
+  return control && heard(world, control, take);
+}
+
+/** What `take` makes of the replies to a request that has been put. Throws the master's Failure. */
+async function heard<T>(
+  world: World,
+  control: Control,
+  take: (reply: Reply, means: Means) => T | undefined,
+): Promise<T> {
   const over = new AbortController();
   world.onSignal((signal, status) => over.abort(new Failure("gone", "preauth", signal, { status })));
   try {
@@ -60,7 +66,23 @@ async function requested<T>(
   }
 }
 
-/** For who asks about the master itself: one that hangs is not none. */
+/** The same of every master of the user's that answers, wherever it listens. Throws where one hangs, which is not none. */
+async function requestedOfAll<T>(
+  world: World,
+  request: Request,
+  take: (reply: Reply) => T | undefined,
+): Promise<readonly T[]> {
+  const found: T[] = [];
+  for (const path of allSockets(world)) {
+    const control = await askAt(world, path, request).catch((error: Error) => {
+      throw unanswered(request, error);
+    });
+    if (control) found.push(await heard(world, control, take));
+  }
+  return found;
+}
+
+/** For who asks about the master itself. */
 function unanswered({ type }: Request, { message }: Error): Failure {
   return new Failure("deadline", `--${type}`, `the process in the background cannot be asked: ${message}`, {
     hints: ['its number is in the log, in the last line with "master: listening"; to end it: kill NUMBER'],
@@ -72,7 +94,7 @@ export function requestForwards(
   world: World,
   request: Request & { readonly type: "forward" },
 ): Promise<readonly string[] | undefined> {
-  return requested(world, request, true, (reply) => (reply.type === "done" ? reply.lines : undefined));
+  return requested(world, request, (reply) => (reply.type === "done" ? reply.lines : undefined));
 }
 
 /** What is told while the master logs in, and who is asked. */
@@ -88,7 +110,7 @@ export function requestLogin(
   request: Request & { readonly type: "login" },
   { person, onStep, onRemark }: LoginEar,
 ): Promise<readonly string[] | undefined> {
-  return requested(world, request, true, (reply, { answer, fail, signal }) => {
+  return requested(world, request, (reply, { answer, fail, signal }) => {
     switch (reply.type) {
       case "step":
         onStep(reply.step, reply.outcome);
@@ -108,19 +130,19 @@ export function requestLogin(
   });
 }
 
-/** What the master holds; undefined when there is none. */
-export function requestStatus(world: World): Promise<Status | undefined> {
-  return requested(world, { type: "status" }, false, (reply) =>
+/** What each master holds. */
+export function requestStatus(world: World): Promise<readonly Status[]> {
+  return requestedOfAll(world, { type: "status" }, (reply) =>
     reply.type === "status" ? reply.status : undefined,
   );
 }
 
-/** Has the master end what it holds for a server, or all; undefined when there is none. */
+/** Has each master end what it holds for a server, or all. */
 export function requestStop(
   world: World,
   server: string | undefined,
   now: boolean,
-): Promise<(Reply & { readonly type: "stopped" }) | undefined> {
+): Promise<readonly (Reply & { readonly type: "stopped" })[]> {
   const request = { type: "stop", now, ...(server === undefined ? {} : { server }) } as const;
-  return requested(world, request, false, (reply) => (reply.type === "stopped" ? reply : undefined));
+  return requestedOfAll(world, request, (reply) => (reply.type === "stopped" ? reply : undefined));
 }

@@ -1,8 +1,6 @@
-import { createServer, type Socket } from "node:net";
-import { type Claim, claim, type Generation, release } from "../control/generations.ts";
+import type { Socket } from "node:net";
 import { Peer } from "../control/masters_end.ts";
 import type { Reply, Request, Status, Wanted } from "../control/protocol.ts";
-import { controlPlace } from "../control/socket_place.ts";
 import { Failure } from "../failure.ts";
 import { Progress } from "../progress.ts";
 import { openLog } from "../report/log.ts";
@@ -11,6 +9,7 @@ import { Logins, SHARE_ATTEMPTS } from "../second_chances.ts";
 import type { OpeningOptions } from "../session/opening.ts";
 import { stateDirectory } from "../state/directory.ts";
 import type { World } from "../world.ts";
+import { Listening } from "./listening.ts";
 import type { Share } from "./share.ts";
 
 /** Milliseconds that a master waits for its first caller, who was there when it was started. */
@@ -22,34 +21,32 @@ const FIRST_CALL_MS = 3_000;
  */
 export async function runMaster(world: World): Promise<number> {
   const note = openLog(stateDirectory(world.env, world.home), world);
-  const server = createServer();
-  const waiting: Socket[] = [];
-  let accept = (socket: Socket): void => void waiting.push(socket);
-  server.on("connection", (socket) => accept(socket));
-  let claimed: Claim;
+  const master = new Master(world, note);
+  let listening: Listening | undefined;
   try {
-    claimed = await claim(controlPlace(world), server, String(world.pid));
+    listening = await Listening.begin({
+      ...{ whose: world, token: String(world.pid), note },
+      onCaller: (socket) => master.accept(socket),
+      onLost: () => master.retire(),
+    });
   } catch (error) {
     note(`master: cannot listen: ${error instanceof Error ? error.message : String(error)}`);
     return 69;
   }
-  if (claimed.kind === "taken") {
+  if (listening === undefined) {
     world.background.report("taken");
     return 0;
   }
-  const { generation } = claimed;
-  const master = new Master(world, note, generation);
-  accept = (socket) => master.accept(socket);
-  for (const socket of waiting) accept(socket);
+  master.listen(listening);
   world.onSignal((_signal, status) => master.end(status));
   world.onBug((error) => {
     note(`master: internal error: ${error instanceof Error ? error.stack : String(error)}`);
     master.end(70);
   });
-  note(`master: listening at ${generation.path}`);
+  note(`master: listening at ${listening.path}`);
   world.background.report("listening");
   const status = await master.over;
-  server.close();
+  listening.close();
   note(`master: ended with status ${status}`);
   return status;
 }
@@ -60,7 +57,7 @@ class Master {
   readonly #note: Note;
   /** Resolves with the exit status. */
   readonly over: Promise<number>;
-  readonly #generation: Generation;
+  #listening: Listening | undefined;
   #resolve: (status: number) => void = () => {};
   /** Those that new calls join, by shareKey(). */
   readonly #open = new Map<string, Share>();
@@ -72,14 +69,25 @@ class Master {
   /** Whether somebody has asked for something, or had the time to. */
   #wasAsked = false;
 
-  constructor(world: World, note: Note, generation: Generation) {
+  constructor(world: World, note: Note) {
     this.#world = world;
     this.#note = note;
-    this.#generation = generation;
     this.over = new Promise((resolve) => {
       this.#resolve = resolve;
     });
+  }
+
+  /** Callers come from now on. */
+  listen(listening: Listening): void {
+    this.#listening = listening;
     setTimeout(() => this.#asked(), FIRST_CALL_MS);
+  }
+
+  /** No caller finds it any more: it ends when nobody uses it. */
+  retire(): void {
+    this.#note("master: cannot be found any more: ending when nothing is in use");
+    for (const share of this.#shares) share.stop(false);
+    this.#asked();
   }
 
   accept(socket: Socket): void {
@@ -104,7 +112,7 @@ class Master {
     }
     this.#isEnding = true;
     // First: nobody may find it who would not be answered.
-    release(this.#generation);
+    this.#listening?.end();
     for (const share of this.#shares) share.stop(true);
     void Promise.all([...this.#shares].map(({ left }) => left)).then(() => this.#resolve(status));
   }
@@ -221,7 +229,7 @@ class Master {
     return {
       pid: this.#world.pid,
       since: this.#since,
-      socket: this.#generation.path,
+      socket: this.#listening?.path ?? "",
       connections: shares.flatMap(({ connections }) => connections),
       forwards: shares.flatMap(({ forwards }) => forwards),
     };

@@ -1,0 +1,94 @@
+import { createServer, type Server, type Socket } from "node:net";
+import { claim, type Generation, isOwn, release } from "../control/generations.ts";
+import { controlPlace, type Whose } from "../control/socket_place.ts";
+import type { Note } from "../report/note.ts";
+import { Descriptors } from "./descriptors.ts";
+
+/** Milliseconds between two looks at one's own name: a log-out takes /run/user/UID away with all that is in it (logind). */
+const LOOK_MS = 20_000;
+
+/** What listens, and what is told. */
+export interface ListeningOptions {
+  readonly whose: Whose;
+  /** Names this process in the directory. */
+  readonly token: string;
+  readonly note: Note;
+  readonly onCaller: (socket: Socket) => void;
+  /** No caller can find it any more, and it cannot be helped. */
+  readonly onLost: () => void;
+}
+
+/** The socket that callers find the master at. */
+export class Listening {
+  readonly #options: ListeningOptions;
+  readonly #descriptors: Descriptors;
+  readonly #timer: NodeJS.Timeout;
+  #server: Server;
+  #generation: Generation;
+
+  private constructor(options: ListeningOptions, descriptors: Descriptors, server: Server, own: Generation) {
+    this.#options = options;
+    this.#descriptors = descriptors;
+    this.#server = server;
+    this.#generation = own;
+    this.#timer = setInterval(() => void this.#look(), LOOK_MS);
+  }
+
+  /** Undefined when another master listens. Throws where nobody can. */
+  static async begin(options: ListeningOptions): Promise<Listening | undefined> {
+    const descriptors = new Descriptors(options.note);
+    const found = await listen(options, descriptors);
+    return found && new Listening(options, descriptors, found.server, found.generation);
+  }
+
+  get path(): string {
+    return this.#generation.path;
+  }
+
+  /** Nobody finds it any more; who has found it is served to the end. */
+  end(): void {
+    clearInterval(this.#timer);
+    release(this.#generation);
+  }
+
+  close(): void {
+    this.#server.close();
+  }
+
+  /** Makes itself known again where its name has gone, or is another's. */
+  async #look(): Promise<void> {
+    if (isOwn(this.#generation)) return;
+    const { note, onLost } = this.#options;
+    note(`master: ${this.path} has gone`);
+    const found = await listen(this.#options, this.#descriptors).catch((error: unknown) => {
+      note(`master: cannot listen: ${error instanceof Error ? error.message : String(error)}`);
+    });
+    if (found) {
+      this.#server.close();
+      this.#server = found.server;
+      this.#generation = found.generation;
+      note(`master: listening again at ${this.path}`);
+      return;
+    }
+    clearInterval(this.#timer);
+    onLost();
+  }
+}
+
+async function listen(
+  { whose, token, note, onCaller }: ListeningOptions,
+  descriptors: Descriptors,
+): Promise<{ readonly server: Server; readonly generation: Generation } | undefined> {
+  const server = createServer((socket) => {
+    // Closed without a word: its caller goes another way. One that waited to be accepted would have the runtime turn.
+    if (descriptors.hasRoom) onCaller(socket);
+    else socket.destroy();
+  });
+  const claimed = await claim(controlPlace(whose), server, token);
+  if (claimed.kind === "taken") {
+    server.close();
+    return undefined;
+  }
+  server.on("error", (error) => note(`master: ${error.message}`));
+  return { server, generation: claimed.generation };
+}
