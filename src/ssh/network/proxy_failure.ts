@@ -2,13 +2,14 @@ import type { Trouble } from "../../failure.ts";
 import { typed } from "../../target/by_hand.ts";
 import type { Target } from "../../target/target.ts";
 
-/** A ProxyCommand that ended, in the words of `message`. */
+/** A ProxyCommand that ended, or never began, in the words of `message`. */
 export class ProxyFailure extends Error {
   readonly trouble: Trouble;
   readonly #host: string | undefined;
 
-  constructor(ending: string, { said, trouble, host }: Complaint) {
-    super(`the ProxyCommand ended with ${ending}${said === "" ? "" : `: "${said}"`}`);
+  /** `how` completes "the ProxyCommand ". */
+  constructor(how: string, { said, trouble, host }: Complaint) {
+    super(`the ProxyCommand ${how}${said === "" ? "" : `: "${said}"`}`);
     this.name = "ProxyFailure";
     this.trouble = trouble;
     this.#host = host;

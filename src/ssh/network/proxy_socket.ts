@@ -16,8 +16,9 @@ export interface ProxyOptions {
 }
 
 /**
- * Starts a ProxyCommand; what it reads and writes is the connection. It is in a session of its own, so that
- * it finds no terminal to ask on and can be ended with all that it starts. Throws the signal's reason.
+ * Starts a ProxyCommand, by the user's shell as ssh(1) does (sshconnect.c); what it reads and writes is the connection. It
+ * is in a session of its own, so that it finds no terminal to ask on and can be ended with all that it starts. Throws
+ * the signal's reason.
  */
 export async function startProxy(
   command: string,
@@ -25,10 +26,13 @@ export async function startProxy(
 ): Promise<Duplex> {
   signal.throwIfAborted();
   progress.begin("connect", "starting the ProxyCommand");
-  const line = `SSH_ASKPASS_REQUIRE=never; export SSH_ASKPASS_REQUIRE; exec ${command}`;
-  const child = spawn("/bin/sh", ["-c", line], { stdio: ["pipe", "pipe", "pipe"], detached: true, env });
+  const shell = env.SHELL || "/bin/sh";
+  const child = spawn(shell, ["-c", `exec ${command}`], {
+    ...{ stdio: ["pipe", "pipe", "pipe"], detached: true },
+    env: { ...env, SSH_ASKPASS_REQUIRE: "never" },
+  });
   progress.done("connect", `through ${command}`);
-  return new ProxySocket(child, note);
+  return new ProxySocket(child, note, shell);
 }
 
 class ProxySocket extends Duplex {
@@ -36,13 +40,16 @@ class ProxySocket extends Duplex {
   bytesWritten = 0;
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
 
-  constructor(child: ChildProcessByStdio<Writable, Readable, Readable>, note: Note) {
+  constructor(child: ChildProcessByStdio<Writable, Readable, Readable>, note: Note, shell: string) {
     super({ allowHalfOpen: false });
     this.#child = child;
     const complaints = new Complaints();
     // Its error may come before anybody listens.
     this.on("error", () => {});
-    child.on("error", (error) => this.destroy(error));
+    child.on("error", (error: NodeJS.ErrnoException) => {
+      const why = `could not be started: $SHELL is ${shell} (${error.code ?? error.message})`;
+      this.destroy(new ProxyFailure(why, complaints.sum));
+    });
     child.stdout.on("data", (chunk: Buffer) => {
       if (!this.push(chunk)) child.stdout.pause();
     });
@@ -58,7 +65,7 @@ class ProxySocket extends Duplex {
     Promise.all(ends).then(
       ([[status, name]]) => {
         if (status === 0) this.push(null);
-        else this.destroy(new ProxyFailure(name ?? `status ${status}`, complaints.sum));
+        else this.destroy(new ProxyFailure(`ended with ${name ?? `status ${status}`}`, complaints.sum));
       },
       (error: Error) => this.destroy(error),
     );

@@ -216,9 +216,9 @@ const STRICTLY =
   "-o VerifyHostKeyDNS=no -o UpdateHostKeys=no -o ControlMaster=no -o ControlPath=none -o ForwardAgent=no " +
   "-o ForwardX11=no -o Tunnel=no -o RemoteCommand=none";
 
-/** A word in single quotes, whatever it holds. */
+/** A word with quotes in it, as every shell takes it. */
 function inQuotes(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`;
+  return /['\\]/.test(word) ? word.replace(/[^\w%+=:,./@-]/g, "\\$&") : `'${word}'`;
 }
 
 test("ProxyJump is one ssh for each host on the way, none of which asks or trusts what is not known", () => {
