@@ -27,7 +27,7 @@ export const background: Background = {
       detached: true,
       cwd: "/",
       env: { ...process.env, [MARK]: "1" },
-      stdio: ["ignore", "ignore", "ignore", "pipe"],
+      stdio: ["ignore", "ignore", "ignore", "pipe", ...givenSockets()],
     });
     return new Promise((resolve) => {
       let text = "";
@@ -47,6 +47,12 @@ export const background: Background = {
 /** The path of this program: the executable, or the script that Node runs. */
 export function programPath(): string {
   return ourselves().at(-1) ?? "";
+}
+
+/** Sockets of a service manager's begin at 3, and would be inherited: what holds them keeps their ports (sd_listen_fds(3)). */
+function givenSockets(): readonly "ignore"[] {
+  const count = process.env.LISTEN_PID === String(process.pid) ? Number(process.env.LISTEN_FDS) : 0;
+  return Number.isInteger(count) && count > 1 && count <= 64 ? Array(count - 1).fill("ignore") : [];
 }
 
 /** The words that start this program: the executable is one word, Node needs its own options and the script. */

@@ -12,12 +12,15 @@ import { MasterGone, SharedCommand } from "./shared_command.ts";
 /** Milliseconds beyond the deadline that the master has to say what took so long. */
 const GRACE = 300;
 
+/** What of a caller it takes to share a connection. */
+export type SharingCaller = Pick<Caller, "world" | "note" | "broken" | "server" | "remark" | "doing">;
+
 /**
  * Opens a session over a connection of the master. Undefined where there is no master to be had, or it has failed
  * itself: then the session is to be opened without. Throws a Failure when the server cannot be had.
  */
 export async function openShared(
-  caller: Caller,
+  caller: SharingCaller,
   decision: Decision,
   asked?: Control,
 ): Promise<Session | undefined> {

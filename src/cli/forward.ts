@@ -1,5 +1,6 @@
 import { requestForwards } from "../control/request.ts";
 import { Failure, type FailureParts, fromParts, partsOf } from "../failure.ts";
+import { givenDescriptors } from "../forwards/given_sockets.ts";
 import { print } from "../report/results.ts";
 import { keepForwards } from "../session/keep_forwards.ts";
 import type { Decision } from "../table/decision.ts";
@@ -45,6 +46,11 @@ export async function forward(world: World, words: ForwardWords): Promise<number
   }
   const { background } = world;
   if (background.isIt) return await keep(world, decision, words.time);
+  const given = givenDescriptors(world.env, world.pid);
+  if (given.length > 0) {
+    const { serveGiven } = await import("./activated.ts");
+    return await serveGiven(world, decision, words.time, given);
+  }
   print(world, await userNotes(world, call));
   const lines = decision.share.value ? await byMaster(world, decision, words.time) : undefined;
   if (lines !== undefined) {

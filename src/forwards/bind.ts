@@ -10,8 +10,11 @@ export interface Listening {
   close(): void;
 }
 
+/** An address, a path, or the descriptor of a socket that is bound already. */
+type ListenPlace = ListenOptions & { readonly fd?: number };
+
 /** Listens on one address or path. Throws as bind(2) and listen(2) do. */
-export async function bind(where: ListenOptions, accept: Accept): Promise<Server> {
+export async function bind(where: ListenPlace, accept: Accept): Promise<Server> {
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, accept);
   server.listen(where);
   await once(server, "listening");

@@ -3,19 +3,25 @@ import type { Exit, RemoteCommand } from "../ssh/channel/remote_command.ts";
 import { onceEnded } from "./ended.ts";
 import { quotedTail } from "./exit.ts";
 import { Farewell } from "./farewell.ts";
-import type { Started } from "./opening.ts";
+
+/** What of a session goes into a stream. */
+export interface Streamed {
+  readonly remote: Pick<RemoteCommand, "stdin" | "stdout" | "ended" | "hangUp">;
+  /** Bytes of the server that go first. */
+  readonly first: readonly Buffer[];
+}
 
 /**
  * A session as a stream, for a connection to a forward: the greeting first, and each side's end passed on, as a mail call
  * has it. To destroy it is to hang up.
  */
 export class SessionStream extends Duplex {
-  readonly #remote: RemoteCommand;
+  readonly #remote: Streamed["remote"];
   readonly #isImap: boolean;
   readonly #farewell: Farewell;
   #hasEnded = false;
 
-  constructor({ remote, first }: Pick<Started, "remote" | "first">, method: string) {
+  constructor({ remote, first }: Streamed, method: string) {
     super({ allowHalfOpen: true });
     this.#remote = remote;
     this.#isImap = method === "imap";

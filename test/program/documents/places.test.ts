@@ -9,7 +9,7 @@ const LOCAL: readonly RegExp[] = [
   /\bshared\//,
   /\bregistry\b/i,
   /\bnpmjs\b|\bartifactory\b|\bnexus\b/i,
-  /\b10\.\d+\.\d+\.\d+\b|\b127\.0\.0\.1:\d+/,
+  /\b10\.\d+\.\d+\.\d+\b|(?<!ListenStream=)\b127\.0\.0\.1:\d+/,
 ];
 
 for (const path of DOCUMENTS) {

@@ -3,10 +3,13 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, chownSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { startActivated } from "../../peers/activation.ts";
 import { describeForms, type Form } from "../../peers/binaries.ts";
 import { type Finished, runCall } from "../../peers/call.ts";
+import { imapClient } from "../../peers/imap_client.ts";
 import { PASSWORD, startLoginServer } from "../../peers/login_server.ts";
 import { program } from "../../peers/programs.ts";
+import { poll } from "../../peers/waiting.ts";
 import { freePort } from "../../unit/forwards/fixtures.ts";
 import { makeScene, type Scene } from "./recipe_home.ts";
 import { recipe } from "./recipes.ts";
@@ -58,6 +61,24 @@ describeForms("the recipe for programs that have a port", (form) => {
     const messages = readdirSync(join(on.scene.mailbox.path, "Maildir", "cur"));
     // Maildir's flag for a message that was seen.
     assert.equal(messages.filter((name) => name.endsWith(":2,S")).length, 1, messages.join(" "));
+  });
+});
+
+describeForms("the recipe for systemd", (form) => {
+  test("has a service that serves both loopbacks of the socket unit", TIMEOUT, async () => {
+    const port = await freePort();
+    await using scene = await makeScene(form, "systemd", { 1143: port });
+    const socket = recipe("systemd", "socket", { 1143: port });
+    const places = [...socket.matchAll(/^ListenStream=(.*)$/gm)].map(([, place = ""]) => place);
+    const service = recipe("systemd", "service", { "/usr/local/bin/preauth": scene.preauth });
+    const words = /^ExecStart=(.*)$/m.exec(service)?.[1]?.split(" ") ?? [];
+    await using _service = startActivated(words, places, scene.env);
+    for (const host of ["127.0.0.1", "::1"]) {
+      using client = await poll(() => imapClient({ host, port }).catch(() => undefined), "a connection");
+      client.say("a LOGOUT\r\n");
+      assert.match(await client.ended(), /^\* PREAUTH [\s\S]*^a OK /m);
+    }
+    assert.equal(places.length, 2);
   });
 });
 
