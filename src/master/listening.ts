@@ -1,6 +1,9 @@
 import { createServer, type Server, type Socket } from "node:net";
+import { messageFrame } from "../control/frames.ts";
 import { claim, type Generation, isOwn, release } from "../control/generations.ts";
+import type { Reply } from "../control/protocol.ts";
 import { controlPlace, type Whose } from "../control/socket_place.ts";
+import { Failure, partsOf } from "../failure.ts";
 import type { Note } from "../report/note.ts";
 import { Descriptors } from "./descriptors.ts";
 
@@ -80,9 +83,8 @@ async function listen(
   descriptors: Descriptors,
 ): Promise<{ readonly server: Server; readonly generation: Generation } | undefined> {
   const server = createServer((socket) => {
-    // Closed without a word: its caller goes another way. One that waited to be accepted would have the runtime turn.
     if (descriptors.hasRoom) onCaller(socket);
-    else socket.destroy();
+    else turnAway(socket);
   });
   const claimed = await claim(controlPlace(whose), server, token);
   if (claimed.kind === "taken") {
@@ -91,4 +93,11 @@ async function listen(
   }
   server.on("error", (error) => note(`master: ${error.message}`));
   return { server, generation: claimed.generation };
+}
+
+/** Tells a caller to go without. One that waited to be accepted would have the runtime turn in a loop. */
+function turnAway(socket: Socket): void {
+  const failure = partsOf(new Failure("bug", "master", "no more files can be open"));
+  socket.on("error", () => {});
+  socket.end(messageFrame({ type: "failure", failure } satisfies Reply), () => socket.destroy());
 }

@@ -67,7 +67,7 @@ describeForms("a process in the background that has hardly a descriptor left", (
     }
     // The last one went without: it had a login of its own.
     assert.equal(scene.sshd.logins(), 2);
-    assert.match(scene.home.log(), /master: cannot be reached: going on without/);
+    assert.match(scene.home.log(), /master: no more files can be open: going on without/);
     assert.ok(readdirSync(`/proc/${pid}/fd`).length <= 33);
     for (const call of calls) assert.equal(await logout(call), 0);
   });
