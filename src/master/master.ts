@@ -182,10 +182,12 @@ class Master {
   async #served<T>(request: Wanted, broken: AbortSignal, work: (share: Share) => Promise<T>): Promise<T> {
     for (let left = SHARE_ATTEMPTS; ; left--) {
       const share = await this.#share(request);
+      // It may have ended in that moment.
+      const wasOver = share.isOver;
       try {
         return await work(share);
       } catch (error) {
-        if (!share.isOver || broken.aborted) throw error;
+        if (!(wasOver || share.isStopped) || broken.aborted) throw error;
         if (left === 1) throw stopped(request);
         this.#note(`${request.decision.server}: stopped while a call was waiting: anew`);
       }

@@ -36,6 +36,7 @@ export class Share {
   #served = 0;
   readonly #stay: Stay;
   #isOver = false;
+  #isStopped = false;
 
   /** Resolves when it is over and its connections have been closed. */
   readonly left: Promise<void>;
@@ -70,7 +71,12 @@ export class Share {
     );
   }
 
-  /** Whether it has been ended: whoever still waits is to be served by another one. */
+  /** Whether somebody has ended it at once: whoever still waits is to be served by another one. */
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  /** Whether it has ended, mostly by itself: its first login has failed, or nobody has used it. */
   get isOver(): boolean {
     return this.#isOver;
   }
@@ -132,8 +138,10 @@ export class Share {
   stop(now: boolean): void {
     this.#onRetired();
     this.#stay.cut();
-    if (now) this.#close();
-    else this.#changed();
+    if (now) {
+      this.#isStopped = true;
+      this.#close();
+    } else this.#changed();
   }
 
   status(): {

@@ -44,6 +44,20 @@ describeForms("--stop --now", { concurrency: 4 }, (form) => {
   });
 });
 
+describeForms("a first call that fails", (form) => {
+  test("is told why, after the one connection that it was worth", async () => {
+    await using scene = await startScene(form);
+    const known_hosts = scene.sshd.knownHostsFile("wrong");
+    const keys = { share: true, known_hosts, "commands.imap": "exec cat" };
+    scene.home.writeTable(tableFor(scene.sshd, keys));
+    const call = await scene.start({ stdio: "pipes" });
+    const { status, stderr } = await call.finished();
+    assert.match(stderr, /^preauth: \S+: host key changed /);
+    assert.equal(status, 77);
+    assert.equal(scene.sshd.connections(), 1);
+  });
+});
+
 describeForms("a Host of ssh_config in another case", (form) => {
   test("is another machine: two calls share no connection", async () => {
     await using scene = await startScene(form);
