@@ -5,8 +5,7 @@ import type { Note } from "../report/note.ts";
 import type { Logins } from "../second_chances.ts";
 import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
 import type { Connection } from "../ssh/connection.ts";
-import { stateDirectory } from "../state/directory.ts";
-import { type Tried, Unreachable } from "../state/unreachable.ts";
+import type { Tried } from "../state/unreachable.ts";
 import type { Decision } from "../table/decision.ts";
 import { resolve } from "../target/ask_ssh.ts";
 import { readLocal } from "../target/local.ts";
@@ -16,9 +15,8 @@ import { commandLine, portOf, startCommand } from "./command.ts";
 import { expired, inTime } from "./deadline.ts";
 import { withoutFlood } from "./flood.ts";
 import { awaitGreeting } from "./greeting.ts";
-import { History } from "./history.ts";
+import { memoryOf, rememberRefusal } from "./memory.ts";
 import { awaitPortGreeting } from "./port_greeting.ts";
-import { Refusals } from "./refusals.ts";
 import { Remarks } from "./remarks.ts";
 
 /** What an opening needs beside the decision. */
@@ -166,8 +164,8 @@ async function connectUnlessHopeless(
   const limit = decision.deadline.value;
   const { world, note, progress, heedsMemory, onRemark, person, logins } = options;
   const { interactive = false, isShared = false } = options;
-  const unreachable = new Unreachable(stateDirectory(world.env, world.home), world.pid);
-  const refusals = new Refusals(world, target, heedsMemory);
+  const memory = memoryOf(world, target, heedsMemory);
+  const { unreachable, refused } = memory;
   const tried = { host: target.host.value, port: target.port.value };
   // A ProxyCommand is another way to perhaps another server: its failures say nothing about this address, nor this
   // address's about it.
@@ -177,16 +175,16 @@ async function connectUnlessHopeless(
   if (known !== undefined) throw new Failure("network", target.server, `${known} (less than 30 s ago)`);
   try {
     const connection = await connectTwice(target, {
-      ...{ signal, progress, note, banner: onRemark, interactive, memory: refusals },
+      ...{ signal, progress, note, banner: onRemark, interactive, memory },
       ...{ isShared, env: world.env, logins },
-      early: { history: new History(world, target, heedsMemory), command },
+      early: { history: memory.familiar, command },
       ...(person && { person }),
     });
     if (isDirect && !heedsMemory) unreachable.forget(tried);
-    refusals.forget();
+    refused.forget();
     return connection;
   } catch (error) {
-    refusals.remember(error);
+    rememberRefusal(error, memory);
     const isExpired = error instanceof Failure && error.trouble === "deadline";
     // A name that is not found says nothing about the server.
     const isSilent = !progress.heard && (progress.step === "connect" || progress.step === "kex");
@@ -197,7 +195,7 @@ async function connectUnlessHopeless(
     }
     throw error;
   } finally {
-    refusals.leave();
+    refused.leave();
   }
 }
 

@@ -83,11 +83,11 @@ export class Login {
         ...{ person, signal: this.#over.signal, onEnd: fail },
         ...{ account: `${user.value}@${host.value}`, tries: passwordPrompts.value },
       });
-    const enter = async (ids: readonly string[]) => options.memory?.enter(ids, this.#over.signal);
+    const enter = async (ids: readonly string[]) => options.memory?.refused.enter(ids, this.#over.signal);
     this.#keys = keys ?? new Collection(target, { ...options, waiting: waitingIn(options, target), asking });
     this.#authentication = new Authentication(target, {
       ...{ keys: this.#keys, asking, enter, fail, early },
-      brokenOff: () => options.memory?.brokenOff,
+      brokenOff: () => options.memory?.patience.recall(),
     });
     this.#recognition = new Recognition(target, check, { ...options, over: this.#over.signal, fail });
     this.lifeline = new Lifeline(this.#client, socket, () => this.refusal);

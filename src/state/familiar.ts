@@ -1,7 +1,9 @@
-import { lstatSync, readdirSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { join } from "node:path";
+import { type Access, accessName } from "./access.ts";
 import { makePrivateDirectory } from "./directory.ts";
-import { digest, discard, readRecord, writeRecord } from "./record.ts";
+import { discard, namesIn, readRecord, writeRecord } from "./record.ts";
+import type { Shaped } from "./shape.ts";
 
 /** How long a server that did not bear an early login is not given another. */
 const AVOIDED_MS = 24 * 60 * 60_000;
@@ -12,26 +14,25 @@ const MOST = 200;
 /** Bytes of a record that are believed: a version line has 255 (RFC 4253 section 4.2), a fingerprint 50. */
 const LARGEST = 4096;
 
-/** Who logs in where: as ssh_config settles it. */
-export interface Place {
-  readonly host: string;
-  readonly port: number;
-  readonly user: string;
-  /** The ProxyCommand, which may lead to another server of the same name. */
-  readonly proxyCommand: string | undefined;
-}
-
-/** A login that has worked: the server's version line, fingerprints of keys, the last one's algorithm and kind of proof. */
-export interface Familiarity {
-  readonly version: string;
-  readonly keys: readonly string[];
-  readonly algorithm: string;
-  readonly isBound: boolean;
-}
-
-interface Stored extends Familiarity {
+const SHAPE = {
+  version: "string",
+  keys: "strings",
+  algorithm: "string",
+  isBound: "boolean",
   /** When an early login went wrong; 0 for never. */
-  readonly avoided: number;
+  avoided: "number",
+} as const;
+
+/** A login that has worked; nothing of it is secret. */
+export interface KnownLogin {
+  /** The server's version line, without its end. */
+  readonly version: string;
+  /** Fingerprints of the keys that were offered, in order; the last one was let in. */
+  readonly keys: readonly string[];
+  /** The algorithm in its request. */
+  readonly algorithm: string;
+  /** Whether the proof named the host key, as the server takes it. */
+  readonly isBound: boolean;
 }
 
 /**
@@ -44,20 +45,26 @@ export class Familiar {
   readonly #file: string;
   readonly #pid: number;
 
-  constructor(stateDirectory: string, pid: number, { host, port, user, proxyCommand = "" }: Place) {
+  readonly #isHeeded: boolean;
+
+  /** `isHeeded`: whether a login may build on it; where not, it goes step by step, and its success begins anew. */
+  constructor(stateDirectory: string, pid: number, access: Access, isHeeded = true) {
     this.#directory = join(stateDirectory, "familiar");
-    this.#file = join(this.#directory, digest([host, String(port), user, proxyCommand]));
+    this.#file = join(this.#directory, accessName(access));
     this.#pid = pid;
+    this.#isHeeded = isHeeded;
   }
 
-  recall(): Familiarity | undefined {
-    const stored = readRecord(this.#file, isStored, LARGEST);
+  recall(): KnownLogin | undefined {
+    if (!this.#isHeeded) return undefined;
+    const stored = readRecord(this.#file, SHAPE, LARGEST);
     return stored === undefined || stored.avoided > 0 ? undefined : stored;
   }
 
   /** Best effort: without a state directory every login goes the ordinary way. Nothing changes while it is avoided. */
-  remember({ version, keys, algorithm, isBound }: Familiarity): void {
-    const stored = readRecord(this.#file, isStored, LARGEST);
+  remember({ version, keys, algorithm, isBound }: KnownLogin): void {
+    if (!this.#isHeeded) this.forget();
+    const stored = readRecord(this.#file, SHAPE, LARGEST);
     const age = Date.now() - (stored?.avoided ?? 0);
     if (stored?.version === version && age >= 0 && age < AVOIDED_MS) return;
     this.#write({ version, keys, algorithm, isBound, avoided: 0 });
@@ -68,11 +75,12 @@ export class Familiar {
     this.#write({ version, keys: [], algorithm: "", isBound: false, avoided: Date.now() });
   }
 
+  /** The key is no longer let in. */
   forget(): void {
     discard(this.#file);
   }
 
-  #write(stored: Stored): void {
+  #write(stored: Shaped<typeof SHAPE>): void {
     try {
       makePrivateDirectory(this.#directory);
       this.#makeRoom();
@@ -83,29 +91,11 @@ export class Familiar {
   }
 
   #makeRoom(): void {
-    const names = readdirSync(this.#directory);
+    const names = namesIn(this.#directory);
     if (names.length < MOST) return;
     const age = (file: string) => lstatSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
     const files = names.map((name) => join(this.#directory, name));
     const oldest = files.map((file) => ({ file, at: age(file) })).sort((one, other) => one.at - other.at);
     for (const { file } of oldest.slice(0, names.length - MOST + 1)) discard(file);
   }
-}
-
-function isStored(value: unknown): value is Stored {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    "version" in value &&
-    typeof value.version === "string" &&
-    "keys" in value &&
-    Array.isArray(value.keys) &&
-    value.keys.every((key) => typeof key === "string") &&
-    "algorithm" in value &&
-    typeof value.algorithm === "string" &&
-    "isBound" in value &&
-    typeof value.isBound === "boolean" &&
-    "avoided" in value &&
-    typeof value.avoided === "number"
-  );
 }

@@ -15,6 +15,7 @@ import {
 import { dirname, join } from "node:path";
 import { modeText } from "../safe_way.ts";
 import { makePrivateDirectory } from "./directory.ts";
+import { hasShape, type Shape, type Shaped } from "./shape.ts";
 
 // Small files in the state directory, one a thing that is remembered. Many processes read and write them.
 
@@ -37,16 +38,16 @@ export function writeRecord(file: string, record: unknown, pid: number): void {
   }
 }
 
-/** The record in a file; undefined when there is none that `isOne`, or it has more characters than `most`. */
-export function readRecord<T>(
+/** The record in a file; undefined when there is none of that shape, or it has more characters than `most`. */
+export function readRecord<S extends Shape>(
   file: string,
-  isOne: (value: unknown) => value is T,
+  shape: S,
   most = Number.POSITIVE_INFINITY,
-): T | undefined {
+): Shaped<S> | undefined {
   try {
     const text = readOwn(file);
     const value: unknown = text.length > most ? undefined : JSON.parse(text);
-    return isOne(value) ? value : undefined;
+    return hasShape(value, shape) ? value : undefined;
   } catch {
     return undefined;
   }
@@ -77,7 +78,7 @@ function troubleOf(facts: Stats): string | undefined {
 export function oddRecords(stateDirectory: string): readonly string[] {
   return RECORDS.flatMap((name) => {
     const directory = join(stateDirectory, name);
-    return list(directory).flatMap((entry) => {
+    return namesIn(directory).flatMap((entry) => {
       const file = join(directory, entry);
       const facts = lstatSync(file, { throwIfNoEntry: false });
       const trouble = facts && troubleOf(facts);
@@ -89,7 +90,8 @@ export function oddRecords(stateDirectory: string): readonly string[] {
 /** The directories of what is remembered. */
 const RECORDS = ["familiar", "patience", "refused", "unreachable"];
 
-function list(directory: string): readonly string[] {
+/** What is in a directory; nothing where it is none. */
+export function namesIn(directory: string): readonly string[] {
   try {
     return readdirSync(directory);
   } catch {
@@ -102,4 +104,13 @@ export function discard(file: string): void {
   try {
     unlinkSync(file);
   } catch {}
+}
+
+/** Removes the files of a directory that were last written more than so many milliseconds ago. */
+export function discardOlder(directory: string, ms: number): void {
+  for (const name of namesIn(directory)) {
+    const file = join(directory, name);
+    const facts = lstatSync(file, { throwIfNoEntry: false });
+    if (facts !== undefined && Date.now() - facts.mtimeMs > ms) discard(file);
+  }
 }

@@ -9,13 +9,13 @@ export interface Tried {
   readonly port: number;
 }
 
-interface Silence {
-  readonly at: number;
-  readonly network: string;
-  readonly what: string;
+const SHAPE = {
+  at: "number",
+  network: "string",
+  what: "string",
   /** Milliseconds that the server had. */
-  readonly had: number;
-}
+  had: "number",
+} as const;
 
 /**
  * What is remembered of servers that let a whole deadline pass without a byte: behind a firewall that drops
@@ -35,7 +35,7 @@ export class Unreachable {
    * server that had less than half of the `left` milliseconds which this call can still give it.
    */
   recall(tried: Tried, left: number): string | undefined {
-    const record = readRecord(this.#file(tried), isSilence);
+    const record = readRecord(this.#file(tried), SHAPE);
     if (record === undefined) return undefined;
     const age = Date.now() - record.at;
     if (age >= 0 && age < SILENCE_REMEMBERED_MS && record.network === network()) {
@@ -50,8 +50,7 @@ export class Unreachable {
    * this call's server. Best effort: without a state directory every call finds out anew.
    */
   remember(tried: Tried, had: number, what: string): void {
-    const record: Silence = { at: Date.now(), network: network(), what, had };
-    writeRecord(this.#file(tried), record, this.#pid);
+    writeRecord(this.#file(tried), { at: Date.now(), network: network(), what, had }, this.#pid);
   }
 
   forget(tried: Tried): void {
@@ -61,21 +60,6 @@ export class Unreachable {
   #file({ host, port }: Tried): string {
     return join(this.#directory, digest([host, String(port)]));
   }
-}
-
-function isSilence(value: unknown): value is Silence {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    "at" in value &&
-    typeof value.at === "number" &&
-    "network" in value &&
-    typeof value.network === "string" &&
-    "what" in value &&
-    typeof value.what === "string" &&
-    "had" in value &&
-    typeof value.had === "number"
-  );
 }
 
 /** The machine's addresses: another set means another network, and a new chance. */

@@ -1,5 +1,6 @@
 import type { AnyAuthMethod, Client } from "ssh2";
 import { Failure } from "../../failure.ts";
+import type { KnownLogin } from "../../state/familiar.ts";
 import { typed } from "../../target/by_hand.ts";
 import type { Method } from "../../target/methods.ts";
 import type { Target } from "../../target/target.ts";
@@ -10,7 +11,6 @@ import type { Obstacle } from "./candidate.ts";
 import type { EarlyLogin } from "./early_login.ts";
 import type { KeyOffer } from "./key_offer.ts";
 import { KeyOffers, type KeySource } from "./key_offers.ts";
-import type { KnownLogin } from "./known_login.ts";
 import { AskedMethods } from "./password_methods.ts";
 import type { Asking } from "./questions.ts";
 

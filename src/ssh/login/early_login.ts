@@ -1,9 +1,12 @@
+import type { Familiar, KnownLogin } from "../../state/familiar.ts";
 import { type ExecReply, startedCommand } from "../channel/remote_command.ts";
 import type { Lifeline } from "../ssh2/connection_end.ts";
 import type { Departure } from "../ssh2/departure.ts";
 import type { Proof } from "../ssh2/public_key_request.ts";
 import type { KeyOffer } from "./key_offer.ts";
-import type { KnownLogin, LoginHistory } from "./known_login.ts";
+
+/** What is remembered of logins that have worked. */
+export type LoginHistory = Pick<Familiar, "recall" | "remember" | "forget" | "avoid">;
 
 /** What an early login needs. */
 export interface EarlyOptions {

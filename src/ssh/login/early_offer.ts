@@ -1,9 +1,9 @@
+import type { KnownLogin } from "../../state/familiar.ts";
 import type { Target } from "../../target/target.ts";
 import { algorithmsFor } from "../keys/type.ts";
 import { type Attempt, attemptOf, fingerprintOf } from "./attempt.ts";
 import type { Candidate, Sealed } from "./candidate.ts";
 import { KeyOffer } from "./key_offer.ts";
-import type { KnownLogin } from "./known_login.ts";
 
 /**
  * The key of a login that has worked, where an ordinary login would come to it in the same way: those before it are

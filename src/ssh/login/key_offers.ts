@@ -1,3 +1,5 @@
+import type { KnownLogin } from "../../state/familiar.ts";
+import type { BrokenOff } from "../../state/patience.ts";
 import type { Target } from "../../target/target.ts";
 import type { OwnMethod, Session } from "../ssh2/patched.ts";
 import type { Extensions } from "../ssh2/public_key_request.ts";
@@ -6,10 +8,8 @@ import type { Candidate, Obstacle, Sealed } from "./candidate.ts";
 import { earlyOffer, plainLogin, told } from "./early_offer.ts";
 import type { Collection } from "./key_collection.ts";
 import { KeyOffer } from "./key_offer.ts";
-import type { KnownLogin } from "./known_login.ts";
 import { NAME_ONE } from "./login_failure.ts";
 import { type Acquaintance, offeredTo } from "./offered.ts";
-import type { LoginMemory } from "./refused_before.ts";
 
 /** Keys that are offered on one connection: sshd ends a login at its sixth refusal (MaxAuthTries of sshd_config(5)). */
 const MOST_KEYS = 6;
@@ -20,7 +20,7 @@ export interface KeySource {
   /** Called once, before the first of these keys is offered. */
   readonly enter: (keys: readonly string[]) => Promise<void>;
   /** How the server has broken off a login before. */
-  readonly brokenOff: () => LoginMemory["brokenOff"];
+  readonly brokenOff: () => BrokenOff | undefined;
 }
 
 /** Offers one key after the other on one connection. */

@@ -1,5 +1,6 @@
 import { Failure } from "../../failure.ts";
 import { quoted } from "../../shell_word.ts";
+import type { BrokenOff } from "../../state/patience.ts";
 import { typed } from "../../target/by_hand.ts";
 import type { Method } from "../../target/methods.ts";
 import type { Target } from "../../target/target.ts";
@@ -41,7 +42,7 @@ export class LoginFailure extends Failure {
   readonly methods: readonly string[];
   readonly refusedKeys: readonly string[] | undefined;
   /** At which refusal the server has broken off, and of which keys; undefined where it has not, or not for these. */
-  readonly brokenOff: { readonly count: number; readonly keys: readonly string[] } | undefined;
+  readonly brokenOff: BrokenOff | undefined;
 
   /** `ending`: the server's own words, where it broke off. */
   constructor(target: Target, tried: Tried, ending?: string) {

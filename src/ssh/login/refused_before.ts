@@ -1,18 +1,14 @@
 import { orAborted } from "../../abort.ts";
 import type { Progress } from "../../progress.ts";
+import type { Patience } from "../../state/patience.ts";
+import type { Refused } from "../../state/refused.ts";
 import type { Target } from "../../target/target.ts";
 import { Collection } from "./key_collection.ts";
 
-/** What is remembered of logins that the server has refused, across processes. */
+/** What is remembered of logins that the server has refused, and of those that it has broken off, across processes. */
 export interface LoginMemory {
-  /** Whether recall() may have something to tell: without, nobody need look for the keys beforehand. */
-  readonly mayHold: boolean;
-  /** How the server has broken off a login: at which refusal, and of which keys; undefined where it has not, lately. */
-  readonly brokenOff: { readonly count: number; readonly keys: readonly string[] } | undefined;
-  /** Throws a Failure where the server has refused just these keys lately. */
-  recall(keys: readonly string[]): void;
-  /** Waits while another process tries just these keys; then does as recall(). */
-  enter(keys: readonly string[], signal: AbortSignal): Promise<void>;
+  readonly refused: Pick<Refused, "mayHold" | "recall" | "enter">;
+  readonly patience: Pick<Patience, "recall">;
 }
 
 /** What looking back needs. */
@@ -27,7 +23,7 @@ export async function recallRefusal(
   target: Target,
   { signal, progress, memory }: RecallOptions,
 ): Promise<void> {
-  if (memory === undefined || !memory.mayHold) return;
+  if (memory === undefined || !memory.refused.mayHold) return;
   const looking = "looking for keys";
   progress.begin("auth", looking);
   const waiting = (what: string) => progress.begin("auth", what || looking);
@@ -35,7 +31,7 @@ export async function recallRefusal(
   try {
     await orAborted(keys.collect(), signal);
     // No keys for want of an agent is not the same as no keys.
-    if (keys.ids.length > 0 || !keys.hasAgentTrouble) memory.recall(keys.ids);
+    if (keys.ids.length > 0 || !keys.hasAgentTrouble) memory.refused.recall(keys.ids);
   } finally {
     keys.close();
   }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { Failure } from "../../../../src/failure.ts";
 import { connect } from "../../../../src/ssh/connect.ts";
-import type { KnownLogin, LoginHistory } from "../../../../src/ssh/login/known_login.ts";
+import type { LoginHistory } from "../../../../src/ssh/login/early_login.ts";
+import type { KnownLogin } from "../../../../src/state/familiar.ts";
 import { startRoundProxy } from "../../../peers/rounds.ts";
 import type { Sshd } from "../../../peers/sshd.ts";
 import { never, newStory, targetFor, type Values } from "../fixtures.ts";
