@@ -10,6 +10,9 @@ import { Descriptors } from "./descriptors.ts";
 /** Milliseconds between two looks at one's own name: a log-out takes /run/user/UID away with all that is in it (logind). */
 const LOOK_MS = 20_000;
 
+/** Milliseconds that a caller has to go when it was turned away. */
+const TURN_AWAY_MS = 1_000;
+
 /** What listens, and what is told. */
 export interface ListeningOptions {
   readonly whose: Whose;
@@ -99,5 +102,8 @@ async function listen(
 function turnAway(socket: Socket): void {
   const failure = partsOf(new Failure("bug", "master", "no more files can be open"));
   socket.on("error", () => {});
-  socket.end(messageFrame({ type: "failure", failure } satisfies Reply), () => socket.destroy());
+  // Read to its end: what lies unread when it is closed would take the answer back (ECONNRESET).
+  socket.resume().end(messageFrame({ type: "failure", failure } satisfies Reply));
+  const timer = setTimeout(() => socket.destroy(), TURN_AWAY_MS);
+  socket.once("close", () => clearTimeout(timer));
 }
