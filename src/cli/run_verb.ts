@@ -13,6 +13,8 @@ import { help } from "./help.ts";
 import { hosts } from "./hosts.ts";
 import { login } from "./login.ts";
 import type { ServerWords } from "./server_words.ts";
+import { snippet } from "./snippet.ts";
+import { type ClientName, SNIPPETS } from "./snippets.ts";
 import { status } from "./status.ts";
 import { stop } from "./stop.ts";
 import { endInUsage } from "./usage.ts";
@@ -26,6 +28,12 @@ type Run = (world: World, words: readonly string[], options: Options) => number 
 const RUNS: Readonly<Record<VerbName, Run>> = {
   explain: (world, words) => (words.length === 0 ? explainTable(world) : explain(world, serverWords(words))),
   hosts: (world) => hosts(world),
+  snippet: (world, [client, server, user]) =>
+    snippet(world, {
+      client: client === undefined ? undefined : checkedChoice("CLIENT", clients(), client),
+      server: server === undefined ? undefined : checkedServer(server),
+      user: user === undefined ? undefined : checkedUser(user),
+    }),
   completion: (world, [shell = ""]) => completion(world, checkedChoice("SHELL", CHOICES.SHELL, shell)),
   check: (world, words) => check(world, serverWords(words)),
   login: (world, words) => login(world, serverWords(words)),
@@ -104,6 +112,10 @@ function serverWords([server = "", user, method = "imap"]: readonly string[]): S
     user: user === undefined ? undefined : checkedUser(user),
     method: checkedMethod(method),
   };
+}
+
+function clients(): readonly ClientName[] {
+  return Object.keys(SNIPPETS) as ClientName[];
 }
 
 /** One of a few words. Throws a Failure "usage". */

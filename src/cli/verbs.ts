@@ -1,3 +1,5 @@
+import { SNIPPETS } from "./snippets.ts";
+
 /** What a word of a verb is, as the forms of a call have it. */
 export type WordName = "SERVER" | "USER" | keyof typeof CHOICES;
 
@@ -5,6 +7,7 @@ export type WordName = "SERVER" | "USER" | keyof typeof CHOICES;
 export const CHOICES = {
   METHOD: ["imap", "smtp", "sendmail"],
   SHELL: ["bash", "zsh", "fish"],
+  CLIENT: Object.keys(SNIPPETS),
 } as const;
 
 /** One verb: what it takes, and what it does. */
@@ -60,6 +63,11 @@ export const VERBS = {
     about: "ends what is held, all of it or what SERVER has used: open mailboxes finish first, unless --now",
   },
   hosts: { words: [], about: "lists the table: where each SERVER leads, its forwards, and what is held" },
+  snippet: {
+    words: ["CLIENT", "SERVER", "USER"],
+    about:
+      "prints the lines of a mail program, ready to be pasted, and says where they go; or lists the programs",
+  },
   completion: {
     words: ["SHELL"],
     needed: 1,
