@@ -10,6 +10,8 @@ export interface Person {
    * reason, and with a Failure "gone" at the end of input.
    */
   ask(question: string, options: { readonly echo: boolean; readonly signal: AbortSignal }): Promise<string>;
+  /** Does something with what was typed, in time that is no more the server's than that of typing. */
+  wait?<T>(work: () => Promise<T>): Promise<T>;
 }
 
 /** Told when a question is put, and when it has been answered or given up. */
@@ -20,15 +22,17 @@ export interface QuestionWatcher {
 
 /** The same person, with somebody told of each question: people take time that is not the server's. */
 export function watched(person: Person, { onAsked, onAnswered }: QuestionWatcher): Person {
+  const aside = async <T>(work: () => Promise<T>): Promise<T> => {
+    onAsked();
+    try {
+      return await work();
+    } finally {
+      onAnswered();
+    }
+  };
   return {
     tell: (lines) => person.tell(lines),
-    ask: async (question, options) => {
-      onAsked();
-      try {
-        return await person.ask(question, options);
-      } finally {
-        onAnswered();
-      }
-    },
+    ask: (question, options) => aside(() => person.ask(question, options)),
+    wait: (work) => aside(() => (person.wait === undefined ? work() : person.wait(work))),
   };
 }

@@ -1,14 +1,9 @@
 declare module "bcrypt-pbkdf" {
-  /** bcrypt_pbkdf(3) of OpenBSD; fills `key`. Gives 0, or -1 for what it does not take. */
-  function pbkdf(
-    passphrase: Uint8Array,
-    passphraseLength: number,
-    salt: Uint8Array,
-    saltLength: number,
-    key: Uint8Array,
-    keyLength: number,
-    rounds: number,
-  ): number;
-  const bcrypt: { readonly pbkdf: typeof pbkdf };
+  const bcrypt: {
+    /** Bytes of a hash: 32. */
+    readonly HASHSIZE: number;
+    /** bcrypt_hash() of OpenBSD's bcrypt_pbkdf.c: of two SHA-512 sums; fills `out`. */
+    hash(passphrase: Uint8Array, salt: Uint8Array, out: Uint8Array): void;
+  };
   export = bcrypt;
 }

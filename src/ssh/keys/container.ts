@@ -59,20 +59,18 @@ export function missingFrom({ cipher, derivation }: Container): string | undefin
   return derivation === "bcrypt" ? undefined : `the derivation ${derivation}`;
 }
 
-/** Makes a key of a passphrase: bcrypt_pbkdf(3) of OpenBSD, which takes its time on purpose. */
-export type Derive = (passphrase: string, salt: Buffer, rounds: number, length: number) => Promise<Buffer>;
-
-/** The private key; undefined for a wrong passphrase. Throws a MissingCipher, and for what is no sound key. */
+/** The private key; undefined for a wrong passphrase. Throws a MissingCipher, for what is no sound key, and the signal's reason. */
 export async function unlockContainer(
   container: Container,
   passphrase: string,
-  derive: Derive,
+  signal: AbortSignal,
 ): Promise<KeyObject | undefined> {
   const missing = missingFrom(container);
   const [name, keyLength, ivLength] = CIPHERS[container.cipher] ?? ["", 0, 0];
   if (missing !== undefined) throw new MissingCipher(missing);
   const { salt, rounds } = container;
-  const made = await derive(passphrase, salt, rounds, keyLength + ivLength);
+  const { derive } = await import("./derive.ts");
+  const made = await derive(passphrase, { salt, rounds, length: keyLength + ivLength, signal });
   const secret = { name, key: made.subarray(0, keyLength), iv: made.subarray(keyLength) };
   const plain = await decrypt(container, secret);
   return plain && isRight(plain) ? keyIn(container.blob, plain) : undefined;

@@ -2,14 +2,7 @@ import { createPrivateKey, type KeyObject, sign } from "node:crypto";
 import { ownUid } from "../../own_process.ts";
 import { quoted } from "../../shell_word.ts";
 import { typeOf, wire } from "./blob.ts";
-import {
-  type Container,
-  type Derive,
-  missingFrom,
-  openContainer,
-  parseContainer,
-  unlockContainer,
-} from "./container.ts";
+import { type Container, missingFrom, openContainer, parseContainer, unlockContainer } from "./container.ts";
 import { isEncrypted, missingIn, pemIn, unlockPem } from "./pem.ts";
 import { parsePublic, positive, publicBlob } from "./public_key.ts";
 import { readRegular } from "./regular_file.ts";
@@ -27,7 +20,7 @@ export type Identity =
       /** What it is encrypted with, where that cannot be undone here; asked for only where somebody would type. */
       readonly missing: () => string | undefined;
       /** Undefined when it is not the passphrase. Throws for what is no key behind it. */
-      readonly open: (passphrase: string) => Promise<KeyObject | undefined>;
+      readonly open: (passphrase: string, signal: AbortSignal) => Promise<KeyObject | undefined>;
     }
   /** Only an agent can use it; `why` completes "FILE ". */
   | {
@@ -140,15 +133,11 @@ function lockOf(pem: string, container: Container | undefined) {
   if (container !== undefined && container.cipher !== "none") {
     return {
       missing: () => missingFrom(container),
-      open: (passphrase: string) => unlockContainer(container, passphrase, deriveAside),
+      open: (passphrase: string, signal: AbortSignal) => unlockContainer(container, passphrase, signal),
     };
   }
   if (container !== undefined || !isEncrypted(pem)) return undefined;
-  return { missing: () => missingIn(pem), open: async (passphrase: string) => unlockPem(pem, passphrase) };
-}
-
-async function deriveAside(...words: Parameters<Derive>): Promise<Buffer> {
-  return (await import("./derive.ts")).derive(...words);
+  return { missing: () => missingIn(pem), open: (passphrase: string) => unlockPem(pem, passphrase) };
 }
 
 function uselessness(path: string, text: string): { readonly why: string; readonly hint?: string } {

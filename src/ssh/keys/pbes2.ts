@@ -1,4 +1,5 @@
-import { createDecipheriv, createPrivateKey, type KeyObject, pbkdf2Sync, scryptSync } from "node:crypto";
+import { createDecipheriv, createPrivateKey, type KeyObject, pbkdf2, scrypt } from "node:crypto";
+import { promisify } from "node:util";
 import { Der, TAG } from "./der.ts";
 
 /*
@@ -8,7 +9,7 @@ import { Der, TAG } from "./der.ts";
 
 /** How a key is made of a passphrase, and what is decrypted with it. */
 export interface Scheme {
-  readonly derive: (passphrase: string, length: number) => Buffer;
+  readonly derive: (passphrase: string, length: number) => Promise<Buffer>;
   readonly cipher: string;
   readonly keyLength: number;
   readonly iv: Buffer;
@@ -52,11 +53,11 @@ export function schemeOf(pem: string): Scheme | string {
   }
 }
 
-/** Undefined for a wrong passphrase. */
-export function unlockScheme(scheme: Scheme, passphrase: string): KeyObject | undefined {
+/** Undefined for a wrong passphrase. What takes time is done beside the event loop. */
+export async function unlockScheme(scheme: Scheme, passphrase: string): Promise<KeyObject | undefined> {
   const { derive, cipher, keyLength, iv, encrypted } = scheme;
   try {
-    const decipher = createDecipheriv(cipher, derive(passphrase, keyLength), iv);
+    const decipher = createDecipheriv(cipher, await derive(passphrase, keyLength), iv);
     const der = Buffer.concat([decipher.update(encrypted), decipher.final()]);
     return createPrivateKey({ key: der, format: "der", type: "pkcs8" });
   } catch {
@@ -86,7 +87,13 @@ function deriveBy(id: string, how: Der): Scheme["derive"] | string {
   if (id === SCRYPT) {
     const cost = { N: how.integer(), r: how.integer(), p: how.integer() };
     const maxmem = Math.min(MOST_MEMORY, 256 * cost.N * cost.r);
-    return (passphrase, length) => scryptSync(passphrase, salt, length, { ...cost, maxmem });
+    return (passphrase, length) =>
+      new Promise((resolve, reject) => {
+        scrypt(passphrase, salt, length, { ...cost, maxmem }, (error, key) =>
+          // Bun has undefined for no error.
+          error instanceof Error ? reject(error) : resolve(key),
+        );
+      });
   }
   if (id !== PBKDF2) return `the derivation ${id}`;
   const rounds = how.integer();
@@ -94,5 +101,5 @@ function deriveBy(id: string, how: Der): Scheme["derive"] | string {
   const hashId = how.next === TAG.sequence ? how.sequence().objectId() : "1.2.840.113549.2.7";
   const hash = HASHES[hashId];
   if (hash === undefined) return `the hash ${hashId}`;
-  return (passphrase, length) => pbkdf2Sync(passphrase, salt, rounds, length, hash);
+  return (passphrase, length) => promisify(pbkdf2)(passphrase, salt, rounds, length, hash);
 }

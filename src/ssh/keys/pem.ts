@@ -18,21 +18,27 @@ export function isEncrypted(pem: string): boolean {
 }
 
 /** Undefined for a wrong passphrase. Throws a MissingCipher. */
-export function unlockPem(text: string, passphrase: string): KeyObject | undefined {
+export async function unlockPem(pem: string, passphrase: string): Promise<KeyObject | undefined> {
+  const scheme = schemeOf(pem);
+  return typeof scheme === "string" ? unlockWhole(pem, passphrase, scheme) : unlockScheme(scheme, passphrase);
+}
+
+/** What is not known in its parts is left to the runtime; `scheme` is its name. */
+function unlockWhole(pem: string, passphrase: string, scheme: string): KeyObject | undefined {
   try {
-    return createPrivateKey({ key: text, passphrase });
+    return createPrivateKey({ key: pem, passphrase });
   } catch (error) {
-    if (!isUnsupported(error)) return undefined;
-    const scheme = schemeOf(text);
-    if (typeof scheme === "string") throw new MissingCipher(scheme);
-    return unlockScheme(scheme, passphrase);
+    if (isUnsupported(error)) throw new MissingCipher(scheme);
+    return undefined;
   }
 }
 
 /** What it is encrypted with, if that cannot be undone here. */
-export function missingIn(text: string): string | undefined {
+export function missingIn(pem: string): string | undefined {
+  const scheme = schemeOf(pem);
+  if (typeof scheme !== "string") return undefined;
   try {
-    unlockPem(text, "?");
+    unlockWhole(pem, "?", scheme);
     return undefined;
   } catch (error) {
     if (error instanceof MissingCipher) return error.message;

@@ -38,12 +38,13 @@ export class Asking {
   /** Opens a key file; undefined when nothing is typed, or never its passphrase. */
   async openKey(
     path: string,
-    open: (passphrase: string) => Promise<KeyObject | undefined>,
+    open: (passphrase: string, signal: AbortSignal) => Promise<KeyObject | undefined>,
   ): Promise<KeyObject | undefined> {
     for (let left = this.#tries; left > 0; left--) {
       const passphrase = await this.#ask(`Enter passphrase for key '${path}': `, false);
       if (passphrase === "") return undefined;
-      const key = await open(passphrase);
+      const opening = () => open(passphrase, this.#signal);
+      const key = await (this.#person.wait?.(opening) ?? opening());
       if (key !== undefined) return key;
       this.#person.tell([`${path}: this is not its passphrase`]);
     }

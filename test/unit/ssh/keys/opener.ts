@@ -14,7 +14,7 @@ async function opened(path: string, passphrase: string): Promise<string> {
   if (identity.kind !== "encrypted") return `${identity.kind}: ${"why" in identity ? identity.why : ""}`;
   const missing = identity.missing();
   if (missing !== undefined) return `missing: ${missing}`;
-  const key = await identity.open(passphrase);
+  const key = await identity.open(passphrase, new AbortController().signal);
   return key === undefined ? "wrong passphrase" : line(publicBlob(key));
 }
 
