@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OtherFiles, providePatches } from "./patches.mjs";
@@ -45,7 +45,7 @@ function install() {
     // same, and --no-save leaves it as it is. NODE_ENV=production would leave out what the build needs.
     npm(["install", "--no-save", "--include=dev"]);
   }
-  provideBun();
+  provideBun(root);
 }
 
 function readJson(path) {
@@ -72,20 +72,4 @@ function isInstalled() {
   } catch {
     return false;
   }
-}
-
-/*
- * Install scripts are left out, so that ssh2 does not build its native part (which is bound to one version
- * of Node). The bun package is the one that cannot do without: it puts its program in place that way, and
- * has a small stand-in there before.
- */
-function provideBun() {
-  const folder = join(root, "node_modules", "bun");
-  const isReal = () => statSync(join(folder, "bin", "bun.exe"), { throwIfNoEntry: false })?.size > 1e6;
-  if (!existsSync(folder) || isReal()) return;
-  const result = spawnSync(process.execPath, ["install.js"], {
-    cwd: folder,
-    stdio: ["ignore", "ignore", "inherit"],
-  });
-  if (result.status !== 0 || !isReal()) throw new Error("the bun package could not be set up");
 }

@@ -14,6 +14,8 @@ export class Tunnel extends Duplex {
 
   constructor(channel: ClientChannel, line: Line) {
     super({ allowHalfOpen: true });
+    // Its error may come before anybody listens: a server that confirms a channel can take leave in the same breath.
+    this.on("error", () => {});
     this.#channel = channel;
     this.#line = line;
     this.#input = new ChannelInput(channel, line);

@@ -15,9 +15,10 @@ const skip = skipWithoutRecentSshd();
 
 let sshd: Sshd;
 before(async () => {
-  if (skip !== false) return;
   const groups = "diffie-hellman-group14-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512";
-  sshd = await startSshd({ program: recentSshd(), config: [`KexAlgorithms +${groups}`] });
+  const config = [`KexAlgorithms +${groups}`];
+  // Only ML-KEM is what an older one does not have.
+  sshd = await startSshd(skip === false ? { program: recentSshd(), config } : { config });
 });
 after(() => sshd?.stop());
 
@@ -98,7 +99,7 @@ const parts: readonly (readonly [title: string, kex: string, part: Buffer, why: 
 describeForms("a server's part in the exchange of keys", (form) => {
   for (const [title, kex, part, why] of parts) {
     test(`${kex}: ${title} ends the call with a reason, and nothing of the user's is shown`, {
-      skip,
+      skip: kex === MLKEM ? skip : false,
     }, async () => {
       using home = makeHome();
       await using meddler = await startMeddler(part);

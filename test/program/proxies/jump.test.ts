@@ -126,6 +126,15 @@ describeForms("a server behind two others", { concurrency: 3 }, (form) => {
     });
   }
 
+  test("is reached without a master of ssh's, whatever ssh_config says of one", async () => {
+    using home = makeHome();
+    const masters = home.write("masters/README", "");
+    const folder = masters.replace(/README$/, "");
+    arrange(home, { all: `ControlMaster auto\nControlPath ${folder}%n-%p\nControlPersist yes\n` });
+    assert.match(await session(form, home), /^0 \* PREAUTH .*\r\nA7 SELECT INBOX\r\n$/);
+    assert.deepEqual(readdirSync(folder), ["README"]);
+  });
+
   test("is reached by a ProxyCommand that goes through both", async () => {
     using home = makeHome();
     arrange(home, { by: `ProxyCommand ssh -F ${home.path}/ssh_config -J one -W %h:%p two` });

@@ -137,6 +137,13 @@ test("a full agent offers as many keys as the server bears, and the wanted key c
   assert.equal(connection.attempts.length, 1);
 });
 
+test("a server that would bear any number of keys is offered six", async () => {
+  await using server = await startSshd({ config: ["MaxAuthTries 20"] });
+  await using agent = await startAgent(Array.from({ length: 9 }, () => newKey().path));
+  const { attempts } = await refusalWith({ agent: agent.socket, identityFiles: [] }, server);
+  assert.equal(attempts.length, 6);
+});
+
 test("a refusal to sign leads to the next key", async () => {
   await using agent = await startAgent();
   const environment = { ...process.env, SSH_AUTH_SOCK: agent.socket };

@@ -74,6 +74,13 @@ test("a ProxyCommand that fails is quoted", async () => {
   );
 });
 
+test("a ProxyCommand is told to ask nobody, whatever the environment says", async () => {
+  const story = newStory();
+  const line = "sh -c 'echo require $SSH_ASKPASS_REQUIRE >&2; exit 3'";
+  await assert.rejects(connectTo(targetFor(sshd, { proxyCommand: line }), story));
+  assert.deepEqual(story.notes, ["ProxyCommand: require never"]);
+});
+
 test("a ProxyCommand that ends without a word is the server's end", async () => {
   await assert.rejects(connectTo(targetFor(sshd, { proxyCommand: "true" })), {
     trouble: "network",

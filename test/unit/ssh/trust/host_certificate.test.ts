@@ -197,6 +197,20 @@ describe("the verdict", () => {
     assert.match(judged(expired, { lines: changed }), /^changed: it has expired/);
   });
 
+  test("is revoked when a file of RevokedHostKeys has its authority, or the key in it", () => {
+    const sshd = { host: "mail.test", port: 22, user: "jane", identity: "", knownHosts: "" };
+    const target = targetFor(sshd, { hostKeyName: "mail.test" });
+    const entries = parseKnownHosts(`@cert-authority * ${authority.line}`, "known_hosts");
+    const blob = certify(["-h", "-n", "mail.test"]);
+    const ruling = (line: string) => {
+      const revoked = [parseRevokedKeys(Buffer.from(`${line}\n`), "revoked")];
+      return new HostKeyCheck(target, { entries, revoked }).rule(blob).kind;
+    };
+    assert.equal(ruling("# nothing"), "trusted");
+    assert.equal(ruling(authority.line), "refused");
+    assert.equal(ruling(host.line), "refused");
+  });
+
   test("is revoked when a KRL has the certificate, by its serial number or its id", () => {
     const specification = join(folder, "specification");
     writeFileSync(specification, "serial: 7\nid: büro\n");

@@ -1,0 +1,2 @@
+/** See bun.mjs. */
+export function provideBun(root: string): void;
