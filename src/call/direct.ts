@@ -18,7 +18,7 @@ export async function openDirect(caller: Caller, decision: Decision): Promise<Se
     note,
     progress,
     broken,
-    heedsMemory: true,
+    purpose: "mail",
     onRemark,
     logins: new Logins(),
   });

@@ -96,7 +96,7 @@ class OwnConnection {
 
   #connect(): Promise<Connected> {
     const connecting = openConnection(this.#decision, {
-      ...{ world: startingNow(this.#world), note: this.#note, progress: new Progress(), heedsMemory: true },
+      ...{ world: startingNow(this.#world), note: this.#note, progress: new Progress(), purpose: "forwards" },
       broken: this.#over,
       onRemark: (line) => this.#note(`said: ${line}`),
       logins: new Logins(),

@@ -9,7 +9,7 @@ import { print, tellPerson } from "../report/results.ts";
 import { Logins } from "../second_chances.ts";
 import { described, type End, statusOf } from "../session/exit.ts";
 import { FAREWELL_MS } from "../session/farewell.ts";
-import { type Opened, openSession, takeLeave } from "../session/opening.ts";
+import { type Opened, type OpeningOptions, openSession, takeLeave } from "../session/opening.ts";
 import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
 import { stateDirectory } from "../state/directory.ts";
 import { oddRecords } from "../state/record.ts";
@@ -71,12 +71,12 @@ async function connectAndSelect(world: World, decision: Decision, timeline: Time
     note(`${server}: said: ${line}`);
     print(world, [`  the server says: ${line}`]);
   };
-  const options = {
+  const options: OpeningOptions = {
     world,
     note,
     progress,
     broken: broken.signal,
-    heedsMemory: false,
+    purpose: "check",
     onRemark,
     logins: new Logins(),
   };

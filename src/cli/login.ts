@@ -92,11 +92,11 @@ async function loggedIn(world: World, decision: Decision, person: Person): Promi
         note: log,
         progress,
         broken: broken.signal,
-        heedsMemory: false,
+        purpose: "login",
         onRemark,
         logins: new Logins(),
       },
-      ...{ person: timeline.patient(person), interactive: true },
+      person: timeline.patient(person),
     });
   } catch (error) {
     timeline.failed(progress.step);

@@ -4,9 +4,6 @@ import type { Decision } from "../table/decision.ts";
 import { Attempt } from "./attempt.ts";
 import { SharedConnection } from "./shared_connection.ts";
 
-/** What a caller brings along for a session or a connection. */
-export type CallerOptions = Omit<OpeningOptions, "isShared">;
-
 /** What was waited for has been ended by --stop: whoever still wants it is served anew. */
 export class ShareOver extends Error {}
 
@@ -50,7 +47,7 @@ export class Connections {
    */
   async get(
     decision: Decision,
-    options: CallerOptions,
+    options: OpeningOptions,
     signal: AbortSignal,
     line?: string,
   ): Promise<SharedConnection> {
@@ -63,8 +60,8 @@ export class Connections {
   }
 
   /** Makes one, whoever else is waiting for another. Throws a Failure. */
-  async make(decision: Decision, options: CallerOptions, line?: string): Promise<SharedConnection> {
-    const connected = await openConnection(decision, { ...options, isShared: true }, line);
+  async make(decision: Decision, options: OpeningOptions, line?: string): Promise<SharedConnection> {
+    const connected = await openConnection(decision, options, line);
     this.#hasConnected = true;
     const { server } = decision;
     const shared = new SharedConnection(connected, () => {
@@ -93,7 +90,7 @@ export class Connections {
     await Promise.all(leaving);
   }
 
-  #begin(decision: Decision, options: CallerOptions, line: string | undefined): Attempt<SharedConnection> {
+  #begin(decision: Decision, options: OpeningOptions, line: string | undefined): Attempt<SharedConnection> {
     const attempt = new Attempt(async (broken, progress) => {
       try {
         return await this.make(decision, { ...options, broken, progress }, line);

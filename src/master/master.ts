@@ -144,9 +144,9 @@ class Master {
       case "login": {
         peer.reply({ type: "here" });
         const { remotePerson } = await import("./remote_person.ts");
-        const options = {
+        const options: OpeningOptions = {
           ...this.#options(peer, request),
-          ...{ heedsMemory: false, person: remotePerson(peer), interactive: true },
+          ...{ purpose: "login", person: remotePerson(peer) },
           progress: new Progress((step, outcome) => peer.reply({ type: "step", step, outcome })),
         };
         const isNew = await this.#served(request, peer.gone, (share) =>
@@ -223,7 +223,7 @@ class Master {
     const onRemark = (line: string): void => peer?.reply({ type: "remark", line });
     const broken = peer?.gone ?? new AbortController().signal;
     const logins = new Logins();
-    return { world, note: this.#note, progress: new Progress(), broken, heedsMemory: true, onRemark, logins };
+    return { world, note: this.#note, progress: new Progress(), broken, purpose: "shared", onRemark, logins };
   }
 
   #status(): Status {

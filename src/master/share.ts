@@ -5,10 +5,11 @@ import type { Note } from "../report/note.ts";
 import { Logins, SESSION_ATTEMPTS } from "../second_chances.ts";
 import { commandLine } from "../session/command.ts";
 import { inTime } from "../session/deadline.ts";
+import type { OpeningOptions } from "../session/opening.ts";
 import { startingNow } from "../session/own_sessions.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Persist } from "../table/table.ts";
-import { type CallerOptions, Connections, ShareOver } from "./connections.ts";
+import { Connections, ShareOver } from "./connections.ts";
 import { Forwards } from "./forwards.ts";
 import { Stay } from "./lifetime.ts";
 import { isStarted } from "./shared_connection.ts";
@@ -29,7 +30,7 @@ export class Share {
   readonly #forwards: Forwards;
   readonly #spares: SpareKeeper;
   /** The latest caller's, for connections that are made when nobody calls. */
-  #latest: { readonly decision: Decision; readonly options: CallerOptions };
+  #latest: { readonly decision: Decision; readonly options: OpeningOptions };
   /** SERVER of every call it has served. */
   readonly #names = new Set<string>();
   /** Callers that are being served. */
@@ -43,7 +44,7 @@ export class Share {
   #leave: () => void = () => {};
 
   /** `onRetired` is called when no further call may join it. */
-  constructor(decision: Decision, options: CallerOptions, note: Note, onRetired: () => void) {
+  constructor(decision: Decision, options: OpeningOptions, note: Note, onRetired: () => void) {
     this.#latest = { decision, options };
     this.#note = note;
     this.#onRetired = onRetired;
@@ -96,7 +97,7 @@ export class Share {
   }
 
   /** Opens a session within the decision's deadline. Throws a Failure. */
-  session(decision: Decision, options: CallerOptions): Promise<Placed> {
+  session(decision: Decision, options: OpeningOptions): Promise<Placed> {
     return this.#serve(decision, options, async () => {
       const spare = this.#spares.take(decision, options, (signal) => this.#start(decision, options, signal));
       if (spare === undefined) options.progress.begin("command", "looking for a command");
@@ -108,7 +109,7 @@ export class Share {
    * Sees to it that there is a connection, with a person who can be asked: nobody else waits for them to type. False
    * when there was one already. Throws a Failure.
    */
-  login(decision: Decision, options: CallerOptions): Promise<boolean> {
+  login(decision: Decision, options: OpeningOptions): Promise<boolean> {
     return this.#serve(decision, options, async () => {
       if (this.#connections.usable !== undefined) return false;
       await this.#connections.make(decision, options);
@@ -117,7 +118,7 @@ export class Share {
   }
 
   /** Brings up forwards, as `proven` does, and keeps them for `time`. Throws a Failure. */
-  async forward(decision: Decision, options: CallerOptions, time: Persist): Promise<readonly string[]> {
+  async forward(decision: Decision, options: OpeningOptions, time: Persist): Promise<readonly string[]> {
     this.#enter(decision, options);
     this.#served++;
     this.#stay.use();
@@ -159,7 +160,7 @@ export class Share {
     return this.#served === 0 && this.sessions === 0 && this.#forwards.open === 0;
   }
 
-  async #serve<T>(decision: Decision, options: CallerOptions, work: () => Promise<T>): Promise<T> {
+  async #serve<T>(decision: Decision, options: OpeningOptions, work: () => Promise<T>): Promise<T> {
     this.#enter(decision, options);
     this.#stay.persist = decision.persist.value;
     this.#served++;
@@ -176,7 +177,7 @@ export class Share {
   }
 
   /** What calls after this one will want. */
-  #prepare(decision: Decision, options: CallerOptions): void {
+  #prepare(decision: Decision, options: OpeningOptions): void {
     if (this.#isOver) return;
     const { alive } = this.#connections;
     if (alive !== undefined) this.#forwards.bringUp(decision, options.world, alive.target);
@@ -190,13 +191,13 @@ export class Share {
     setImmediate(() => this.#connections.usable?.openAhead());
   }
 
-  #enter(decision: Decision, options: CallerOptions): void {
+  #enter(decision: Decision, options: OpeningOptions): void {
     this.#latest = { decision, options };
     this.#names.add(decision.server.toLowerCase());
   }
 
   /** A session on a connection that takes it; on a new one where none does. */
-  async #start(decision: Decision, options: CallerOptions, signal: AbortSignal): Promise<Placed> {
+  async #start(decision: Decision, options: OpeningOptions, signal: AbortSignal): Promise<Placed> {
     const line = commandLine(decision);
     for (let tries = 1; ; tries++) {
       const connection = await this.#connections.get(decision, options, signal, line);
@@ -217,7 +218,7 @@ export class Share {
   }
 
   /** For the forwards, which outlive the call that wanted them: nobody is told anything, or asked. */
-  #ownOptions(broken: AbortSignal): CallerOptions {
+  #ownOptions(broken: AbortSignal): OpeningOptions {
     const world = startingNow(this.#latest.options.world);
     const onRemark = (line: string): void => this.#note(`${this.server}: said: ${line}`);
     return {
@@ -225,7 +226,7 @@ export class Share {
       note: this.#note,
       progress: new Progress(),
       broken,
-      heedsMemory: true,
+      purpose: "shared",
       onRemark,
       logins: new Logins(),
     };

@@ -2,13 +2,13 @@ import { Progress } from "../progress.ts";
 import type { Note } from "../report/note.ts";
 import { Logins } from "../second_chances.ts";
 import { inTime } from "../session/deadline.ts";
+import type { OpeningOptions } from "../session/opening.ts";
 import type { Decision } from "../table/decision.ts";
-import type { CallerOptions } from "./connections.ts";
 import type { SharedConnection } from "./shared_connection.ts";
 import { type Placed, SpareCommand } from "./spare_command.ts";
 
 /** Starts a session as any call would. */
-export type Start = (decision: Decision, options: CallerOptions, signal: AbortSignal) => Promise<Placed>;
+export type Start = (decision: Decision, options: OpeningOptions, signal: AbortSignal) => Promise<Placed>;
 
 /** A spare mailbox is replaced after so many milliseconds: an imapd may log out whom it has not heard for 30 min (RFC 3501 section 5.4). */
 const RENEWAL = 20 * 60_000;
@@ -40,7 +40,7 @@ export class SpareKeeper {
   }
 
   /** Sees to it that there is one for calls like this, where the table wants that. */
-  want(decision: Decision, options: CallerOptions): void {
+  want(decision: Decision, options: OpeningOptions): void {
     if (decision.spare.value === 0 || decision.method !== "imap" || wantsLogin(decision)) return;
     const key = keyOf(decision);
     const spare = this.#spares.get(key) ?? new Spare(this.#note, this.#start, this.#onChange);
@@ -51,7 +51,7 @@ export class SpareKeeper {
   /** The one for this call, if it can be relied upon. `start` serves the call where it turns out to be dead. */
   take(
     decision: Decision,
-    options: CallerOptions,
+    options: OpeningOptions,
     start: (signal: AbortSignal) => Promise<Placed>,
   ): Placed | undefined {
     if (decision.method !== "imap") return undefined;
@@ -93,7 +93,7 @@ class Spare {
   #kept: Kept | undefined;
   /** Stops waiting for its end; to be called when it is taken, and only then: a dropped one must be read to its end. */
   #release: () => void = () => {};
-  #wanted: { readonly decision: Decision; readonly options: CallerOptions } | undefined;
+  #wanted: { readonly decision: Decision; readonly options: OpeningOptions } | undefined;
   #isMaking = false;
   #pause = FIRST_PAUSE;
   #timer: NodeJS.Timeout | undefined;
@@ -109,12 +109,12 @@ class Spare {
     return this.#kept?.placed.on;
   }
 
-  want(decision: Decision, options: CallerOptions): void {
+  want(decision: Decision, options: OpeningOptions): void {
     this.#wanted = { decision, options };
     if (this.#kept === undefined) void this.#make();
   }
 
-  take({ onRemark }: CallerOptions): Placed | undefined {
+  take({ onRemark }: OpeningOptions): Placed | undefined {
     const kept = this.#kept;
     if (kept === undefined || !kept.placed.on.liveness.isFresh) return undefined;
     this.#kept = undefined;
@@ -155,13 +155,15 @@ class Spare {
     }
   }
 
-  async #open(decision: Decision, options: CallerOptions): Promise<Kept> {
+  async #open(decision: Decision, options: OpeningOptions): Promise<Kept> {
     const began = performance.now();
     const ear = { hear: (line: string): void => this.#note(`${decision.server}: spare: said: ${line}`) };
-    const own: CallerOptions = {
+    const own: OpeningOptions = {
       ...options,
       world: { ...options.world, elapsed: () => performance.now() - began },
       progress: new Progress(),
+      // Whoever has logged in may have gone.
+      ...{ purpose: "shared", person: undefined },
       broken: this.#over.signal,
       logins: new Logins(),
       onRemark: (line) => ear.hear(line),

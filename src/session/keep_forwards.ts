@@ -43,7 +43,7 @@ export async function keepForwards(
       note,
       progress: new Progress(),
       broken: broken.signal,
-      heedsMemory: true,
+      purpose: "forwards",
       logins: new Logins(),
     },
     onRemark: (line) => note(`said: ${line}`),

@@ -5,6 +5,7 @@ import type { Note } from "../report/note.ts";
 import type { Logins } from "../second_chances.ts";
 import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
 import type { Connection } from "../ssh/connection.ts";
+import { MANNERS, type Purpose } from "../ssh/purpose.ts";
 import type { Tried } from "../state/unreachable.ts";
 import type { Decision } from "../table/decision.ts";
 import { resolve } from "../target/ask_ssh.ts";
@@ -26,18 +27,13 @@ export interface OpeningOptions {
   readonly progress: Progress;
   /** Aborted, with the reason to throw, when whoever wanted the session no longer does. */
   readonly broken: AbortSignal;
-  /** Whether a remembered failure ends it at once; where it does not, a success clears it. */
-  readonly heedsMemory: boolean;
+  readonly purpose: Purpose;
   /** Told each line that the server says beside the mail: banners, standard error, noise before the greeting. */
   readonly onRemark: (line: string) => void;
   /** What the call may still do to log in. */
   readonly logins: Logins;
-  /** Whether the connection will carry the sessions of several clients. Default: false. */
-  readonly isShared?: boolean;
-  /** Who can be asked about an unknown host key. The deadline stands still meanwhile. */
+  /** Who can be asked about an unknown host key, and for more where the purpose is a login. The deadline stands still meanwhile. */
   readonly person?: Person | undefined;
-  /** Whether the person is asked for passwords and the like, too. Default: not. */
-  readonly interactive?: boolean;
 }
 
 /** A connection without a command, and what it leads to. */
@@ -162,8 +158,8 @@ async function connectUnlessHopeless(
   { decision, options, signal, command }: Given,
 ): Promise<Connection> {
   const limit = decision.deadline.value;
-  const { world, note, progress, heedsMemory, onRemark, person, logins } = options;
-  const { interactive = false, isShared = false } = options;
+  const { world, note, progress, purpose, onRemark, person, logins } = options;
+  const { heedsMemory } = MANNERS[purpose];
   const memory = memoryOf(world, target, heedsMemory);
   const { unreachable, refused } = memory;
   const tried = { host: target.host.value, port: target.port.value };
@@ -175,8 +171,8 @@ async function connectUnlessHopeless(
   if (known !== undefined) throw new Failure("network", target.server, `${known} (less than 30 s ago)`);
   try {
     const connection = await connectTwice(target, {
-      ...{ signal, progress, note, banner: onRemark, interactive, memory },
-      ...{ isShared, env: world.env, logins },
+      ...{ signal, progress, note, banner: onRemark, purpose, memory },
+      ...{ env: world.env, logins },
       early: { history: memory.familiar, command },
       ...(person && { person }),
     });

@@ -23,7 +23,7 @@ export function startingNow<W extends Pick<World, "elapsed">>(world: W): W {
 export function ownSessions(decision: Decision, world: World, note: Note): OpenSession {
   return async (forward, signal) => {
     const opened = await openSession(callOf(decision, forward), {
-      ...{ world: startingNow(world), note, progress: new Progress(), broken: signal, heedsMemory: true },
+      ...{ world: startingNow(world), note, progress: new Progress(), broken: signal, purpose: "mail" },
       logins: new Logins(),
       onRemark: (line) => note(`said: ${line}`),
     });

@@ -13,6 +13,7 @@ import { ConnectTimeout } from "./network/connect_timeout.ts";
 import { dial } from "./network/dial.ts";
 import { joinWrites } from "./network/joined_writes.ts";
 import { startProxy } from "./network/proxy_socket.ts";
+import { MANNERS } from "./purpose.ts";
 import { isRefusal, SshConnection } from "./ssh_connection.ts";
 import { HostKeyCheck } from "./trust/host_key.ts";
 import { readHostKeyFiles } from "./trust/host_key_files.ts";
@@ -40,9 +41,9 @@ export async function connect(target: Target, options: ConnectOptions): Promise<
 }
 
 async function open(target: Target, options: ConnectOptions, failed?: EarlyLogin): Promise<Connection> {
-  const { signal, interactive, early } = options;
+  const { signal, early } = options;
   signal.throwIfAborted();
-  requireMethod(target, interactive ? options.person : undefined);
+  requireMethod(target, MANNERS[options.purpose].isInteractive ? options.person : undefined);
   await recallRefusal(target, options);
   const command = target.proxyCommand.value;
   const reading = readHostKeyFiles(target, options);
@@ -72,7 +73,7 @@ async function open(target: Target, options: ConnectOptions, failed?: EarlyLogin
 
 /** Keys are found and the agent is asked while the network is waited for, unless somebody may be asked for more. */
 function lookForKeys(target: Target, options: ConnectOptions): Collection | undefined {
-  if (options.interactive) return undefined;
+  if (MANNERS[options.purpose].isInteractive) return undefined;
   const { signal } = options;
   const keys = new Collection(target, { signal, waiting: waitingIn(options, target) });
   keys.collect().catch(() => {});
@@ -99,7 +100,7 @@ async function logIn(
     const client = await login.run();
     const session = login.early?.session;
     if (session !== undefined) await awaitAnswer(session, login, target, socket, options);
-    return new SshConnection(target, client, socket, login, options.isShared ?? false);
+    return new SshConnection(target, client, socket, login, MANNERS[options.purpose].isShared);
   } catch (error) {
     if (error instanceof EarlyEnd) throw error;
     const { early, lifeline, refusal } = login;
@@ -116,7 +117,7 @@ async function awaitAnswer(
   login: Login,
   target: Target,
   socket: Duplex,
-  { signal, progress, isShared }: ConnectOptions,
+  { signal, progress, purpose }: ConnectOptions,
 ) {
   progress.begin("command", `starting the remote command on ${target.server}`);
   const answer = await orDestroyed(session.answer, socket, signal);
@@ -124,7 +125,7 @@ async function awaitAnswer(
   // A session that is refused is followed by the end of the connection: the command had no channel to go to.
   if (isRefusal(answer.error)) {
     login.early?.avoid();
-    if (!isShared || login.early === undefined) return;
+    if (!MANNERS[purpose].isShared || login.early === undefined) return;
     // The others who wait for it would be told of that end.
     socket.destroy();
     throw new EarlyEnd(login.early, "the server opens no session early");

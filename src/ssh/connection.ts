@@ -11,6 +11,7 @@ import type { Attempt } from "./login/attempt.ts";
 import type { Obstacle } from "./login/candidate.ts";
 import type { EarlyOptions } from "./login/early_login.ts";
 import type { LoginMemory } from "./login/refused_before.ts";
+import type { Purpose } from "./purpose.ts";
 
 /** The server opens no further session on this connection (MaxSessions of sshd_config(5)). */
 export class SessionRefusal extends Failure {}
@@ -25,12 +26,9 @@ export interface ConnectOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Takes each line the server says before the login, control characters and all. Default: `note`. */
   readonly banner?: (line: string) => void;
-  /** Whether the connection carries the sessions of several clients, so that none may end it. Default: false. */
-  readonly isShared?: boolean;
-  /** Who can be asked about an unknown host key. */
+  readonly purpose: Purpose;
+  /** Who can be asked about an unknown host key, and for more where the purpose is a login. */
   readonly person?: Person;
-  /** Whether the person is asked for passwords, passphrases and the like, too. Default: not. */
-  readonly interactive?: boolean;
   /** What earlier logins have come to; it is asked before a connection is opened, and before a key is offered. */
   readonly memory?: LoginMemory;
   /** What the call may still do to log in. Default: as at its beginning. */

@@ -14,6 +14,7 @@ import type { EarlyLogin } from "./login/early_login.ts";
 import { Collection } from "./login/key_collection.ts";
 import { LoginFailure, loggedIn } from "./login/login_failure.ts";
 import { Asking } from "./login/questions.ts";
+import { MANNERS } from "./purpose.ts";
 import { limitUnread } from "./ssh2/backlog.ts";
 import { Lifeline } from "./ssh2/connection_end.ts";
 import { type ClientError, closed, failureOf, type Stage } from "./ssh2/connection_failure.ts";
@@ -74,7 +75,7 @@ export class Login {
     this.#exchanges = exchanges;
     this.#options = options;
     this.early = early;
-    const person = options.interactive ? options.person : undefined;
+    const person = MANNERS[options.purpose].isInteractive ? options.person : undefined;
     const { user, host, passwordPrompts } = target;
     const fail = (reason: unknown) => this.#fail(reason);
     const asking =

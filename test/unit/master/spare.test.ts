@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
-import type { CallerOptions } from "../../../src/master/connections.ts";
 import { SpareKeeper } from "../../../src/master/spare.ts";
 import type { Placed } from "../../../src/master/spare_command.ts";
 import { Progress } from "../../../src/progress.ts";
+import type { OpeningOptions } from "../../../src/session/opening.ts";
 import { decisionWith, tabled } from "./decisions.ts";
 import { ALIVE, Mailbox, placed, settled } from "./mailboxes.ts";
 
@@ -30,10 +30,10 @@ class Scene {
     world: { elapsed: () => 0 },
     progress: new Progress(),
     broken: new AbortController().signal,
-    heedsMemory: true,
+    purpose: "shared",
     note: () => {},
     onRemark: (line: string) => this.remarks.push(line),
-  } as unknown as CallerOptions;
+  } as unknown as OpeningOptions;
 
   async #open(signal: AbortSignal): Promise<Placed> {
     this.attempts++;

@@ -163,6 +163,7 @@ test("a connection that has ended before anybody listened is told as such", asyn
   const options = {
     ...{ signal: new AbortController().signal, progress: story.progress, note: () => {} },
     env: process.env,
+    purpose: "mail" as const,
   };
   const files = { entries: [], revoked: [] };
   const login = new Login(target, socket, new HostKeyCheck(target, files), options);
@@ -180,7 +181,7 @@ const PROGRAM = `
   const progress = new Progress();
   const begin = progress.begin.bind(progress);
   progress.begin = (step, doing) => { begin(step, doing); console.log(doing); };
-  connect(JSON.parse(process.argv[1]), { signal: controller.signal, progress, note() {} })
+  connect(JSON.parse(process.argv[1]), { signal: controller.signal, progress, note() {}, purpose: "mail" })
     .then(() => console.log("connected"), (error) => console.log("rejected", error.message));
 `;
 

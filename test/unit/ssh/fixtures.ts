@@ -117,7 +117,8 @@ export function connectTo(
 ): Promise<Connection> {
   return connect(target, {
     signal,
-    ...(person && { person, interactive: true }),
+    purpose: person === undefined ? "mail" : "login",
+    ...(person && { person }),
     progress: story.progress,
     env: process.env,
     note: (line) => story.notes.push(line),

@@ -58,7 +58,7 @@ export async function run(
   await using proxy = await startRoundProxy(server);
   const target = targetFor(server, { ...values, port: proxy.port } as Values);
   const { progress } = newStory();
-  const options = { signal: never(), progress, note: () => {}, env: process.env };
+  const options = { signal: never(), progress, note: () => {}, env: process.env, purpose: "mail" as const };
   const result = (what: string) => ({ what, rounds: proxy.rounds, connections: proxy.connections });
   try {
     const connection = await connect(target, {

@@ -99,7 +99,13 @@ test("whoever gives up while the command is not answered gets the reason, and th
   const giveUp = async () => {
     const controller = new AbortController();
     const { progress } = newStory();
-    const options = { signal: controller.signal, progress, note: () => {}, env: process.env };
+    const options = {
+      signal: controller.signal,
+      progress,
+      note: () => {},
+      env: process.env,
+      purpose: "mail" as const,
+    };
     const early = { history, command: "x" };
     const target = targetFor(server);
     const ended = connect(target, { ...options, early }).then(async (connection) => {

@@ -91,7 +91,13 @@ test("no packet of a login leaves when the check throws, and its error is told",
   const packets = await packetsOf(async () => {
     const socket = connectSocket(sshd.port, sshd.host);
     const check = new BrokenCheck(targetFor(sshd), { entries: [], revoked: [] });
-    const options = { signal: never(), progress: newStory().progress, note: () => {}, env: process.env };
+    const options = {
+      signal: never(),
+      progress: newStory().progress,
+      note: () => {},
+      env: process.env,
+      purpose: "mail" as const,
+    };
     await assert.rejects(new Login(targetFor(sshd), socket, check, options).run(), /^TypeError: broken$/);
   });
   assert.equal(packets, 0);
