@@ -10,6 +10,9 @@ import type { Obstacle } from "./candidate.ts";
 /** How many of the keys that were tried a message names. */
 const NAMED = 3;
 
+/** How many of the server's methods it names: there are seven. */
+const MOST_METHODS = 8;
+
 /** What to do about too many keys. */
 export const NAME_ONE = 'name one key for this server in the table: identity = "~/.ssh/..."';
 
@@ -78,7 +81,8 @@ export function loggedIn(attempts: readonly Attempt[], lastMethod: "none" | Meth
 }
 
 function reason({ user }: Target, tried: Tried, ending: string | undefined): string {
-  const { obstacles, methods } = tried;
+  const { obstacles } = tried;
+  const methods = fewOf(tried.methods);
   const accepted = acceptedIn(tried);
   const attempts = tried.attempts.filter(({ outcome }) => outcome !== "accepted");
   const own = attempts
@@ -103,6 +107,12 @@ function reason({ user }: Target, tried: Tried, ending: string | undefined): str
   const first = accepted.length > 0 ? `the server wants ${wanted} as well` : own;
   const told = first === undefined ? what : `${first}: ${what}`;
   return parts.length === 0 ? told : `${told} (${parts.join("; ")})`;
+}
+
+/** A server may name as many methods as go into a packet. */
+function fewOf(methods: readonly string[]): readonly string[] {
+  const more = methods.length - MOST_METHODS;
+  return more <= 0 ? methods : [...methods.slice(0, MOST_METHODS), `${more} more`];
 }
 
 /** What the server has accepted without letting the user in. */

@@ -34,6 +34,8 @@ export class HostKeyCheck {
   readonly #target: Target;
   readonly #files: HostKeyFiles;
   readonly #names: readonly string[];
+  /** The lines about the server. */
+  readonly #mine: readonly KnownHost[];
   #first: Buffer | undefined;
   /** The first key without its certificate, where nobody knows it. */
   #unknownKey: Buffer | undefined;
@@ -43,10 +45,10 @@ export class HostKeyCheck {
     this.#target = target;
     this.#files = files;
     this.#names = namesOf(target);
-    const certified = files.entries.some(
-      ({ marker, names }) => marker === "cert-authority" && this.#names.some((name) => isNamed(names, name)),
-    );
-    this.known = { types: knownTypes(files.entries, this.#names), certified };
+    // Once: each hashed name is a hash to be made, and there may be tens of thousands.
+    this.#mine = files.entries.filter(({ names }) => this.#names.some((name) => isNamed(names, name)));
+    const certified = this.#mine.some(({ marker }) => marker === "cert-authority");
+    this.known = { types: knownTypes(this.#mine, this.#names), certified };
   }
 
   /**
@@ -78,7 +80,7 @@ export class HostKeyCheck {
    */
   #verdict(offered: Buffer): Ruling {
     const judged = judgeOffered(offered, {
-      entries: this.#files.entries,
+      entries: this.#mine,
       names: this.#names,
       now: BigInt(Math.floor(Date.now() / 1000)),
       signatures: this.#target.caSignatures.value,

@@ -75,4 +75,14 @@ describeForms("a login with more than one factor", (form) => {
     const { output } = await runCall([...form.argv, "--check", "mail.test"], { env: home.env });
     assert.match(String(output), /hint: GSSAPI and host-based logins are not built in/);
   });
+
+  test("names a few of thousands of methods, and a long farewell in part", async () => {
+    const names = Array.from({ length: 5000 }, (_, n) => `method-${n}@example.org`);
+    await using server = await startAskingServer((attempt) => attempt.reject(names as "password"[]));
+    home.writeTable(tableFor(server, { on_failure: "tell" }));
+    const said = String((await call()).output);
+    assert.match(said, /the server takes method-0@example\.org, .*, 4992 more\)\r\n$/);
+    assert.ok(said.length < 450);
+    assert.ok(home.log().length < 20_000);
+  });
 });
