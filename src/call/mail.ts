@@ -4,13 +4,13 @@ import { Failure } from "../failure.ts";
 import { Progress } from "../progress.ts";
 import { inTime } from "../session/deadline.ts";
 import { described, quotedTail, statusOf } from "../session/exit.ts";
+import type { SmtpGuard } from "../session/smtp_guard.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Caller } from "./caller.ts";
 import { hasWholeHeader, requireNamed } from "./recipients.ts";
 import { relay } from "./relay.ts";
 import type { Session } from "./session.ts";
 import { openShared } from "./shared.ts";
-import type { SmtpGuard } from "./smtp_guard.ts";
 
 /** Runs a mail call for a server of the table, to its exit status. `asked`: the master, where it has been asked already. */
 export async function runMail(caller: Caller, decision: Decision, asked?: Control): Promise<number> {
@@ -95,7 +95,7 @@ async function carry(caller: Caller, session: Session): Promise<number> {
 /** What holds back a shell's noise before the client sees the server; METHOD imap has been greeted already. */
 async function guardFor(caller: Caller, { remote }: Session): Promise<SmtpGuard | undefined> {
   if (caller.method !== "smtp") return undefined;
-  const { SmtpGuard } = await import("./smtp_guard.ts");
+  const { SmtpGuard } = await import("../session/smtp_guard.ts");
   const onRemark = (line: string): void => caller.remark(line);
   return new SmtpGuard(caller, onRemark, () => remote.hangUp());
 }

@@ -64,7 +64,7 @@ function sessions(world: World, decision: Decision, note: Note): OpenSession {
     };
     const call = callOf(decision, forward);
     const session = decision.share.value ? await openShared(caller, call) : undefined;
-    return session === undefined ? own(forward, signal) : new SessionStream(session, forward.method);
+    return session === undefined ? own(forward, signal) : new SessionStream(session, call, caller.remark);
   };
 }
 

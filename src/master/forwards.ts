@@ -127,8 +127,11 @@ export class Forwards {
   #carrier(decision: Decision): Pick<Carrier, "carry" | "open"> {
     return {
       carry: (to, origin) => this.#carry(to, origin),
-      open: async (forward, signal) =>
-        new SessionStream(await this.#session(callOf(decision, forward), signal), forward.method),
+      open: async (forward, signal) => {
+        const call = callOf(decision, forward);
+        const onRemark = (line: string): void => this.#note(`${call.server}: said: ${line}`);
+        return new SessionStream(await this.#session(call, signal), call, onRemark);
+      },
     };
   }
 

@@ -57,7 +57,10 @@ export async function keepForwards(
     });
     try {
       onUp(await proven(held, decision, carrier, broken.signal));
-      await Promise.race([spent(held, time), connected.connection.closed, whenAborted(broken.signal)]);
+      // Sessions have connections of their own, and go on to others when this one is lost.
+      const isNeeded = decision.forwards.some(({ to }) => to !== undefined);
+      const ends = [spent(held, time), whenAborted(broken.signal)];
+      await Promise.race(isNeeded ? [...ends, connected.connection.closed] : ends);
     } finally {
       held.close();
     }
@@ -86,7 +89,7 @@ export async function proven(
       if (standing.state.kind === "withheld") return `${subject}: ${standingText(standing)}`;
       const answer = await answerOf(forward, carrier, signal);
       const text = answerText(leadsTo(forward), answer);
-      if (!isAnswer(answer)) throw new Failure("network", subject, text);
+      if (!isAnswer(answer, forward)) throw new Failure("network", subject, text);
       return `${subject}: ${standingText(standing)}; ${text}`;
     }),
   );
@@ -110,8 +113,10 @@ function isInPlace({ state }: Standing): boolean {
 }
 
 /** In some protocols it is the client who begins. */
-function isAnswer({ kind }: Answer): boolean {
-  return kind === "greets" || kind === "says" || kind === "silent";
+function isAnswer({ kind }: Answer, { method }: CarriedForward): boolean {
+  // A session says otherwise than in a greeting why there is none.
+  if (kind === "says") return method !== "smtp";
+  return kind === "greets" || kind === "silent";
 }
 
 /** Resolves when the time is over and no connection is left. */

@@ -22,14 +22,16 @@ export function startingNow<W extends Pick<World, "elapsed">>(world: W): W {
 /** Opens sessions that have a connection of their own each, as the calls of a server that does not share. */
 export function ownSessions(decision: Decision, world: World, note: Note): OpenSession {
   return async (forward, signal) => {
-    const opened = await openSession(callOf(decision, forward), {
+    const call = callOf(decision, forward);
+    const onRemark = (line: string): void => note(`said: ${line}`);
+    const opened = await openSession(call, {
       ...{ world: startingNow(world), note, progress: new Progress(), broken: signal, purpose: "mail" },
       logins: new Logins(),
-      onRemark: (line) => note(`said: ${line}`),
+      onRemark,
     });
     const { connection, target } = opened;
     const liveness = watched(connection, target.watching.value);
-    const stream = new SessionStream(opened, forward.method);
+    const stream = new SessionStream(opened, call, onRemark);
     stream.once("close", () => {
       liveness.stop();
       void takeLeave(connection);

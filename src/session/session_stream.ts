@@ -1,8 +1,11 @@
 import { Duplex } from "node:stream";
+import { unavailable } from "../report/refusal.ts";
 import type { Exit, RemoteCommand } from "../ssh/channel/remote_command.ts";
 import { onceEnded } from "./ended.ts";
-import { quotedTail } from "./exit.ts";
+import { described } from "./exit.ts";
 import { Farewell } from "./farewell.ts";
+import type { Called } from "./no_greeting.ts";
+import { SmtpGuard } from "./smtp_guard.ts";
 
 /** What of a session goes into a stream. */
 export interface Streamed {
@@ -19,23 +22,25 @@ export class SessionStream extends Duplex {
   readonly #remote: Streamed["remote"];
   readonly #isImap: boolean;
   readonly #farewell: Farewell;
+  readonly #guard: SmtpGuard | undefined;
   #hasEnded = false;
 
-  constructor({ remote, first }: Streamed, method: string) {
+  /** `onRemark` takes the lines that a shell prints before METHOD smtp greets. */
+  constructor({ remote, first }: Streamed, call: Called, onRemark: (line: string) => void) {
     super({ allowHalfOpen: true });
     this.#remote = remote;
-    this.#isImap = method === "imap";
+    this.#isImap = call.method === "imap";
+    const isSmtp = call.method === "smtp";
+    this.#guard = isSmtp ? new SmtpGuard(call, onRemark, () => remote.hangUp()) : undefined;
     this.#farewell = new Farewell(() => remote.hangUp());
     // The server may close its end first: what the client still says has nowhere to go.
     remote.stdin.on("error", () => {});
     for (const bytes of first) if (bytes.length > 0) this.push(bytes);
-    remote.stdout.on("data", (chunk: Buffer) => {
-      this.#farewell.heard();
-      if (this.push(chunk)) return;
-      remote.stdout.pause();
-      this.#farewell.suspend();
+    remote.stdout.on("data", (chunk: Buffer) => this.#hear(this.#guard?.take(chunk) ?? chunk));
+    onceEnded(remote.stdout, () => {
+      if (this.#guard === undefined) this.#endOutput();
+      else this.#hear(this.#guard.end());
     });
-    onceEnded(remote.stdout, () => this.#endOutput());
     void remote.ended.then((exit) => this.#end(exit));
   }
 
@@ -60,10 +65,19 @@ export class SessionStream extends Duplex {
     done(error);
   }
 
+  #hear(bytes: Buffer): void {
+    this.#farewell.heard();
+    if (bytes.length === 0 || this.push(bytes)) return;
+    this.#remote.stdout.pause();
+    this.#farewell.suspend();
+  }
+
   #end(exit: Exit): void {
-    const isLost = exit.kind === "lost" && !this.#farewell.over;
+    const failure = this.#guard?.failure(exit);
+    const isLost = (exit.kind === "lost" || exit.kind === "stopped") && !this.#farewell.over;
     this.#farewell.stop();
-    if (isLost) this.destroy(new Error(`connection lost${quotedTail(exit.why)}`));
+    if (failure !== undefined) this.push(unavailable("smtp", failure));
+    if (isLost && failure === undefined) this.destroy(new Error(`it ended ${described(exit)}`));
     else {
       this.#endOutput();
       // Nothing of what is still written would arrive. What the server has said is read first.

@@ -187,4 +187,45 @@ describeForms("a forward to METHOD imap", { concurrency: 3 }, (form) => {
     assert.match(checked.output.toString(), /^forward "inbox": would carry port \d+ to METHOD imap$/m);
     assert.equal(checked.status, 0, checked.stderr);
   });
+
+  test("that does not share its connection outlives the loss of any", TIMEOUT, async () => {
+    await using on = await inboxScene(form, { host: { share: false } });
+    await on.up("--for", "60s");
+    for (const pid of on.scene.sshd.sessions()) process.kill(pid, "SIGKILL");
+    using one = await on.greeted();
+    one.say("a NOOP\r\n");
+    await one.until(/^a OK /m);
+    assert.equal(await on.scene.status(), null);
+  });
+
+  test("has its sessions ended by --stop --now", TIMEOUT, async () => {
+    await using on = await inboxScene(form);
+    await on.up();
+    using one = await on.greeted();
+    assert.equal((await on.scene.run("--stop", "--now")).status, 0);
+    await one.ended();
+    await poll(async () => (await on.scene.status()) === null, "the end of the master");
+  });
+});
+
+describeForms("a forward to METHOD smtp", { concurrency: 2 }, (form) => {
+  const host = (command: string) => ({ "commands.smtp": command, "commands.imap": "exec cat" });
+
+  test("has nothing of a shell's noise in front of its greeting", TIMEOUT, async () => {
+    const command = "echo motd; printf '220 mail.test\\r\\n'; exec cat";
+    await using on = await inboxScene(form, { method: "smtp", host: host(command) });
+    assert.match(await on.up(), /METHOD smtp answers as SMTP: "220 mail\.test"/);
+    using one = await on.client();
+    one.say("EHLO me\r\n");
+    one.end();
+    assert.equal(await one.ended(), "220 mail.test\r\nEHLO me\r\n");
+    assert.match(on.scene.home.log(), /said: motd/);
+  });
+
+  test("says with 421 why there is none", TIMEOUT, async () => {
+    await using on = await inboxScene(form, { method: "smtp", host: host("echo no sendmail; exit 3") });
+    const { status, stderr } = await on.scene.run("--forward", "mail.test");
+    assert.match(stderr, /METHOD smtp says "421 preauth: mail\.test: .*no sendmail/);
+    assert.equal(status, 69);
+  });
 });

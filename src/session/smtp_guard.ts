@@ -1,9 +1,9 @@
 import type { Failure } from "../failure.ts";
-import type { End } from "../session/exit.ts";
-import { MAX_NOISE } from "../session/guard.ts";
-import { KeptBytes } from "../session/kept_bytes.ts";
-import { type Called, endedEarly, flooded } from "../session/no_greeting.ts";
-import { Remarks } from "../session/remarks.ts";
+import type { End } from "./exit.ts";
+import { MAX_NOISE } from "./guard.ts";
+import { KeptBytes } from "./kept_bytes.ts";
+import { type Called, endedEarly, flooded } from "./no_greeting.ts";
+import { Remarks } from "./remarks.ts";
 
 /**
  * A server greets with a line that begins with three digits (RFC 5321 section 4.2). On a terminal a line begins behind CR
@@ -66,7 +66,7 @@ export class SmtpGuard {
   }
 
   /** Why there was no greeting; undefined where there was one. `lastRemark`: what the server said on standard error. */
-  failure(end: End, lastRemark: string): Failure | undefined {
+  failure(end: End, lastRemark = ""): Failure | undefined {
     if (this.#state === "greeted" || end.kind === "left") return undefined;
     const said = lastRemark === "" ? this.#remarks : { last: lastRemark, telling: lastRemark };
     return this.#state === "flooded" ? flooded(this.#called, said) : endedEarly(end, this.#called, said);
