@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { provideBun } from "./bun.mjs";
 import { OtherFiles, providePatches } from "./patches.mjs";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
