@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { providePatches } from "../test/setup/patches.mjs";
 import { licences } from "./bundled.mjs";
+import { keepBundleThroughStrip } from "./elf.mjs";
 
 // Builds dist/preauth, one executable that needs no runtime beside it, and dist/preauth.js, the same program for
 // Node; dist/LICENSES, the licences of all that went into them; and dist/completions, by the names that shells look for.
@@ -36,7 +37,10 @@ const COMPLETIONS = { bash: "preauth", zsh: "_preauth", fish: "preauth.fish" };
  */
 function writeInOnePiece(file) {
   const copy = `${file}.new`;
-  writeFileSync(copy, readFileSync(file));
+  const bytes = readFileSync(file);
+  // Those of other systems have other forms.
+  if (process.platform === "linux") keepBundleThroughStrip(bytes);
+  writeFileSync(copy, bytes);
   chmodSync(copy, 0o755);
   // A process in the background may run the old one.
   renameSync(copy, file);

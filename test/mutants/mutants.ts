@@ -270,6 +270,16 @@ export const MUTANTS: readonly Mutant[] = [
     form: "executable",
   },
   {
+    promise: "An executable that has been stripped is still preauth",
+    change: "the address of its bundle is left between two sections",
+    file: "bin/elf.mjs",
+    from: "section.end - section.offset + ADDRESS",
+    to: "section.end - section.offset",
+    test: `${program}calls/stripped.test.ts`,
+    name: "is the same program when it has been stripped",
+    form: "executable",
+  },
+  {
     promise: "No word of a call leads to another host or file than ssh_config means.",
     change: "ProxyJump is expanded before it is parted, with commas in USER",
     file: "src/target/tokens.ts",
