@@ -85,15 +85,18 @@ async function buildExecutable(compile) {
       ...common,
       target: "node",
       minify: true,
-      entrypoints: ["src/cli/second_bundle.ts", "src/table/places.ts"],
+      entrypoints: ["src/call/second_bundle.ts", "src/cli/run_verb.ts", "src/table/places.ts"],
       naming: "[name].[ext]",
       outdir: parts,
     });
     await Bun.build({
       ...executable,
-      entrypoints: ["bin/preauth.ts", `${parts}/second_bundle.js`, `${parts}/places.js`],
+      entrypoints: [
+        "bin/preauth.ts",
+        ...["second_bundle", "run_verb", "places"].map((name) => `${parts}/${name}.js`),
+      ],
       root: parts,
-      external: ["*/second_bundle.js", "*/places.js"],
+      external: ["*/second_bundle.js", "*/run_verb.js", "*/places.js"],
       // Set back to 1 by bin/tiers.ts, once there is work that repeats.
       compile: { ...compile, jitPolicy: 8, ...safe },
     });

@@ -1,23 +1,35 @@
 import { orAborted, whenAborted } from "../abort.ts";
-import type { Control } from "../control/callers_end.ts";
+import type { SessionAsk } from "../control/session_ask.ts";
 import { Failure } from "../failure.ts";
 import { Progress } from "../progress.ts";
 import { inTime } from "../session/deadline.ts";
 import { described, quotedTail, statusOf } from "../session/exit.ts";
 import type { SmtpGuard } from "../session/smtp_guard.ts";
 import type { Decision } from "../table/decision.ts";
-import type { Caller } from "./caller.ts";
+import type { World } from "../world.ts";
+import { Caller } from "./caller.ts";
 import { hasWholeHeader, requireNamed } from "./recipients.ts";
 import { relay } from "./relay.ts";
 import type { Session } from "./session.ts";
 import { openShared } from "./shared.ts";
+import type { MailCall } from "./words.ts";
 
-/** Runs a mail call for a server of the table, to its exit status. `asked`: the master, where it has been asked already. */
-export async function runMail(caller: Caller, decision: Decision, asked?: Control): Promise<number> {
+/** Runs a mail call for a server of the table, to its exit status. */
+export function runMail(
+  world: World,
+  call: MailCall,
+  decision: Decision,
+  asking: SessionAsk,
+): Promise<number> {
+  return runFor(new Caller(world, call, asking.heard), decision, asking);
+}
+
+/** The same for a caller who has been taken on already. */
+export async function runFor(caller: Caller, decision: Decision, asking: SessionAsk): Promise<number> {
   let session: Session;
   try {
     await checkRecipients(caller, decision);
-    session = await open(caller, decision, asked);
+    session = await open(caller, decision, asking);
   } catch (error) {
     return caller.giveUp(decision.onFailure.value, error);
   }
@@ -34,9 +46,9 @@ export async function runMail(caller: Caller, decision: Decision, asked?: Contro
 }
 
 /** Through the master, unless the table or something odd about it forbids. */
-async function open(caller: Caller, decision: Decision, asked: Control | undefined): Promise<Session> {
+async function open(caller: Caller, decision: Decision, asking: SessionAsk): Promise<Session> {
   if (decision.share.value) {
-    const session = await openShared(caller, decision, asked);
+    const session = await openShared(caller, decision, asking);
     if (session !== undefined) return session;
   }
   // Loaded only now: whoever shares a connection needs nothing of SSH.

@@ -1,6 +1,5 @@
 import { orAborted } from "../abort.ts";
-import { ask, type Control } from "../control/callers_end.ts";
-import { sessionRequest } from "../control/early.ts";
+import { SessionAsk } from "../control/session_ask.ts";
 import { Failure } from "../failure.ts";
 import { Progress } from "../progress.ts";
 import { inTime } from "../session/deadline.ts";
@@ -22,7 +21,7 @@ export type SharingCaller = Pick<Caller, "world" | "note" | "broken" | "server" 
 export async function openShared(
   caller: SharingCaller,
   decision: Decision,
-  asked?: Control,
+  request = new SessionAsk(caller.world, decision),
 ): Promise<Session | undefined> {
   const { world, note, broken, server } = caller;
   const progress = new Progress();
@@ -30,8 +29,7 @@ export async function openShared(
   caller.doing = () => progress.doing;
   try {
     const remote = await inTime(decision, { world, progress, broken, grace: GRACE }, async (signal) => {
-      const request = sessionRequest(world, decision);
-      const asking = ask(world, request, { mayStart: true, note, asked });
+      const asking = request.control(note);
       const control = await orAborted(asking, signal).catch((error: unknown) => {
         void asking.then((late) => late?.close());
         throw error;

@@ -1,3 +1,4 @@
+import { SessionAsk } from "../control/session_ask.ts";
 import { TABLE_AWAY_MS } from "../second_chances.ts";
 import { decide } from "../table/decide.ts";
 import { TableFailure } from "../table/failure.ts";
@@ -5,7 +6,7 @@ import { readTable, tablePath } from "../table/read.ts";
 import type { Table } from "../table/table.ts";
 import type { World } from "../world.ts";
 import { Caller } from "./caller.ts";
-import { runMail } from "./mail.ts";
+import { runFor } from "./mail.ts";
 import type { MailCall } from "./words.ts";
 
 /** Milliseconds between two looks. */
@@ -21,7 +22,7 @@ export async function serveWithoutTable(world: World, call: MailCall): Promise<n
     const table = await lookedForAgain(() => readTable(tablePath(world.env, world.home), world.uid));
     const decision = await decide(table, call);
     // It has been mended since.
-    if (decision !== undefined) return await runMail(caller, decision);
+    if (decision !== undefined) return await runFor(caller, decision, new SessionAsk(world, decision));
     return 1;
   } catch (error) {
     return caller.giveUp(error instanceof TableFailure && error.missing ? "tell" : "refuse", error);

@@ -1,19 +1,10 @@
-import { withSender } from "../call/sendmail_words.ts";
+import { serveMail } from "../call/mail_call.ts";
 import { type MailCall, parseCall, type VerbCall } from "../call/words.ts";
-import { askEarly, type Early } from "../control/early.ts";
 import { Failure } from "../failure.ts";
-import { tellCaller } from "../report/speak.ts";
-import { decide } from "../table/decide.ts";
-import type { Decision } from "../table/decision.ts";
-import { TableFailure } from "../table/failure.ts";
-import { readTable, tablePath } from "../table/read.ts";
 import type { World } from "../world.ts";
 import { endInUsage } from "./usage.ts";
 
-/**
- * One run of the program: the world in, the exit status out. A server that is not in the table ends here with
- * status 1, before anything that a connection would need has been loaded.
- */
+/** One run of the program: the world in, the exit status out. */
 export async function main(world: World): Promise<number> {
   let call: MailCall | VerbCall;
   try {
@@ -22,53 +13,7 @@ export async function main(world: World): Promise<number> {
     if (error instanceof Failure) return endInUsage(world, error);
     throw error;
   }
-  if (call.kind === "mail") return mail(world, call);
-  const { runVerb } = await import("./second_bundle.js");
-  return runVerb(world, call);
-}
-
-async function mail(world: World, call: MailCall): Promise<number> {
-  try {
-    const file = tablePath(world.env, world.home);
-    const found = await decide(await readTable(file, world.uid), call);
-    if (found !== undefined) {
-      const decision = sentBy(call.sender, heeding(found, world));
-      const early = await ask(world, call, decision);
-      return await (await import("./second_bundle.js")).serve(world, call, decision, early);
-    }
-    const unknown = new Failure("unknown", call.server, `not in the table ${file}`);
-    tellCaller(world, unknown);
-    return unknown.status;
-  } catch (error) {
-    if (!(error instanceof TableFailure)) throw error;
-    return (await import("./second_bundle.js")).serveWithoutTable(world, call);
-  }
-}
-
-/**
- * Whoever reads IMAP from standard error, too, is Alpine, or built on c-client: it takes a greeting that is OK for one of
- * a preauthenticated server, and never logs in (imap_rimap of imap4r1.c).
- */
-function heeding(decision: Decision, world: World): Decision {
-  const { command } = decision;
-  if (command?.value.kind !== "port" || command.value.login !== "client") return decision;
-  if (decision.method !== "imap" || world.stderr !== "merged") return decision;
-  return { ...decision, command: { ...command, value: { ...command.value, login: "unable" } } };
-}
-
-/** The envelope's sender, where a mail program names one, goes along with the table's line. */
-function sentBy(sender: string | undefined, decision: Decision): Decision {
-  const { command } = decision;
-  if (sender === undefined || command?.value.kind !== "line") return decision;
-  return {
-    ...decision,
-    command: { ...command, value: { kind: "line", line: withSender(command.value.line, sender) } },
-  };
-}
-
-/** Asks the master, where one may serve the call, before anything else is loaded: that is done while it does its part. */
-async function ask(world: World, call: MailCall, decision: Decision): Promise<Early | undefined> {
-  // Recipients are looked at before anything is begun.
-  if (!decision.share.value || call.recipients.length > 0) return undefined;
-  return askEarly(world, decision);
+  if (call.kind === "mail") return serveMail(world, call);
+  // A bundle of its own, too: no mail call reads in the verbs.
+  return (await import("./run_verb.js")).runVerb(world, call);
 }

@@ -40,7 +40,7 @@ export class Control {
   #onFirst: (isThere: boolean) => void = () => {};
   #onTaken: (() => void)[] = [];
   /** What came before anybody listened, in order. */
-  #early: Said[] = [];
+  #unheard: Said[] = [];
 
   constructor(wire: Wire) {
     this.#wire = wire;
@@ -75,16 +75,16 @@ export class Control {
   /** To whom everything is told from now on; first what has come already. */
   listen(listener: ControlListener): void {
     this.#listener = listener;
-    const early = this.#early;
-    this.#early = [];
-    for (const said of early) this.#tell(said);
+    const unheard = this.#unheard;
+    this.#unheard = [];
+    for (const said of unheard) this.#tell(said);
   }
 
   /** Hands the first bytes of an open session to `write` before anybody listens; kept where it does not take them. */
-  passEarly(write: (bytes: Buffer) => boolean): void {
-    const [opened, first] = this.#early;
+  passFirst(write: (bytes: Buffer) => boolean): void {
+    const [opened, first] = this.#unheard;
     if (opened?.kind !== "reply" || opened.reply.type !== "opened" || first?.kind !== "data") return;
-    if (write(first.bytes)) this.#early.splice(1, 1);
+    if (write(first.bytes)) this.#unheard.splice(1, 1);
   }
 
   answer(text: string): void {
@@ -124,7 +124,7 @@ export class Control {
     if (said.kind !== "reply" || said.reply.type !== "opened") this.#onSpoken();
     const listener = this.#listener;
     if (listener === undefined) {
-      this.#early.push(said);
+      this.#unheard.push(said);
       return;
     }
     switch (said.kind) {

@@ -9,7 +9,7 @@ import type { Persist } from "../table/table.ts";
  * What the master and its callers say to each other, in the messages of frames.ts. A caller connects, sends one
  * request, and gets replies; when either side has nothing more to say it closes.
  *
- *   session   here (unless it is open at once), then (doing | remark)*, then opened with data frames, or failure. From
+ *   session   here (unless it is open at once), then remark*, then opened with data frames, or failure. From
  *             `opened` on data frames are the session's bytes, an end frame the end of one direction; exit comes last.
  *             A caller that closes has hung up.
  *   forward   here, then done with a line for each forward, or failure.
@@ -45,7 +45,6 @@ export type Answer = { readonly type: "answer"; readonly text: string };
 
 export type Reply =
   | { readonly type: "here" }
-  | { readonly type: "doing"; readonly what: string }
   /** A line that the server said beside the mail. */
   | { readonly type: "remark"; readonly line: string }
   | { readonly type: "opened" }

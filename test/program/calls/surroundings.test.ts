@@ -33,8 +33,10 @@ const PACKAGES = [
 const MODULES = [
   "evil.js",
   "second_bundle.js",
-  "cli/second_bundle.js",
-  "src/cli/second_bundle.js",
+  "cli/run_verb.js",
+  "run_verb.js",
+  "call/second_bundle.js",
+  "src/call/second_bundle.js",
   "parts/second_bundle.js",
   "places.js",
   "table/places.js",
