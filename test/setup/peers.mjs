@@ -12,6 +12,8 @@ const PEERS = [
   { program: "setpriv", package: "util-linux", need: "demo", why: "runs Dovecot as another user than root" },
   { program: "alpine", package: "alpine", need: "alpine", why: "the mail client" },
   { program: "mutt", package: "mutt", need: "test", why: "another mail client" },
+  { program: "thunderbird", package: "thunderbird", need: "test", why: "reads mail from a port" },
+  { program: "Xvfb", package: "xvfb", need: "test", why: "the display that it is shown on" },
   { program: "curl", package: "curl", need: "test", why: "reads mail from a port" },
   { program: "imapfilter", package: "imapfilter", need: "test", why: "reads mail from a port" },
   { program: "getmail", package: "getmail6", need: "test", why: "fetches mail with a password" },

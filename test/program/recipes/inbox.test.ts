@@ -2,13 +2,15 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmodSync, chownSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { describe, test } from "node:test";
+import type { Status } from "../../../src/control/protocol.ts";
 import { startActivated } from "../../peers/activation.ts";
-import { describeForms, type Form } from "../../peers/binaries.ts";
+import { describeForms, type Form, forms } from "../../peers/binaries.ts";
 import { type Finished, runCall } from "../../peers/call.ts";
 import { imapClient } from "../../peers/imap_client.ts";
 import { PASSWORD, startLoginServer } from "../../peers/login_server.ts";
 import { program } from "../../peers/programs.ts";
+import { startThunderbird } from "../../peers/thunderbird.ts";
 import { poll } from "../../peers/waiting.ts";
 import { freePort } from "../../unit/forwards/fixtures.ts";
 import { makeScene, type Scene } from "./recipe_home.ts";
@@ -88,6 +90,31 @@ function giveAway(home: string, mail: string): void {
   chmodSync(home, 0o711);
   for (const name of [".", "cur", "new", "tmp"]) chownSync(join(mail, name), uid ?? 0, gid ?? 0);
 }
+
+describe("the recipe for programs that have a port, with Thunderbird", () => {
+  test("has it open INBOX and keep its messages, and asks for no password", {
+    timeout: 120_000,
+  }, async () => {
+    // It takes seconds to start: once is enough.
+    const [form] = forms;
+    assert.ok(form !== undefined);
+    await using on = await inboxScene(form);
+    const { home, env, sshd, mailbox } = on.scene;
+    const account = recipe("inbox-port", "user.js", { 1143: on.port });
+    await using thunderbird = await startThunderbird({ ...home, env }, account);
+    await poll(
+      () => mailbox.subjects.every((subject) => thunderbird.store("INBOX").includes(`Subject: ${subject}`)),
+      "the messages in its store",
+      () => `${thunderbird.store("INBOX")}\n${home.log()}`,
+      90_000,
+    );
+    assert.match(thunderbird.store("INBOX"), /came through an SSH connection/);
+    const shown = await succeeds(on.scene, "preauth --status --json");
+    const { connections, forwards }: Status = JSON.parse(shown);
+    assert.deepEqual([connections.length, sshd.logins()], [1, 1]);
+    assert.ok(Number(forwards[0]?.open) >= 1, shown);
+  });
+});
 
 describeForms("the recipe for programs that always log in", (form) => {
   test("has getmail fetch INBOX with its password", TIMEOUT, async () => {
