@@ -26,7 +26,9 @@ export async function startProxy(
 ): Promise<Duplex> {
   signal.throwIfAborted();
   progress.begin("connect", "starting the ProxyCommand");
-  const shell = env.SHELL || "/bin/sh";
+  const { SHELL = "" } = env;
+  // A relative one would be looked for in the directory that a mail client happens to be started in.
+  const shell = SHELL.startsWith("/") ? SHELL : "/bin/sh";
   const child = spawn(shell, ["-c", `exec ${command}`], {
     ...{ stdio: ["pipe", "pipe", "pipe"], detached: true },
     env: { ...env, SSH_ASKPASS_REQUIRE: "never" },
