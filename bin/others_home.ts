@@ -11,7 +11,7 @@ export function leaveOthersHome(env: NodeJS.ProcessEnv, uid: number, home: strin
   if (uid !== 0) return undefined;
   const { XDG_STATE_HOME = "" } = env;
   const isOwnWord = XDG_STATE_HOME.startsWith("/");
-  const owner = ownerOf(isOwnWord ? XDG_STATE_HOME : join(home, ".local/state"));
+  const owner = occupantOf(isOwnWord ? XDG_STATE_HOME : join(home, ".local/state"));
   if (owner === 0) return undefined;
   env.XDG_STATE_HOME = join(accountInFile(0)?.home ?? "/", ".local/state");
   const whose = `${isOwnWord ? "XDG_STATE_HOME" : "HOME"} belongs to uid ${owner}`;
@@ -19,8 +19,8 @@ export function leaveOthersHome(env: NodeJS.ProcessEnv, uid: number, home: strin
 }
 
 /** The owner of a directory, or of where it would be made. */
-function ownerOf(directory: string): number {
+function occupantOf(directory: string): number {
   const facts = statSync(directory, { throwIfNoEntry: false });
   if (facts !== undefined || directory === "/") return facts?.uid ?? 0;
-  return ownerOf(dirname(directory));
+  return occupantOf(dirname(directory));
 }

@@ -1,5 +1,5 @@
 import { Failure } from "../failure.ts";
-import { answerText, ask } from "../forwards/answer.ts";
+import { answerText, askTarget } from "../forwards/answer.ts";
 import type { Carry } from "../forwards/carrier.ts";
 import { endpointText } from "../forwards/plan.ts";
 import { Progress } from "../progress.ts";
@@ -115,7 +115,7 @@ async function checkForwards(
     print(world, forwardLines(standing, decision, target));
     // A METHOD is looked at by a check of its own: of imap this is it.
     if (to === undefined) continue;
-    const answer = await ask(to, { carry, limit: ANSWER_MS, signal });
+    const answer = await askTarget(to, { carry, limit: ANSWER_MS, signal });
     print(world, [`  through ${decision.server}: ${answerText(endpointText(to), answer)}`]);
   }
 }

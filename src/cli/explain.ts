@@ -7,7 +7,7 @@ import { stateDirectory } from "../state/directory.ts";
 import type { Command, Decision, Settled } from "../table/decision.ts";
 import { readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
-import { baseline, resolve } from "../target/ask_ssh.ts";
+import { askSsh, baseline } from "../target/ask_ssh.ts";
 import { readLocal } from "../target/local.ts";
 import { settle, type Target } from "../target/target.ts";
 import type { World } from "../world.ts";
@@ -70,7 +70,7 @@ async function settleForPerson(
     note: openLog(stateDirectory(world.env, world.home), world),
   };
   const [answers, plain, notes] = await Promise.all([
-    resolve(decision, options),
+    askSsh(decision, options),
     baseline(decision, options),
     userNotes(world, call),
   ]);

@@ -9,7 +9,7 @@ import { matches } from "../table/match.ts";
 import { readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
 import type { Table, TomlPath } from "../table/table.ts";
-import { resolve } from "../target/ask_ssh.ts";
+import { askSsh } from "../target/ask_ssh.ts";
 import { readLocal } from "../target/local.ts";
 import { settle } from "../target/target.ts";
 import type { World } from "../world.ts";
@@ -129,7 +129,7 @@ async function objection(world: World, decision: Decision): Promise<string | und
   const signal = AbortSignal.timeout(decision.deadline.value);
   const note = openLog(stateDirectory(world.env, world.home), world);
   try {
-    const answers = await resolve(decision, { env: world.env, home: world.home, signal, note });
+    const answers = await askSsh(decision, { env: world.env, home: world.home, signal, note });
     const target = settle(decision, answers, await readLocal(world, decision, answers, signal));
     if (target.proxyCommand.value !== undefined) return undefined;
     await lookUp(target.host.value, { family: target.addressFamily.value, subject: server, signal });

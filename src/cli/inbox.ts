@@ -22,7 +22,7 @@ export async function selectInbox(
   already: Buffer,
   signal: AbortSignal,
 ): Promise<Selected | undefined> {
-  const answer = await ask(remote, "a1 SELECT INBOX", already, signal);
+  const answer = await taggedAnswer(remote, "a1 SELECT INBOX", already, signal);
   const [, status, text = ""] = /^a1 (\w+) ?([^\r\n]*)/m.exec(answer) ?? [];
   if (status === undefined) return undefined;
   const exists = /^\* (\d+) EXISTS/im.exec(answer)?.[1];
@@ -37,7 +37,12 @@ export async function selectInbox(
 }
 
 /** Sends a command and gives everything up to the end of its tagged answer, or up to the server's end. */
-function ask(remote: RemoteCommand, command: string, already: Buffer, signal: AbortSignal): Promise<string> {
+function taggedAnswer(
+  remote: RemoteCommand,
+  command: string,
+  already: Buffer,
+  signal: AbortSignal,
+): Promise<string> {
   let take = (_chunk: Buffer): void => {};
   const answer = new Promise<string>((resolve) => {
     let text = already.toString("latin1");

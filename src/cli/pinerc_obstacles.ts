@@ -11,7 +11,7 @@ export function openTimeout(pinerc: Pinerc | undefined): number {
 }
 
 /** What would keep Alpine from running preauth for a server, or has it run for another account. */
-export interface Obstacle {
+export interface PinercObstacle {
   /** Where it stands; undefined for what is not set at all. */
   readonly at: PinercPlace | undefined;
   readonly what: string;
@@ -41,7 +41,7 @@ export interface ObstacleContext {
  * Finds what would keep Alpine from running preauth: it ignores an rsh-path in silence when anything here is
  * so (alpine's set_rsh_path and c-client's tcp_aopen).
  */
-export function obstaclesIn(pinerc: Pinerc, context: ObstacleContext): readonly Obstacle[] {
+export function obstaclesIn(pinerc: Pinerc, context: ObstacleContext): readonly PinercObstacle[] {
   const mailboxes = pinerc.mailboxes.filter(({ host }) => context.isServer(host));
   return [
     ...pathObstacles(pinerc, context),
@@ -51,10 +51,10 @@ export function obstaclesIn(pinerc: Pinerc, context: ObstacleContext): readonly 
   ];
 }
 
-function pathObstacles({ rshPath, sshPath }: Pinerc, context: ObstacleContext): readonly Obstacle[] {
+function pathObstacles({ rshPath, sshPath }: Pinerc, context: ObstacleContext): readonly PinercObstacle[] {
   const { isExecutable, isPreauth, program } = context;
   const line = `rsh-path=${program}`;
-  const found: Obstacle[] = [];
+  const found: PinercObstacle[] = [];
   if (sshPath?.value.startsWith("/") && isExecutable(sshPath.value)) {
     found.push({
       at: sshPath,
@@ -64,7 +64,7 @@ function pathObstacles({ rshPath, sshPath }: Pinerc, context: ObstacleContext): 
   }
   if (rshPath === undefined) return [...found, { at: undefined, what: "rsh-path is not set", line }];
   const { value } = rshPath;
-  const wrong = (what: string): readonly Obstacle[] => [
+  const wrong = (what: string): readonly PinercObstacle[] => [
     ...found,
     { at: rshPath, what: `rsh-path ${what}: "${value}"`, line },
   ];
@@ -78,10 +78,10 @@ function commandObstacles(
   { rshPath, rshCommand }: Pinerc,
   mailboxes: readonly RemoteMailbox[],
   { server, login }: ObstacleContext,
-): readonly Obstacle[] {
+): readonly PinercObstacle[] {
   const path = rshPath?.value ?? "/preauth";
   const calls = mailboxes.length === 0 ? [{ host: server, user: undefined }] : mailboxes;
-  const found = new Map<string, Obstacle>();
+  const found = new Map<string, PinercObstacle>();
   for (const mailbox of calls) {
     const wanted = { path, server: mailbox.host, user: mailbox.user ?? login };
     const objection = objectionTo(rshCommand?.value, wanted);
@@ -100,7 +100,7 @@ function commandObstacles(
   return [...found.values()];
 }
 
-function timeoutObstacles({ rshOpenTimeout }: Pinerc, deadline: number): readonly Obstacle[] {
+function timeoutObstacles({ rshOpenTimeout }: Pinerc, deadline: number): readonly PinercObstacle[] {
   const { value = String(ALPINE_TIMEOUT_S) } = rshOpenTimeout ?? {};
   const at = rshOpenTimeout;
   const least = Math.max(5, Math.floor(deadline / 1000) + 5);
@@ -115,7 +115,7 @@ function timeoutObstacles({ rshOpenTimeout }: Pinerc, deadline: number): readonl
   return [{ at, what: `${name} is not above the table's deadline of ${deadline / 1000} s`, line }];
 }
 
-function unnamed({ server }: ObstacleContext): Obstacle {
+function unnamed({ server }: ObstacleContext): PinercObstacle {
   return { at: undefined, what: `no mailbox there names ${server}`, line: `inbox-path={${server}}INBOX` };
 }
 
@@ -125,7 +125,7 @@ const DIRECT = [
   ...["/pop3", "/pop", "/nntp", "/smtp", "/service=pop3", "/service=nntp", "/service=smtp"],
 ] as const;
 
-function mailboxObstacles({ spec, host, ...at }: RemoteMailbox): readonly Obstacle[] {
+function mailboxObstacles({ spec, host, ...at }: RemoteMailbox): readonly PinercObstacle[] {
   const rest = spec.slice(host.length).toLowerCase();
   const reasons = [
     ...(/^:\d/.test(rest) ? [rest.replace(/\/.*/, "")] : []),

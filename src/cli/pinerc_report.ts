@@ -2,10 +2,10 @@ import { accessSync, constants, readFileSync, realpathSync, statSync } from "nod
 import { basename } from "node:path";
 import { decide } from "../table/decide.ts";
 import type { Table } from "../table/table.ts";
-import { capture } from "../target/run_program.ts";
+import { runProgram } from "../target/run_program.ts";
 import type { World } from "../world.ts";
 import { type PinercFiles, readPinerc } from "./pinerc_files.ts";
-import { type Obstacle, obstaclesIn, openTimeout } from "./pinerc_obstacles.ts";
+import { obstaclesIn, openTimeout, type PinercObstacle } from "./pinerc_obstacles.ts";
 import { type ClientCall, namesOf, placeText } from "./user.ts";
 
 /** How a call that had its greeting after `greeted` milliseconds compares with Alpine's timeout. */
@@ -32,7 +32,7 @@ export async function pinercReport(world: World, table: Table, call: ClientCall)
   return obstacles.flatMap((obstacle) => told(obstacle, files));
 }
 
-function told({ at, what, line }: Obstacle, { own }: PinercFiles): readonly string[] {
+function told({ at, what, line }: PinercObstacle, { own }: PinercFiles): readonly string[] {
   return [
     `${at === undefined ? own : placeText(at)}: ${what}`,
     ...(line === undefined ? [] : [`  write: ${line}`]),
@@ -64,7 +64,7 @@ export async function canonicalNotes(
 }
 
 async function canonicalName(host: string, signal: AbortSignal): Promise<string | undefined> {
-  const answer = await capture("getent", ["ahosts", "--", host], { signal });
+  const answer = await runProgram("getent", ["ahosts", "--", host], { signal });
   return /^\S+\s+\S+\s+(\S+)/.exec(answer?.stdout ?? "")?.[1]?.toLowerCase();
 }
 

@@ -5,7 +5,7 @@ import { decide } from "../table/decide.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Table } from "../table/table.ts";
 import { readAccount } from "../target/account.ts";
-import { resolve } from "../target/ask_ssh.ts";
+import { askSsh } from "../target/ask_ssh.ts";
 import type { World } from "../world.ts";
 import type { RemoteMailbox } from "./pinerc.ts";
 import { readPinerc } from "./pinerc_files.ts";
@@ -100,7 +100,7 @@ async function configuredUser(world: World, decision: Decision, login: string): 
   const signal = AbortSignal.timeout(decision.deadline.value);
   const note = openLog(stateDirectory(world.env, world.home), world);
   const options = { env: world.env, home: world.home, signal, note };
-  const answers = await resolve({ ...decision, user: undefined }, options).catch(() => undefined);
+  const answers = await askSsh({ ...decision, user: undefined }, options).catch(() => undefined);
   const configured = answers?.get("user")?.[0];
   return configured === login ? undefined : configured;
 }

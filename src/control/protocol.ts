@@ -1,5 +1,5 @@
 import type { FailureParts } from "../failure.ts";
-import type { Owner } from "../forwards/state.ts";
+import type { OccupantStatus } from "../forwards/state.ts";
 import type { Step } from "../progress.ts";
 import type { Exit } from "../ssh/channel/remote_command.ts";
 import type { Decision } from "../table/decision.ts";
@@ -100,7 +100,7 @@ export interface ForwardStatus {
   /** How it stands, in words. */
   readonly state: string;
   /** Whose it is: this process's, another one's; missing where it is nobody's. */
-  readonly owner?: Owner | undefined;
+  readonly owner?: OccupantStatus | undefined;
   /** Connections that use it now. */
   readonly open: number;
 }

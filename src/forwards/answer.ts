@@ -30,7 +30,7 @@ const GREETINGS: readonly (readonly [protocol: Protocol, greeting: RegExp])[] = 
 /** What is longer than a line of these protocols is cut (512 bytes: RFC 5321 section 4.5.3.1.5). */
 const LONGEST = 512;
 
-export interface AskOptions {
+export interface AnswerOptions {
   /** How long it may take from asking for a connection to the end of the line, in milliseconds. */
   readonly limit: number;
   /** Aborted to give up; the promise then rejects with the signal's reason. */
@@ -38,15 +38,15 @@ export interface AskOptions {
 }
 
 /** Whether a target answers: opens a connection through the server, reads the first line, and hangs up. */
-export function ask(
+export function askTarget(
   to: Endpoint,
-  { carry, ...options }: AskOptions & { readonly carry: Carry },
+  { carry, ...options }: AnswerOptions & { readonly carry: Carry },
 ): Promise<Answer> {
   return askThrough(() => carry(to, NOWHERE), options);
 }
 
 /** The same of a connection that is opened in any way. */
-export function askThrough(open: () => Promise<Duplex>, { limit, signal }: AskOptions): Promise<Answer> {
+export function askThrough(open: () => Promise<Duplex>, { limit, signal }: AnswerOptions): Promise<Answer> {
   return bounded(limit, signal, async (bound) => {
     signal.throwIfAborted();
     const opening = open();

@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import type { Note } from "../report/note.ts";
 import { unavailable } from "../report/refusal.ts";
 import type { CarriedForward, SessionForward } from "../table/decision.ts";
-import { type Carry, NOWHERE, type OpenSession, type Origin } from "./carrier.ts";
+import { type Carry, NOWHERE, type OpenSession, type Originator } from "./carrier.ts";
 import { farewell, join, reset } from "./join.ts";
 import { type Accepted, type Owner, Owners } from "./owner.ts";
 import { leadsTo } from "./plan.ts";
@@ -80,7 +80,7 @@ export class Traffic {
     for (const client of this.#open) client.destroy();
   }
 
-  async #serve(forward: CarriedForward, client: Socket, origin: Origin): Promise<void> {
+  async #serve(forward: CarriedForward, client: Socket, origin: Originator): Promise<void> {
     try {
       const broken =
         forward.to === undefined

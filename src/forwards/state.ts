@@ -113,18 +113,18 @@ function seen(program: Program | undefined): string {
 }
 
 /** Who has the place of a forward. What cannot be seen is missing. */
-export interface Owner {
+export interface OccupantStatus {
   readonly uid?: number;
   readonly pid?: number;
   /** As Program has it. */
   readonly program?: string;
 }
 
-/** The owner of a place; `own` is this process. Undefined for nobody, or where it was not looked for. */
-export function ownerOf(
+/** The status of whoever has a place; `own` is this process. Undefined for nobody, or where it was not looked for. */
+export function occupantStatus(
   { state }: Standing,
   own: { readonly uid: number; readonly pid: number },
-): Owner | undefined {
+): OccupantStatus | undefined {
   if (state.kind === "held") return { ...own, program: "preauth" };
   if (state.kind !== "taken") return undefined;
   const { by } = state;

@@ -1,9 +1,9 @@
 import type { Duplex } from "node:stream";
 import type { ForwardStatus } from "../control/protocol.ts";
-import type { Origin } from "../forwards/carrier.ts";
+import type { Originator } from "../forwards/carrier.ts";
 import type { Held } from "../forwards/hold.ts";
 import { leadsTo } from "../forwards/plan.ts";
-import { ownerOf, standingText } from "../forwards/state.ts";
+import { occupantStatus, standingText } from "../forwards/state.ts";
 import type { Note } from "../report/note.ts";
 import { type Carrier, holdOver } from "../session/holding.ts";
 import { proven } from "../session/keep_forwards.ts";
@@ -102,7 +102,7 @@ export class Forwards {
         ...shown(standing.forward),
         server,
         state: standingText(standing),
-        owner: ownerOf(standing, { pid: own.pid, uid: own.uid }),
+        owner: occupantStatus(standing, { pid: own.pid, uid: own.uid }),
         open: held.open,
       })),
     );
@@ -135,7 +135,7 @@ export class Forwards {
     };
   }
 
-  async #carry(to: Endpoint, origin: Origin): Promise<Duplex> {
+  async #carry(to: Endpoint, origin: Originator): Promise<Duplex> {
     this.#onUse();
     const { connection } = await this.#connection(AbortSignal.timeout(CARRY_MS));
     return connection.forward(to, origin);

@@ -1,6 +1,6 @@
 import { whenAborted } from "../abort.ts";
 import { Failure } from "../failure.ts";
-import { type Answer, answerText, ask, askThrough } from "../forwards/answer.ts";
+import { type Answer, answerText, askTarget, askThrough } from "../forwards/answer.ts";
 import type { Held } from "../forwards/hold.ts";
 import { leadsTo } from "../forwards/plan.ts";
 import { type Standing, standingHint, standingText } from "../forwards/state.ts";
@@ -101,7 +101,7 @@ async function answerOf(
   { carry, open }: Pick<Carrier, "carry" | "open">,
   signal: AbortSignal,
 ): Promise<Answer> {
-  if (forward.to !== undefined) return ask(forward.to, { carry, limit: ANSWER_MS, signal });
+  if (forward.to !== undefined) return askTarget(forward.to, { carry, limit: ANSWER_MS, signal });
   const session = await open(forward, signal);
   return askThrough(async () => session, { limit: ANSWER_MS, signal });
 }

@@ -6,9 +6,9 @@ import type { Logins } from "../second_chances.ts";
 import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
 import type { Connection } from "../ssh/connection.ts";
 import { MANNERS, type Purpose } from "../ssh/purpose.ts";
-import type { Tried } from "../state/unreachable.ts";
+import type { ServerAddress } from "../state/unreachable.ts";
 import type { Decision } from "../table/decision.ts";
-import { resolve } from "../target/ask_ssh.ts";
+import { askSsh } from "../target/ask_ssh.ts";
 import { readLocal } from "../target/local.ts";
 import { settle, type Target } from "../target/target.ts";
 import type { World } from "../world.ts";
@@ -98,7 +98,7 @@ async function open(
 ): Promise<Connected> {
   const { world, note, progress } = options;
   progress.begin("config", "asking ssh for its configuration");
-  const answering = resolve(decision, { env: world.env, home: world.home, signal, note });
+  const answering = askSsh(decision, { env: world.env, home: world.home, signal, note });
   // Loaded while ssh(1) starts and reads, which takes as long.
   const loading = import("./busy_server.ts");
   const answers = await answering;
@@ -196,6 +196,6 @@ async function connectUnlessHopeless(
 }
 
 /** What was waited for, in words that fit every SERVER of the same address. */
-function whereSilent({ host, port }: Tried, { step, doing }: Progress): string {
+function whereSilent({ host, port }: ServerAddress, { step, doing }: Progress): string {
   return step === "connect" ? doing : `waiting for the SSH server at ${host} port ${port}`;
 }

@@ -6,7 +6,7 @@ import type { Target } from "../target/target.ts";
 import type { Connection, ConnectOptions } from "./connection.ts";
 import { prepareKeyExchanges } from "./exchange/key_exchange.ts";
 import { EarlyLogin, type EarlySession } from "./login/early_login.ts";
-import { Collection } from "./login/key_collection.ts";
+import { KeyCollection } from "./login/key_collection.ts";
 import { recallRefusal } from "./login/refused_before.ts";
 import { Login, waitingIn } from "./login.ts";
 import { ConnectTimeout } from "./network/connect_timeout.ts";
@@ -29,18 +29,22 @@ export async function connect(target: Target, options: ConnectOptions): Promise<
     const early = logins.isFirst ? options.early : undefined;
     const inTime = { ...options, early, signal: limit.signal };
     logins.begin(target.server);
-    return await open(target, inTime).catch((error: unknown) => {
+    return await connectOnce(target, inTime).catch((error: unknown) => {
       if (!(error instanceof EarlyEnd)) throw error;
       note(`${target.server}: ${error.message}; logging in step by step`);
       logins.begin(target.server);
-      return open(target, inTime, error.early);
+      return connectOnce(target, inTime, error.early);
     });
   } finally {
     limit.end();
   }
 }
 
-async function open(target: Target, options: ConnectOptions, failed?: EarlyLogin): Promise<Connection> {
+async function connectOnce(
+  target: Target,
+  options: ConnectOptions,
+  failed?: EarlyLogin,
+): Promise<Connection> {
   const { signal, early } = options;
   signal.throwIfAborted();
   requireMethod(target, MANNERS[options.purpose].isInteractive ? options.person : undefined);
@@ -72,10 +76,10 @@ async function open(target: Target, options: ConnectOptions, failed?: EarlyLogin
 }
 
 /** Keys are found and the agent is asked while the network is waited for, unless somebody may be asked for more. */
-function lookForKeys(target: Target, options: ConnectOptions): Collection | undefined {
+function lookForKeys(target: Target, options: ConnectOptions): KeyCollection | undefined {
   if (MANNERS[options.purpose].isInteractive) return undefined;
   const { signal } = options;
-  const keys = new Collection(target, { signal, waiting: waitingIn(options, target) });
+  const keys = new KeyCollection(target, { signal, waiting: waitingIn(options, target) });
   keys.collect().catch(() => {});
   return keys;
 }

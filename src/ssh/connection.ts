@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import { Failure } from "../failure.ts";
+import type { Originator } from "../forwards/carrier.ts";
 import type { Person } from "../person.ts";
 import type { Progress } from "../progress.ts";
 import type { Note } from "../report/note.ts";
@@ -37,12 +38,6 @@ export interface ConnectOptions {
   readonly early?: EarlyOptions | undefined;
 }
 
-/** Where a forwarded connection comes from. */
-export interface Origin {
-  readonly address: string;
-  readonly port: number;
-}
-
 /** A connection to a server that has been recognised and has let the user in. */
 export interface Connection {
   /** The keys that were offered, in order; the last one that was signed with opened the door. */
@@ -70,7 +65,7 @@ export interface Connection {
    * Opens a connection from the server to `to` (direct-tcpip, RFC 4254 section 7.2), on behalf of whoever connected
    * from `origin`. Throws a Failure with the server's reason.
    */
-  forward(to: Endpoint, origin: Origin): Promise<Duplex>;
+  forward(to: Endpoint, origin: Originator): Promise<Duplex>;
   /**
    * The same as a command, as with ssh -W: the server runs nothing for it, not even a shell. Throws also the signal's
    * reason.

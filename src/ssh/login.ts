@@ -5,15 +5,15 @@ import type { Failure } from "../failure.ts";
 import { lines } from "../report/lines.ts";
 import type { Target } from "../target/target.ts";
 import type { ConnectOptions } from "./connection.ts";
-import { offer } from "./exchange/algorithms.ts";
+import { proposal } from "./exchange/algorithms.ts";
 import type { KeyExchanges } from "./exchange/exchange.ts";
 import type { Attempt } from "./login/attempt.ts";
 import { Authentication } from "./login/authentication.ts";
 import type { Obstacle, Waiting } from "./login/candidate.ts";
 import type { EarlyLogin } from "./login/early_login.ts";
-import { Collection } from "./login/key_collection.ts";
+import { KeyCollection } from "./login/key_collection.ts";
 import { LoginFailure, loggedIn } from "./login/login_failure.ts";
-import { Asking } from "./login/questions.ts";
+import { Questions } from "./login/questions.ts";
 import { MANNERS } from "./purpose.ts";
 import { limitUnread } from "./ssh2/backlog.ts";
 import { Lifeline } from "./ssh2/connection_end.ts";
@@ -26,7 +26,7 @@ import { Preamble } from "./ssh2/preamble.ts";
 import { Rekeys } from "./ssh2/rekeys.ts";
 import { readHostCertificate } from "./trust/host_certificate.ts";
 import type { HostKeyCheck } from "./trust/host_key.ts";
-import { Recognition } from "./trust/shown_host_keys.ts";
+import { ShownHostKeys } from "./trust/shown_host_keys.ts";
 
 /** Disconnect reasons of RFC 4253 section 11.1 with which sshd ends a login: protocol error, no more methods. */
 const LOGIN_OVER: ReadonlySet<unknown> = new Set([2, 14]);
@@ -35,7 +35,7 @@ const LOGIN_OVER: ReadonlySet<unknown> = new Set([2, 14]);
 export interface Preparations {
   readonly exchanges?: KeyExchanges | undefined;
   /** The user's keys; they are looked for by the login itself where there are none. */
-  readonly keys?: Collection | undefined;
+  readonly keys?: KeyCollection | undefined;
   readonly early?: EarlyLogin | undefined;
 }
 
@@ -51,8 +51,8 @@ export class Login {
   readonly #over = new AbortController();
   readonly #client: Client = newClient();
   readonly #rekeys = new Rekeys();
-  readonly #recognition: Recognition;
-  readonly #keys: Collection;
+  readonly #shownHostKeys: ShownHostKeys;
+  readonly #keys: KeyCollection;
   readonly #preamble = new Preamble();
   readonly early: EarlyLogin | undefined;
   /** Of the connection, also when the login is over. */
@@ -80,17 +80,18 @@ export class Login {
     const fail = (reason: unknown) => this.#fail(reason);
     const asking =
       person &&
-      new Asking({
+      new Questions({
         ...{ person, signal: this.#over.signal, onEnd: fail },
         ...{ account: `${user.value}@${host.value}`, tries: passwordPrompts.value },
       });
     const enter = async (ids: readonly string[]) => options.memory?.refused.enter(ids, this.#over.signal);
-    this.#keys = keys ?? new Collection(target, { ...options, waiting: waitingIn(options, target), asking });
+    this.#keys =
+      keys ?? new KeyCollection(target, { ...options, waiting: waitingIn(options, target), asking });
     this.#authentication = new Authentication(target, {
       ...{ keys: this.#keys, asking, enter, fail, early },
       brokenOff: () => options.memory?.patience.recall(),
     });
-    this.#recognition = new Recognition(target, check, { ...options, over: this.#over.signal, fail });
+    this.#shownHostKeys = new ShownHostKeys(target, check, { ...options, over: this.#over.signal, fail });
     this.lifeline = new Lifeline(this.#client, socket, () => this.refusal);
   }
 
@@ -104,7 +105,7 @@ export class Login {
 
   /** What was wrong with a host key; later than the login it is a key that has changed in the same connection. */
   get refusal(): string | undefined {
-    return this.#recognition.refusal;
+    return this.#shownHostKeys.refusal;
   }
 
   /** Throws a Failure or the signal's reason, and has destroyed the socket then. */
@@ -148,7 +149,7 @@ export class Login {
     client.once("handshake", (negotiated) => this.#recognised(negotiated));
     client.once("ready", () => {
       this.#stage = "open";
-      this.#recognition.open();
+      this.#shownHostKeys.loggedIn();
       progress.done("auth", loggedIn(this.#authentication.attempts, this.#authentication.lastMethod));
       this.early?.remember(this.#authentication.plainLogin);
       succeed();
@@ -157,12 +158,12 @@ export class Login {
     client.connect({
       sock: this.#socket,
       username: user.value,
-      algorithms: offer(this.#target, this.#check.known) as Algorithms,
+      algorithms: proposal(this.#target, this.#check.known) as Algorithms,
       keyExchanges: this.#exchanges,
       ciphers: packetCiphers,
       certifiedKey: (certificate) => readHostCertificate(certificate)?.key,
       hostVerifier: (key: Buffer, answer: (trusted: boolean) => void) =>
-        this.#recognition.verify(key, answer),
+        this.#shownHostKeys.verify(key, answer),
       authHandler: (methods, _partial, next) => {
         // At once: the answer to what has left already may be in the same piece.
         if (this.early?.takeTurn()) give(next, NOTHING_MORE);
@@ -196,7 +197,7 @@ export class Login {
     const { progress } = this.#options;
     this.#stage = "auth";
     progress.done("kex", [kex, cs.cipher, cs.mac].filter((name) => name !== "").join(", "));
-    this.#recognition.confirm();
+    this.#shownHostKeys.confirm();
     progress.begin("auth", this.#keys.waitingFor || loggingIn(this.#target));
     this.#isCompressed = cs.compress !== "none";
   }

@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import type { Client } from "ssh2";
 import { orAborted } from "../abort.ts";
 import { Failure } from "../failure.ts";
+import type { Originator } from "../forwards/carrier.ts";
 import { abandon, NOWHERE } from "../forwards/carrier.ts";
 import type { Endpoint } from "../table/table.ts";
 import type { Target } from "../target/target.ts";
@@ -9,7 +10,7 @@ import { PortCommand } from "./channel/port_command.ts";
 import { type ExecReply, type RemoteCommand, startedCommand } from "./channel/remote_command.ts";
 import { SessionAhead } from "./channel/session_ahead.ts";
 import { Tunnel } from "./channel/tunnel.ts";
-import { type Connection, type Origin, SessionRefusal } from "./connection.ts";
+import { type Connection, SessionRefusal } from "./connection.ts";
 import type { Attempt } from "./login/attempt.ts";
 import type { Obstacle } from "./login/candidate.ts";
 import type { EarlySession } from "./login/early_login.ts";
@@ -131,7 +132,7 @@ export class SshConnection implements Connection {
     });
   }
 
-  forward(to: Endpoint, origin: Origin): Promise<Tunnel> {
+  forward(to: Endpoint, origin: Originator): Promise<Tunnel> {
     if (this.#isGone) return Promise.reject(this.#lost());
     return new Promise((resolve, reject) => {
       this.#client.forwardOut(origin.address, origin.port, to.host, to.port, (error, channel) => {

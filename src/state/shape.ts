@@ -5,9 +5,9 @@ type Kind = "string" | "number" | "boolean" | "strings";
 export type Shape = Readonly<Record<string, Kind>>;
 
 /** A record of that shape. */
-export type Shaped<S extends Shape> = { readonly [Field in keyof S]: Held[S[Field]] };
+export type Shaped<S extends Shape> = { readonly [Field in keyof S]: Contents[S[Field]] };
 
-interface Held {
+interface Contents {
   readonly string: string;
   readonly number: number;
   readonly boolean: boolean;

@@ -4,7 +4,7 @@ import { SILENCE_REMEMBERED_MS } from "../second_chances.ts";
 import { digest, discard, readRecord, writeRecord } from "./record.ts";
 
 /** The server that was tried without a ProxyCommand: name or address, and port, as ssh_config settles them. */
-export interface Tried {
+export interface ServerAddress {
   readonly host: string;
   readonly port: number;
 }
@@ -34,7 +34,7 @@ export class Unreachable {
    * What was found out about a server less than 30 s ago on the same network; undefined for nothing, or for a
    * server that had less than half of the `left` milliseconds which this call can still give it.
    */
-  recall(tried: Tried, left: number): string | undefined {
+  recall(tried: ServerAddress, left: number): string | undefined {
     const record = readRecord(this.#file(tried), SHAPE);
     if (record === undefined) return undefined;
     const age = Date.now() - record.at;
@@ -49,15 +49,15 @@ export class Unreachable {
    * Remembers that a server said nothing in the `had` milliseconds that it was given, in words without the name of
    * this call's server. Best effort: without a state directory every call finds out anew.
    */
-  remember(tried: Tried, had: number, what: string): void {
+  remember(tried: ServerAddress, had: number, what: string): void {
     writeRecord(this.#file(tried), { at: Date.now(), network: network(), what, had }, this.#pid);
   }
 
-  forget(tried: Tried): void {
+  forget(tried: ServerAddress): void {
     discard(this.#file(tried));
   }
 
-  #file({ host, port }: Tried): string {
+  #file({ host, port }: ServerAddress): string {
     return join(this.#directory, digest([host, String(port)]));
   }
 }

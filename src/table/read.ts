@@ -44,7 +44,7 @@ export function readText(path: string, uid: number): string {
   // First: who can swap the table can also take it away, and a missing one has the client go direct.
   const danger = dangerOn(path, uid);
   if (danger !== undefined) throw wrong(path, danger.what, danger.hint);
-  const fd = open(path);
+  const fd = openTable(path);
   try {
     // Only the opened file can be judged: a name may mean another file a moment later.
     const file = fstatSync(fd);
@@ -58,7 +58,7 @@ export function readText(path: string, uid: number): string {
   }
 }
 
-function open(path: string): number {
+function openTable(path: string): number {
   try {
     // Without O_NONBLOCK the opening of a FIFO waits for a writer, past any deadline (open(2)).
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);

@@ -1,6 +1,6 @@
 import { userInfo } from "node:os";
 import { type Account, accountIn, accountInFile, homeIn, passwordFile } from "./passwd.ts";
-import { capture } from "./run_program.ts";
+import { runProgram } from "./run_program.ts";
 
 /**
  * Looks up the password file's entry for a uid, as ssh(1) does for ~, %d and %u. Bun's os.userInfo() answers
@@ -35,7 +35,7 @@ export async function readHomes(
 
 async function said(program: string, words: readonly string[], signal: AbortSignal): Promise<string> {
   try {
-    return (await capture(program, words, { signal }))?.stdout ?? "";
+    return (await runProgram(program, words, { signal }))?.stdout ?? "";
   } catch {
     signal.throwIfAborted();
     return "";

@@ -1,5 +1,5 @@
 import type { Origin, Settled } from "../table/decision.ts";
-import type { ConfigAnswers } from "./ask_ssh.ts";
+import type { RawAnswers } from "./ask_ssh.ts";
 
 export const DEFAULT: Origin = { kind: "default" };
 const SSH_CONFIG: Origin = { kind: "ssh_config" };
@@ -9,11 +9,11 @@ const SSH_CONFIG: Origin = { kind: "ssh_config" };
  * program. A value that is the same in `plain`, where those are given, is a default; without them all that
  * ssh said counts as ssh_config's.
  */
-export class Config {
-  readonly #answers: ConfigAnswers;
-  readonly #plain: ConfigAnswers;
+export class Answers {
+  readonly #answers: RawAnswers;
+  readonly #plain: RawAnswers;
 
-  constructor(answers: ConfigAnswers | undefined, plain: ConfigAnswers | undefined) {
+  constructor(answers: RawAnswers | undefined, plain: RawAnswers | undefined) {
     this.#answers = answers ?? new Map();
     this.#plain = plain ?? new Map();
   }

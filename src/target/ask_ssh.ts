@@ -2,12 +2,12 @@ import { Failure } from "../failure.ts";
 import type { Note } from "../report/note.ts";
 import type { Decision } from "../table/decision.ts";
 import { expandJumps, parseJumps } from "./jump.ts";
-import { type Captured, capture } from "./run_program.ts";
+import { type ProgramEnd, runProgram } from "./run_program.ts";
 
 /** What ssh(1) makes of ssh_config for one destination: keys in lower case, each with all of its values. */
-export type ConfigAnswers = ReadonlyMap<string, readonly string[]>;
+export type RawAnswers = ReadonlyMap<string, readonly string[]>;
 
-export interface AskOptions {
+export interface AskSshOptions {
   /** The environment ssh is run in: its PATH finds it, and `Match exec` sees the rest. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What ~ means in the table. */
@@ -22,21 +22,21 @@ export interface AskOptions {
  * and canonical names. Undefined when there is no ssh program. Throws a Failure when ssh refuses, with what
  * it said.
  */
-export async function resolve(decision: Decision, options: AskOptions): Promise<ConfigAnswers | undefined> {
+export async function askSsh(decision: Decision, options: AskSshOptions): Promise<RawAnswers | undefined> {
   const file = configFile(decision, options.home);
-  const answers = await ask(wordsFor(decision, file), decision.server, options);
+  const answers = await answersOf(wordsFor(decision, file), decision.server, options);
   if (answers === undefined) return undefined;
   const chain = await wholeChain(decision, answers, file, options);
   return chain === undefined ? answers : new Map([...answers, ["proxyjump", [chain]]]);
 }
 
 /** The same as though there were no ssh_config at all: what differs from it was written by somebody. */
-export function baseline(decision: Decision, options: AskOptions): Promise<ConfigAnswers | undefined> {
-  return ask(wordsFor(decision, "none"), decision.server, options);
+export function baseline(decision: Decision, options: AskSshOptions): Promise<RawAnswers | undefined> {
+  return answersOf(wordsFor(decision, "none"), decision.server, options);
 }
 
 /** Reads the lines that `ssh -G` prints. */
-export function parseAnswers(text: string): ConfigAnswers {
+export function parseAnswers(text: string): RawAnswers {
   const answers = new Map<string, string[]>();
   for (const line of text.split("\n")) {
     const [, key, value] = /^(\S+) (.*)$/.exec(line) ?? [];
@@ -96,8 +96,8 @@ function words(
   ];
 }
 
-async function ask(words: readonly string[], server: string, { env, signal, note }: AskOptions) {
-  const ran = await capture("ssh", words, { env, signal });
+async function answersOf(words: readonly string[], server: string, { env, signal, note }: AskSshOptions) {
+  const ran = await runProgram("ssh", words, { env, signal });
   if (ran === undefined) return undefined;
   for (const line of ran.stderr) note(`ssh -G: ${line}`);
   if (ran.status !== 0) throw refusal(server, ran);
@@ -114,13 +114,13 @@ const MOST_JUMPS = 10;
  */
 async function wholeChain(
   decision: Decision,
-  answers: ConfigAnswers,
+  answers: RawAnswers,
   file: string | undefined,
-  options: AskOptions,
+  options: AskSshOptions,
 ): Promise<string | undefined> {
   const { server } = decision;
-  const one = (from: ConfigAnswers, key: string): string => from.get(key)?.[0] ?? "";
-  const jumpOf = (from: ConfigAnswers): string => one(from, "proxyjump").replace(/^none$/i, "");
+  const one = (from: RawAnswers, key: string): string => from.get(key)?.[0] ?? "";
+  const jumpOf = (from: RawAnswers): string => one(from, "proxyjump").replace(/^none$/i, "");
   if (jumpOf(answers) === "") return undefined;
   const tokens = { h: one(answers, "hostname"), p: one(answers, "port"), r: one(answers, "user") };
   const given = { ...tokens, "%": "%", n: destinationOf(decision) };
@@ -130,7 +130,7 @@ async function wholeChain(
     // A jump that makes no sense is told where it is followed.
     if (first === undefined) return chain.replaceAll("%", "%%");
     if (others.length >= MOST_JUMPS) throw new Failure("table", server, "ProxyJump goes in a circle");
-    const way = await ask(words(file, first.user, first.port, first.host), server, options);
+    const way = await answersOf(words(file, first.user, first.port, first.host), server, options);
     const before = way === undefined ? "" : jumpOf(way);
     if (way === undefined || before === "") return chain.replaceAll("%", "%%");
     const its = { h: one(way, "hostname"), p: one(way, "port"), r: one(way, "user") };
@@ -139,7 +139,7 @@ async function wholeChain(
 }
 
 /** ssh's own words: `FILE: line N: what` for a mistake in ssh_config, which then is the subject. */
-function refusal(server: string, { status, stderr }: Captured): Failure {
+function refusal(server: string, { status, stderr }: ProgramEnd): Failure {
   for (const line of stderr) {
     const [, file, number, what] = /^(.+?):? line (\d+): (.+)$/.exec(line) ?? [];
     if (what !== undefined) return new Failure("table", `${file}:${number}`, `"${what}"`);

@@ -1,5 +1,5 @@
 import type { Decision, Settled } from "../table/decision.ts";
-import type { Config } from "./answers.ts";
+import type { Answers } from "./answers.ts";
 import type { PassOver } from "./paths.ts";
 import { expandWord, type Meanings } from "./tokens.ts";
 import { unsupported } from "./unsupported.ts";
@@ -24,7 +24,7 @@ interface CommandParts {
  */
 export function knownHostsCommand(
   decision: Decision,
-  config: Config,
+  config: Answers,
   { meanings, hostKeyName, passOver }: CommandParts,
 ): Settled<readonly string[] | undefined> {
   const { value, from } = config.one("knownhostscommand", "none");

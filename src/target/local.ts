@@ -1,6 +1,6 @@
 import type { Decision } from "../table/decision.ts";
 import { readAccount, readHomes } from "./account.ts";
-import type { ConfigAnswers } from "./ask_ssh.ts";
+import type { RawAnswers } from "./ask_ssh.ts";
 import { writtenPaths } from "./paths.ts";
 import type { Local } from "./tokens.ts";
 
@@ -8,7 +8,7 @@ import type { Local } from "./tokens.ts";
 export async function readLocal(
   { uid, home, env }: Pick<Local, "uid" | "home" | "env">,
   decision: Decision,
-  answers: ConfigAnswers | undefined,
+  answers: RawAnswers | undefined,
   signal: AbortSignal,
 ): Promise<Local> {
   const account = await readAccount(uid, signal);

@@ -1,7 +1,7 @@
 import { Failure } from "../failure.ts";
 import type { Person } from "../person.ts";
 import type { Settled } from "../table/decision.ts";
-import { type Config, together } from "./answers.ts";
+import { type Answers, together } from "./answers.ts";
 import { typed } from "./by_hand.ts";
 
 /** Ways to log in, by the names of RFC 4252 and RFC 4256. */
@@ -18,7 +18,7 @@ const SWITCHES: Readonly<Record<Method, readonly string[]>> = {
 };
 
 /** What may be tried, best first: PreferredAuthentications less what is turned off. */
-export function methodsOf(config: Config): Settled<readonly Method[]> {
+export function methodsOf(config: Answers): Settled<readonly Method[]> {
   const wanted = config.one("preferredauthentications", METHODS.join(","));
   const first: Settled<readonly Method[]> = {
     value: wanted.value.split(",").filter((name): name is Method => METHODS.some((one) => one === name)),
@@ -38,7 +38,7 @@ export function methodsOf(config: Config): Settled<readonly Method[]> {
 }
 
 /** Whether the host key may be signed along with a key's proof: not where PubkeyAuthentication is "unbound". */
-export function bindsProofs(config: Config): Settled<boolean> {
+export function bindsProofs(config: Answers): Settled<boolean> {
   const { value, from } = config.one("pubkeyauthentication", "yes");
   return { value: value !== "unbound", from };
 }

@@ -1,8 +1,8 @@
 import { resolve as absolute, isAbsolute } from "node:path";
 import { Failure } from "../failure.ts";
 import type { Decision, Settled } from "../table/decision.ts";
-import { type Config, together } from "./answers.ts";
-import type { ConfigAnswers } from "./ask_ssh.ts";
+import { type Answers, together } from "./answers.ts";
+import type { RawAnswers } from "./ask_ssh.ts";
 import { expandPath, type Meanings, requireOnePath } from "./tokens.ts";
 
 // ssh(1)'s own defaults: IdentityFile, UserKnownHostsFile, GlobalKnownHostsFile.
@@ -22,14 +22,14 @@ export function tableFiles(
 export type PassOver = (keyword: string, why: string) => void;
 
 /** The paths that come as they were written, of ssh_config and the table: they may name the homes of other users. */
-export function writtenPaths({ identity, knownHosts }: Decision, answers: ConfigAnswers): readonly string[] {
+export function writtenPaths({ identity, knownHosts }: Decision, answers: RawAnswers): readonly string[] {
   const inConfig = ["identityfile", "certificatefile"].flatMap((key) => answers.get(key) ?? []);
   return [...inConfig, ...(identity?.value ?? []), ...(knownHosts?.value ?? [])];
 }
 
 /** IdentityFile, which `ssh -G` prints as it was written. */
 export function identityFiles(
-  config: Config,
+  config: Answers,
   meanings: Meanings,
   passOver: PassOver,
 ): Settled<readonly string[]> {
@@ -57,7 +57,7 @@ export interface KnownHostsFiles {
 /** The table's known_hosts, which stands for the user's and the system's; else those that ssh_config names. */
 export function knownHostsFiles(
   inTable: Settled<readonly string[]> | undefined,
-  config: Config,
+  config: Answers,
   meanings: Meanings,
 ): KnownHostsFiles {
   if (inTable !== undefined) return withFirst(inTable, inTable);
@@ -72,7 +72,7 @@ export function knownHostsFiles(
 function filesOf(
   key: string,
   otherwise: readonly string[],
-  config: Config,
+  config: Answers,
   meanings: Meanings,
 ): Settled<readonly string[]> {
   const { value, from } = config.one(key, undefined);
@@ -89,7 +89,7 @@ function withFirst(
 }
 
 /** RevokedHostKeys, one file up to OpenSSH 10.2, several later. `ssh -G` prints it as it prints known_hosts. */
-export function revokedHostKeys(config: Config, meanings: Meanings): Settled<readonly string[]> {
+export function revokedHostKeys(config: Answers, meanings: Meanings): Settled<readonly string[]> {
   return filesOf("revokedhostkeys", [], config, meanings);
 }
 
@@ -133,7 +133,7 @@ function expandUsable(
 
 /** CertificateFile, which `ssh -G` prints as it was written. */
 export function certificateFiles(
-  config: Config,
+  config: Answers,
   meanings: Meanings,
   passOver: PassOver,
 ): Settled<readonly string[]> {
@@ -142,7 +142,7 @@ export function certificateFiles(
 }
 
 /** The agent's socket. IdentityAgent is a path, expanded by `ssh -G`; "none"; or the variable that has it. */
-export function agentSocket(config: Config, meanings: Meanings): Settled<string | undefined> {
+export function agentSocket(config: Answers, meanings: Meanings): Settled<string | undefined> {
   const { value, from } = config.one("identityagent", "SSH_AUTH_SOCK");
   if (value === "none") return { value: undefined, from };
   const variable = agentVariable(value);
@@ -153,7 +153,7 @@ export function agentSocket(config: Config, meanings: Meanings): Settled<string 
 }
 
 /** The variable that the agent's socket was read from; undefined where ssh_config gives its path. */
-export function agentOrigin(config: Config, { local }: Meanings): Settled<AgentVariable | undefined> {
+export function agentOrigin(config: Answers, { local }: Meanings): Settled<AgentVariable | undefined> {
   const { value, from } = config.one("identityagent", "SSH_AUTH_SOCK");
   const name = agentVariable(value);
   if (name === undefined) return { value: undefined, from };

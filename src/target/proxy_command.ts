@@ -1,6 +1,6 @@
 import { Failure } from "../failure.ts";
 import type { Decision, Settled } from "../table/decision.ts";
-import type { Config } from "./answers.ts";
+import type { Answers } from "./answers.ts";
 import { configFile } from "./ask_ssh.ts";
 import { jumpByHand } from "./by_hand.ts";
 import { expandJumps, jumpCommand, parseJumps } from "./jump.ts";
@@ -23,7 +23,7 @@ export interface Detour {
  */
 export function detourOf(
   decision: Decision,
-  config: Config,
+  config: Answers,
   { tokens, home }: { readonly tokens: Tokens; readonly home: string },
 ): Settled<Detour | undefined> {
   const { server } = decision;

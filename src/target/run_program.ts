@@ -3,7 +3,7 @@ import { orAborted } from "../abort.ts";
 import { signalGroup } from "../own_process.ts";
 import { lines } from "../report/lines.ts";
 
-export interface CaptureOptions {
+export interface RunOptions {
   /** Default: our own. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Kills the program; the promise then rejects with the signal's reason. */
@@ -11,7 +11,7 @@ export interface CaptureOptions {
 }
 
 /** How a program ended, and what it wrote. */
-export interface Captured {
+export interface ProgramEnd {
   readonly status: number | NodeJS.Signals;
   readonly stdout: string;
   /** The lines of stderr. */
@@ -28,11 +28,11 @@ const LINGER = 250;
  * Runs a program to its end, stdin from /dev/null. Undefined when there is no such program. stdout and
  * stderr are pipes: a child that held our fd 1 would hold up Alpine, which waits for its end, for 15 s.
  */
-export function capture(
+export function runProgram(
   program: string,
   words: readonly string[],
-  { env, signal }: CaptureOptions,
-): Promise<Captured | undefined> {
+  { env, signal }: RunOptions,
+): Promise<ProgramEnd | undefined> {
   signal.throwIfAborted();
   // In a session of its own, so that what it has started (Match exec) ends with it.
   const child = spawn(program, words, {
@@ -52,7 +52,7 @@ export function capture(
   child.stderr.on("data", keep(stderr));
 
   let linger: NodeJS.Timeout | undefined;
-  const ended = new Promise<Captured | undefined>((resolve, reject) => {
+  const ended = new Promise<ProgramEnd | undefined>((resolve, reject) => {
     const done = (status: number | null, name: NodeJS.Signals | null) =>
       resolve({
         status: status ?? name ?? "SIGKILL",

@@ -1,6 +1,6 @@
 import type { Decision, Settled } from "../table/decision.ts";
-import { Config, together } from "./answers.ts";
-import { type ConfigAnswers, destinationOf } from "./ask_ssh.ts";
+import { Answers, together } from "./answers.ts";
+import { destinationOf, type RawAnswers } from "./ask_ssh.ts";
 import { byHand } from "./by_hand.ts";
 import { knownHostsCommand } from "./known_hosts_command.ts";
 import { bindsProofs, type Method, methodsOf } from "./methods.ts";
@@ -104,12 +104,12 @@ const SMALLEST_RSA = 1024;
  */
 export function settle(
   decision: Decision,
-  answers: ConfigAnswers | undefined,
+  answers: RawAnswers | undefined,
   local: Local,
-  plain?: ConfigAnswers,
+  plain?: RawAnswers,
 ): Target {
   const { server, identity } = decision;
-  const config = new Config(answers, plain);
+  const config = new Answers(answers, plain);
   const host = hostOf(decision, config);
   const port = decision.port ?? config.number("port", 22, 1);
   const user = decision.user ?? config.one("user", local.account.user);
@@ -164,7 +164,7 @@ export function settle(
   };
 }
 
-function hostOf(decision: Decision, config: Config): Settled<string> {
+function hostOf(decision: Decision, config: Answers): Settled<string> {
   const given = destinationOf(decision).toLowerCase();
   const { value, from } = config.one("hostname", given);
   return value.toLowerCase() === given ? { value, from: decision.destination.from } : { value, from };
@@ -183,12 +183,12 @@ function hostKeyNameOf(
   });
 }
 
-function familyOf(config: Config): Settled<AddressFamily> {
+function familyOf(config: Answers): Settled<AddressFamily> {
   const { value, from } = config.one("addressfamily", "any");
   return value === "inet" || value === "inet6" ? { value, from } : { value: "any", from };
 }
 
-function allowedBy(config: Config): Settled<Allowed> {
+function allowedBy(config: Answers): Settled<Allowed> {
   const { from } = config.one("hostkeyalgorithms", undefined);
   const value = {
     kex: config.list("kexalgorithms"),

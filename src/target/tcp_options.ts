@@ -1,5 +1,5 @@
 import type { Settled } from "../table/decision.ts";
-import type { Config } from "./answers.ts";
+import type { Answers } from "./answers.ts";
 
 /** How TCP connections are made. */
 export interface Tcp {
@@ -16,7 +16,7 @@ export interface Tcp {
 }
 
 /** What ssh_config says about it. */
-export function tcpOf(config: Config): Settled<Tcp> {
+export function tcpOf(config: Answers): Settled<Tcp> {
   const timeout = config.number("connecttimeout", 0, 1).value;
   const value = {
     bindAddress: named(config.one("bindaddress", undefined).value),

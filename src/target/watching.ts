@@ -1,5 +1,5 @@
 import type { Settled } from "../table/decision.ts";
-import type { Config } from "./answers.ts";
+import type { Answers } from "./answers.ts";
 
 /** How a connection is watched. */
 export interface Watching {
@@ -13,7 +13,7 @@ export interface Watching {
 const USUAL_ALIVE = { interval: 15, most: 3 } as const;
 
 /** ssh(1) does not ask at all unless it is told to; who waits for mail wants to know. */
-export function watchingOf(config: Config): Settled<Watching> {
+export function watchingOf(config: Answers): Settled<Watching> {
   const { value, from } = config.number("serveraliveinterval", USUAL_ALIVE.interval, 1);
   const most = config.number("serveralivecountmax", USUAL_ALIVE.most, 1).value;
   return { value: { interval: value * 1000, most }, from };

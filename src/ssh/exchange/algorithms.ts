@@ -69,7 +69,7 @@ export interface KnownKeys {
 }
 
 /** Lists for ssh2, each for both directions; @types/ssh2 does not have all of the names. */
-export interface Offer {
+export interface Proposal {
   readonly kex: readonly string[];
   readonly serverHostKey: readonly string[];
   readonly cipher: readonly string[];
@@ -82,7 +82,7 @@ export interface Offer {
  * key would show another. What ssh_config does not allow is left out, and the order it gives is kept. Throws a Failure
  * when nothing is left.
  */
-export function offer(target: Target, known: KnownKeys): Offer {
+export function proposal(target: Target, known: KnownKeys): Proposal {
   const { server, allowed, compression } = target;
   const macs = narrowed(MACS, allowed.value.mac);
   // Without a MAC in common the ciphers that authenticate by themselves are left.

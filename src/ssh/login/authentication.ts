@@ -11,13 +11,13 @@ import type { Obstacle } from "./candidate.ts";
 import type { EarlyLogin } from "./early_login.ts";
 import type { KeyOffer } from "./key_offer.ts";
 import { KeyOffers, type KeySource } from "./key_offers.ts";
-import { AskedMethods } from "./password_methods.ts";
-import type { Asking } from "./questions.ts";
+import { PasswordMethods } from "./password_methods.ts";
+import type { Questions } from "./questions.ts";
 
 /** What there is to log in with. */
-export interface Means extends KeySource {
+export interface LoginMeans extends KeySource {
   /** Whoever can be asked for a password; nobody when a mail client calls. */
-  readonly asking: Asking | undefined;
+  readonly asking: Questions | undefined;
   /** Ends the login. */
   readonly fail: (reason: unknown) => void;
   readonly early: EarlyLogin | undefined;
@@ -26,9 +26,9 @@ export interface Means extends KeySource {
 /** Chooses what to log in with next, until the server is content or nothing is left: RFC 4252 section 5. */
 export class Authentication {
   readonly #target: Target;
-  readonly #means: Means;
+  readonly #means: LoginMeans;
   readonly #offers: KeyOffers;
-  readonly #asked: AskedMethods | undefined;
+  readonly #asked: PasswordMethods | undefined;
   /** Methods, other than keys, that the server has accepted without letting the user in. */
   readonly #answers: Method[] = [];
   #isOver = false;
@@ -36,11 +36,11 @@ export class Authentication {
   #hasTriedNone = false;
   #last: "none" | Method = "none";
 
-  constructor(target: Target, means: Means) {
+  constructor(target: Target, means: LoginMeans) {
     this.#target = target;
     this.#means = means;
     this.#offers = new KeyOffers(target, means);
-    this.#asked = means.asking && new AskedMethods(means.asking, target);
+    this.#asked = means.asking && new PasswordMethods(means.asking, target);
   }
 
   /** The keys that were offered, in order; the last one that was signed with opened the door. */

@@ -8,14 +8,14 @@ import { AgentKeys } from "./agent_keys.ts";
 import type { Candidate, Obstacle, Sealed, Waiting } from "./candidate.ts";
 import { KeyFile } from "./key_file.ts";
 import { unusable } from "./key_policy.ts";
-import type { Asking } from "./questions.ts";
+import type { Questions } from "./questions.ts";
 
 /** What finding and using keys needs beside the target. */
-export interface CollectionOptions {
+export interface KeyCollectionOptions {
   readonly signal: AbortSignal;
   readonly waiting: Waiting;
   /** For the passphrases of key files. */
-  readonly asking?: Asking | undefined;
+  readonly asking?: Questions | undefined;
 }
 
 /** A certificate of a file. */
@@ -38,11 +38,11 @@ interface Stock {
 }
 
 /** Finds the user's keys, in the agent and in files. Call close() at the end. */
-export class Collection {
+export class KeyCollection {
   /** What is being waited for, in words; empty when nothing is. */
   waitingFor = "";
   readonly #target: Target;
-  readonly #options: CollectionOptions;
+  readonly #options: KeyCollectionOptions;
   readonly #agent: AgentKeys;
   #obstacles: Obstacle[] = [];
   #ids: readonly string[] = [];
@@ -50,7 +50,7 @@ export class Collection {
   #found: Promise<readonly (Candidate | Sealed)[]> | undefined;
   #bound: Promise<readonly (Candidate | Sealed)[]> | undefined;
 
-  constructor(target: Target, options: CollectionOptions) {
+  constructor(target: Target, options: KeyCollectionOptions) {
     const { agent, agentVariable } = target;
     const place =
       agent.value === undefined ? undefined : { path: agent.value, variable: agentVariable.value };

@@ -3,7 +3,7 @@ import { quoted } from "../../shell_word.ts";
 import { type Identity, signWith } from "../keys/identity_file.ts";
 import { publicBlob } from "../keys/public_key.ts";
 import type { Obstacle } from "./candidate.ts";
-import type { Asking } from "./questions.ts";
+import type { Questions } from "./questions.ts";
 
 /** An identity file as a key to sign with, opened by a person where it must be and there is one. */
 export class KeyFile {
@@ -14,10 +14,10 @@ export class KeyFile {
   /** Why it cannot be used by itself. */
   readonly obstacle: Obstacle | undefined;
   readonly #identity: Identity;
-  readonly #asking: Asking | undefined;
+  readonly #asking: Questions | undefined;
   #opening: Promise<KeyObject | undefined> | undefined;
 
-  constructor(identity: Identity, asking: Asking | undefined) {
+  constructor(identity: Identity, asking: Questions | undefined) {
     this.path = identity.path;
     this.kind = identity.kind;
     this.blob = "blob" in identity ? identity.blob : undefined;

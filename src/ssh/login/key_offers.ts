@@ -6,7 +6,7 @@ import type { Extensions } from "../ssh2/public_key_request.ts";
 import { type Attempt, fingerprintOf } from "./attempt.ts";
 import type { Candidate, Obstacle, Sealed } from "./candidate.ts";
 import { earlyOffer, plainLogin, told } from "./early_offer.ts";
-import type { Collection } from "./key_collection.ts";
+import type { KeyCollection } from "./key_collection.ts";
 import { KeyOffer } from "./key_offer.ts";
 import { NAME_ONE } from "./login_failure.ts";
 import { type Acquaintance, offeredTo } from "./offered.ts";
@@ -16,7 +16,7 @@ const MOST_KEYS = 6;
 
 /** Where keys come from, and what minds them. */
 export interface KeySource {
-  readonly keys: Collection;
+  readonly keys: KeyCollection;
   /** Called once, before the first of these keys is offered. */
   readonly enter: (keys: readonly string[]) => Promise<void>;
   /** How the server has broken off a login before. */

@@ -1,10 +1,10 @@
 import type { AnyAuthMethod, Prompt } from "ssh2";
 import type { Target } from "../../target/target.ts";
-import type { Asking } from "./questions.ts";
+import type { Questions } from "./questions.ts";
 
 /** The methods for which a person is asked: keyboard-interactive (RFC 4256) and password (RFC 4252 section 8). */
-export class AskedMethods {
-  readonly #asking: Asking;
+export class PasswordMethods {
+  readonly #asking: Questions;
   readonly #target: Target;
   #passwords = 0;
   #rounds = 0;
@@ -12,7 +12,7 @@ export class AskedMethods {
   #wasAsked = true;
   #isOver = false;
 
-  constructor(asking: Asking, target: Target) {
+  constructor(asking: Questions, target: Target) {
     this.#asking = asking;
     this.#target = target;
   }
@@ -56,7 +56,7 @@ export class AskedMethods {
       (answers) => {
         if (!this.#isOver) finish(answers);
       },
-      // The end of the login, which Asking tells by itself.
+      // The end of the login, which Questions tells by itself.
       () => {},
     );
   }

@@ -8,7 +8,7 @@ import { escapeControls } from "../../report/printable.ts";
 const MOST_LINES = 40;
 
 /** What asking needs. */
-export interface AskingOptions {
+export interface QuestionsOptions {
   readonly person: Person;
   readonly signal: AbortSignal;
   /** "jane@mail.example.org", before a prompt of the server's as ssh(1) has it, lest it pass for one of ours. */
@@ -20,14 +20,14 @@ export interface AskingOptions {
 }
 
 /** The questions of a login, to somebody at a terminal. Each rejects as Person.ask() does. */
-export class Asking {
+export class Questions {
   readonly #person: Person;
   readonly #signal: AbortSignal;
   readonly #tries: number;
   readonly #account: string;
   readonly #onEnd: (reason: unknown) => void;
 
-  constructor({ person, signal, account, tries, onEnd }: AskingOptions) {
+  constructor({ person, signal, account, tries, onEnd }: QuestionsOptions) {
     this.#person = person;
     this.#signal = signal;
     this.#account = account;

@@ -3,7 +3,7 @@ import type { Progress } from "../../progress.ts";
 import type { Patience } from "../../state/patience.ts";
 import type { Refused } from "../../state/refused.ts";
 import type { Target } from "../../target/target.ts";
-import { Collection } from "./key_collection.ts";
+import { KeyCollection } from "./key_collection.ts";
 
 /** What is remembered of logins that the server has refused, and of those that it has broken off, across processes. */
 export interface LoginMemory {
@@ -27,7 +27,7 @@ export async function recallRefusal(
   const looking = "looking for keys";
   progress.begin("auth", looking);
   const waiting = (what: string) => progress.begin("auth", what || looking);
-  const keys = new Collection(target, { signal, waiting });
+  const keys = new KeyCollection(target, { signal, waiting });
   try {
     await orAborted(keys.collect(), signal);
     // No keys for want of an agent is not the same as no keys.

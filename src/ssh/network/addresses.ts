@@ -4,7 +4,7 @@ import { platform } from "node:os";
 import { orAborted } from "../../abort.ts";
 import { Failure } from "../../failure.ts";
 import { typed } from "../../target/by_hand.ts";
-import { capture } from "../../target/run_program.ts";
+import { runProgram } from "../../target/run_program.ts";
 import type { AddressFamily } from "../../target/target.ts";
 
 /** An address of a name. */
@@ -54,7 +54,7 @@ async function resolve(host: string, options: LookupOptions): Promise<readonly A
 /** Undefined where there is no getent, or not this database of it (BSD). */
 async function getent(host: string, { family, signal }: LookupOptions): Promise<Address[] | undefined> {
   const database = { any: "ahosts", inet: "ahostsv4", inet6: "ahostsv6" }[family];
-  const answer = await capture("getent", [database, "--", host], { signal });
+  const answer = await runProgram("getent", [database, "--", host], { signal });
   if (answer?.status === 2) return [];
   return answer?.status === 0 ? parseHosts(answer.stdout) : undefined;
 }

@@ -1,7 +1,7 @@
 import { Failure } from "../../failure.ts";
 import type { Note } from "../../report/note.ts";
 import { KNOWN_HOSTS_COMMAND } from "../../target/known_hosts_command.ts";
-import { capture } from "../../target/run_program.ts";
+import { runProgram } from "../../target/run_program.ts";
 import type { Target } from "../../target/target.ts";
 import { type KnownHost, parseKnownHosts } from "./known_hosts.ts";
 
@@ -23,7 +23,7 @@ export async function askKnownHosts(
 ): Promise<readonly KnownHost[]> {
   const [program, ...words] = knownHostsCommand.value ?? [];
   if (program === undefined) return [];
-  const ran = await capture(program, words, { signal, env }).catch((error: NodeJS.ErrnoException) => {
+  const ran = await runProgram(program, words, { signal, env }).catch((error: NodeJS.ErrnoException) => {
     signal.throwIfAborted();
     throw new Failure("table", server, `${KNOWN_HOSTS_COMMAND} "${program}" cannot be run (${error.code})`, {
       cause: error,

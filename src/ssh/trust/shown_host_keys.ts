@@ -6,7 +6,7 @@ import type { HostKeyCheck, UnknownKey } from "./host_key.ts";
 import { HostKeyQuestion } from "./host_key_question.ts";
 
 /** What recognising a server needs. */
-export interface RecognitionOptions {
+export interface ShownHostKeysOptions {
   readonly progress: Progress;
   /** Aborted to give up. */
   readonly signal: AbortSignal;
@@ -19,16 +19,16 @@ export interface RecognitionOptions {
 }
 
 /** The host keys that a server shows, and what becomes of them. */
-export class Recognition {
+export class ShownHostKeys {
   readonly #target: Target;
   readonly #check: HostKeyCheck;
-  readonly #options: RecognitionOptions;
+  readonly #options: ShownHostKeysOptions;
   readonly #question: HostKeyQuestion | undefined;
   #refusal: string | undefined;
   #unrecorded: UnknownKey | undefined;
-  #isOpen = false;
+  #isLoggedIn = false;
 
-  constructor(target: Target, check: HostKeyCheck, options: RecognitionOptions) {
+  constructor(target: Target, check: HostKeyCheck, options: ShownHostKeysOptions) {
     this.#target = target;
     this.#check = check;
     this.#options = options;
@@ -41,8 +41,8 @@ export class Recognition {
   }
 
   /** The login has come to its end: keys that are renewed from now on are no step of it. */
-  open(): void {
-    this.#isOpen = true;
+  loggedIn(): void {
+    this.#isLoggedIn = true;
   }
 
   /**
@@ -71,7 +71,7 @@ export class Recognition {
     const { progress, fail } = this.#options;
     const ruling = this.#check.rule(key);
     if (ruling.kind === "trusted") return true;
-    if (!this.#isOpen) progress.begin("hostkey", `checking the host key of ${this.#target.server}`);
+    if (!this.#isLoggedIn) progress.begin("hostkey", `checking the host key of ${this.#target.server}`);
     if (ruling.kind === "unknown" && this.#question !== undefined) {
       const asked = this.#ask(this.#question, ruling.unknown);
       asked.then(answer).catch((error) => fail(error));

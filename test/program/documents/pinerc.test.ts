@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parseCall } from "../../../src/call/words.ts";
 import { parsePinerc, pinercOf } from "../../../src/cli/pinerc.ts";
-import { type Obstacle, obstaclesIn } from "../../../src/cli/pinerc_obstacles.ts";
+import { obstaclesIn, type PinercObstacle } from "../../../src/cli/pinerc_obstacles.ts";
 import { decide } from "../../../src/table/decide.ts";
 import { parseTable } from "../../../src/table/schema.ts";
 import { documentText, fencedBlocks, readmeTables } from "./documents.ts";
@@ -41,7 +41,7 @@ describe("pinerc.example", () => {
 
   test("has nothing that keeps Alpine from calling preauth for them", async () => {
     const hosts = await table();
-    const found: Obstacle[] = [];
+    const found: PinercObstacle[] = [];
     for (const { host } of pinerc.mailboxes) {
       const decision = await decide(hosts, { server: host, method: "imap" });
       if (decision === undefined) continue;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { MLKEM, offer } from "../../../src/ssh/exchange/algorithms.ts";
+import { MLKEM, proposal } from "../../../src/ssh/exchange/algorithms.ts";
 import { describeForms } from "../../peers/binaries.ts";
 import { runCall } from "../../peers/call.ts";
 import { makeMailbox } from "../../peers/dovecot.ts";
@@ -45,7 +45,7 @@ describe("an OpenSSH that has ML-KEM", { skip }, () => {
   });
 
   test("agrees on every other key exchange too", async () => {
-    const { kex } = offer(targetFor(sshd), { types: new Set(), certified: false });
+    const { kex } = proposal(targetFor(sshd), { types: new Set(), certified: false });
     await using server = await startSshd({
       program: recentSshd(),
       config: [`KexAlgorithms ${kex.join(",")}`],

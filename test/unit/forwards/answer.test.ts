@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import { Failure } from "../../../src/failure.ts";
-import { type Answer, answerText, ask } from "../../../src/forwards/answer.ts";
+import { type Answer, answerText, askTarget } from "../../../src/forwards/answer.ts";
 import type { Carry } from "../../../src/forwards/carrier.ts";
 import { closingServer, listen, refusingPort, silentServer, speakingServer } from "../../peers/tcp.ts";
 import { within } from "../../peers/waiting.ts";
@@ -31,7 +31,7 @@ const GREETINGS: readonly (readonly [said: string, words: string])[] = [
 for (const [said, words] of GREETINGS) {
   test(`a target that says ${JSON.stringify(said)} is told as it is`, async () => {
     await using peer = await speakingServer(said);
-    assert.equal(answerText("mail:25", await ask(peer, patient)), words);
+    assert.equal(answerText("mail:25", await askTarget(peer, patient)), words);
     await peer.idle();
   });
 }
@@ -42,24 +42,28 @@ test("a greeting that comes in pieces is waited for", async () => {
     socket.write("0 mail");
     setTimeout(() => socket.write(".isp.com\r\n"), 50);
   });
-  assert.deepEqual(await ask(peer, patient), { kind: "greets", protocol: "SMTP", line: "220 mail.isp.com" });
+  assert.deepEqual(await askTarget(peer, patient), {
+    kind: "greets",
+    protocol: "SMTP",
+    line: "220 mail.isp.com",
+  });
 });
 
 test("an end in the middle of a line is the end of the line", async () => {
   await using peer = await listen((socket) => void socket.end("220 mail"));
-  assert.deepEqual(await ask(peer, patient), { kind: "greets", protocol: "SMTP", line: "220 mail" });
+  assert.deepEqual(await askTarget(peer, patient), { kind: "greets", protocol: "SMTP", line: "220 mail" });
 });
 
 test("a flood without a line is cut", async () => {
   await using peer = await speakingServer("x".repeat(1_000_000));
-  const answer = await ask(peer, patient);
+  const answer = await askTarget(peer, patient);
   assert.deepEqual(answer, { kind: "says", line: "x".repeat(512) });
   await peer.idle();
 });
 
 test("silence is an answer, when time is up", async () => {
   await using peer = await silentServer();
-  const answer = await ask(peer, { ...patient, limit: 200 });
+  const answer = await askTarget(peer, { ...patient, limit: 200 });
   assert.equal(answerText("mail:25", answer), "mail:25 takes the connection and says nothing for 0.2 s");
   await peer.idle();
 });
@@ -67,7 +71,7 @@ test("silence is an answer, when time is up", async () => {
 test("a target that closes without a word is told", async () => {
   await using closing = await closingServer();
   assert.equal(
-    answerText("mail:25", await ask(closing, patient)),
+    answerText("mail:25", await askTarget(closing, patient)),
     "mail:25 closes the connection without a word",
   );
 });
@@ -78,15 +82,15 @@ test("a connection that breaks before a word is closed too", async () => {
     setImmediate(() => far.destroy(new Error("reset")));
     return far;
   };
-  assert.deepEqual(await ask(mail, { ...patient, carry }), { kind: "closed" });
+  assert.deepEqual(await askTarget(mail, { ...patient, carry }), { kind: "closed" });
 });
 
 test("a connection that cannot be had is told with its reason", async () => {
-  const refused = await ask({ host: "127.0.0.1", port: await refusingPort() }, patient);
+  const refused = await askTarget({ host: "127.0.0.1", port: await refusingPort() }, patient);
   assert.match(answerText("mail:25", refused), /^no connection to mail:25: connect ECONNREFUSED/);
   const carry: Carry = () => Promise.reject(new Failure("network", "work", "forwarding is not allowed"));
   const answer: Answer = { kind: "refused", why: "forwarding is not allowed" };
-  assert.deepEqual(await ask(mail, { ...patient, carry }), answer);
+  assert.deepEqual(await askTarget(mail, { ...patient, carry }), answer);
 });
 
 test("a server that never says whether it connects is given up, and what it opens later is closed", async () => {
@@ -98,7 +102,7 @@ test("a server that never says whether it connects is given up, and what it open
     });
     return carryByTcp(peer, origin);
   };
-  const answer = await within(ask(mail, { ...patient, carry, limit: 200 }), "an answer");
+  const answer = await within(askTarget(mail, { ...patient, carry, limit: 200 }), "an answer");
   assert.deepEqual(answer, { kind: "refused", why: "took longer than 200 ms" });
   open();
   await peer.connected();
@@ -108,7 +112,7 @@ test("a server that never says whether it connects is given up, and what it open
 test("it is given up with the signal", async () => {
   await using peer = await silentServer();
   const enough = new AbortController();
-  const asked = ask(peer, { ...patient, signal: enough.signal });
+  const asked = askTarget(peer, { ...patient, signal: enough.signal });
   await peer.connected();
   enough.abort(new Error("enough"));
   await assert.rejects(asked, /enough/);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { Failure } from "../../../src/failure.ts";
 import type { Decision } from "../../../src/table/decision.ts";
-import { baseline, parseAnswers, resolve } from "../../../src/target/ask_ssh.ts";
+import { askSsh, baseline, parseAnswers } from "../../../src/target/ask_ssh.ts";
 import { isAlive } from "../../peers/processes.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
 import { poll, within } from "../../peers/waiting.ts";
@@ -31,7 +31,7 @@ function program(name: string, script: string): NodeJS.ProcessEnv {
 async function ask(text: string, keys: Partial<Decision> = {}, destination = "work") {
   const notes: string[] = [];
   const decision = decisionFor(destination, { sshConfig: settled(config(text)), ...keys });
-  const answers = await resolve(decision, {
+  const answers = await askSsh(decision, {
     env: process.env,
     home: folder,
     signal: never(),
@@ -80,7 +80,7 @@ test("user and port of the table and the call are told to ssh", async () => {
 
 test("ssh_config none stands for no file at all", async () => {
   const decision = decisionFor("work", { sshConfig: settled("none") });
-  const answers = await resolve(decision, {
+  const answers = await askSsh(decision, {
     env: process.env,
     home: folder,
     signal: never(),
@@ -105,7 +105,7 @@ test("a tilde in the table's ssh_config is the program's home, whatever $HOME sa
   const decision = decisionFor("work", { sshConfig: settled("~/home_config") });
   for (const HOME of [folder, "relative", "/nowhere", ""]) {
     const env = { ...process.env, HOME };
-    const answers = await resolve(decision, { env, home: folder, signal: never(), note: () => {} });
+    const answers = await askSsh(decision, { env, home: folder, signal: never(), note: () => {} });
     assert.deepEqual(answers?.get("hostname"), ["from.home"]);
   }
 });
@@ -137,7 +137,7 @@ test("a mistake in ssh_config is a failure with its file and line", async () => 
 test("a missing ssh_config is a failure in ssh's words", async () => {
   const decision = decisionFor("work", { sshConfig: settled(join(folder, "nowhere")) });
   await assert.rejects(
-    resolve(decision, { env: process.env, home: folder, signal: never(), note: () => {} }),
+    askSsh(decision, { env: process.env, home: folder, signal: never(), note: () => {} }),
     (error) => error instanceof Failure && /Can't open user config file .*nowhere/.test(error.what),
   );
 });
@@ -145,7 +145,7 @@ test("a missing ssh_config is a failure in ssh's words", async () => {
 test("without an ssh program there are no answers", async () => {
   const env = { PATH: join(folder, "empty") };
   assert.equal(
-    await resolve(decisionFor("work"), { env, home: folder, signal: never(), note: () => {} }),
+    await askSsh(decisionFor("work"), { env, home: folder, signal: never(), note: () => {} }),
     undefined,
   );
 });
@@ -153,7 +153,7 @@ test("without an ssh program there are no answers", async () => {
 test("what ssh says on stderr goes to the log", async () => {
   const env = program("ssh", 'echo "one" >&2; echo "two" >&2; echo "hostname x"');
   const notes: string[] = [];
-  await resolve(decisionFor("work"), {
+  await askSsh(decisionFor("work"), {
     env,
     home: folder,
     signal: never(),
@@ -166,7 +166,7 @@ test("an ssh that hangs is killed with the signal, whose reason is passed on", a
   const pidFile = join(folder, "pid");
   const env = program("ssh", `echo $$ > ${pidFile}.new; mv ${pidFile}.new ${pidFile}; exec sleep 1000`);
   const controller = new AbortController();
-  const asked = resolve(decisionFor("work"), {
+  const asked = askSsh(decisionFor("work"), {
     env,
     home: folder,
     signal: controller.signal,
@@ -182,7 +182,7 @@ test("an ssh that hangs is killed with the signal, whose reason is passed on", a
 test("a child of ssh that keeps stderr open holds nothing up", async () => {
   const env = program("ssh", 'echo "hostname x"; sleep 1000 </dev/null >/dev/null & echo $! > "$0.pid"');
   const answers = await within(
-    resolve(decisionFor("work"), { env, home: folder, signal: never(), note: () => {} }),
+    askSsh(decisionFor("work"), { env, home: folder, signal: never(), note: () => {} }),
     "the answers",
     undefined,
     2000,

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type ConfigAnswers, parseAnswers } from "../../../src/target/ask_ssh.ts";
+import { parseAnswers, type RawAnswers } from "../../../src/target/ask_ssh.ts";
 import { HARMLESS, HONOURED, REFUSED } from "../../../src/target/keywords.ts";
 import { settle, type Target } from "../../../src/target/target.ts";
 import { program } from "../../peers/programs.ts";
@@ -132,7 +132,7 @@ const LISTS = { HONOURED, HARMLESS, REFUSED };
 const ALL = Object.values(LISTS).flatMap((list) => Object.keys(list));
 
 /** What `ssh -G` prints for a configuration. */
-function answers(ssh: string, text: string): ConfigAnswers {
+function answers(ssh: string, text: string): RawAnswers {
   const file = join(folder, "config");
   writeFileSync(file, text, { mode: 0o600 });
   const { stdout, stderr, status } = spawnSync(ssh, ["-G", "-T", "-F", file, "--", "mail.test"], {
@@ -160,12 +160,12 @@ const local = {
   homes: new Map(),
 };
 
-function settleWith(all: ConfigAnswers, keys: Parameters<typeof decisionFor>[1] = {}): Target {
+function settleWith(all: RawAnswers, keys: Parameters<typeof decisionFor>[1] = {}): Target {
   return settle(decisionFor("mail.test", keys), all, local);
 }
 
 /** The same answers with one key as another configuration has it. */
-function changed(all: ConfigAnswers, key: string, values: readonly string[]): ConfigAnswers {
+function changed(all: RawAnswers, key: string, values: readonly string[]): RawAnswers {
   return new Map([...all, [key, values]]);
 }
 

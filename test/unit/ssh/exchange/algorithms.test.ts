@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { after, before, test } from "node:test";
-import { MLKEM, offer } from "../../../../src/ssh/exchange/algorithms.ts";
+import { MLKEM, proposal } from "../../../../src/ssh/exchange/algorithms.ts";
 import { algorithmsFor } from "../../../../src/ssh/keys/type.ts";
 import type { Allowed } from "../../../../src/target/target.ts";
 import { program } from "../../../peers/programs.ts";
@@ -28,7 +28,7 @@ after(() => sshd.stop());
 
 function offered(allowed: Partial<Allowed> = {}, known: readonly string[] = [], certified = false) {
   const target = targetFor(sshd, { allowed: { ...all, ...allowed } });
-  return offer(target, { types: new Set(known), certified });
+  return proposal(target, { types: new Set(known), certified });
 }
 
 /** What the key exchange came to, with only these algorithms allowed. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { resolve } from "../../../../src/target/ask_ssh.ts";
+import { askSsh } from "../../../../src/target/ask_ssh.ts";
 import { settle } from "../../../../src/target/target.ts";
 import { childrenOf, wordsOf } from "../../../peers/processes.ts";
 import { type Sshd, startSshd } from "../../../peers/sshd.ts";
@@ -111,7 +111,7 @@ test("ProxyJump goes through another server", async () => {
     { mode: 0o600 },
   );
   const decision = decisionFor("behind", { sshConfig: settled(config), user: settled(sshd.user) });
-  const answers = await resolve(decision, {
+  const answers = await askSsh(decision, {
     env: process.env,
     home: "/nowhere",
     signal: never(),

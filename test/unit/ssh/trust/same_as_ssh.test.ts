@@ -9,7 +9,7 @@ import { Failure } from "../../../../src/failure.ts";
 import { HostKeyCheck } from "../../../../src/ssh/trust/host_key.ts";
 import { readHostKeyFiles } from "../../../../src/ssh/trust/host_key_files.ts";
 import { readAccount } from "../../../../src/target/account.ts";
-import { resolve } from "../../../../src/target/ask_ssh.ts";
+import { askSsh } from "../../../../src/target/ask_ssh.ts";
 import { settle, type Target } from "../../../../src/target/target.ts";
 import { type Key, makeKey } from "../../../peers/keys.ts";
 import { program } from "../../../peers/programs.ts";
@@ -86,7 +86,7 @@ async function targetOf(config: string, host: string): Promise<Target> {
   const { PATH } = process.env;
   const decision = decisionFor(host, { sshConfig: settled(config), user: settled(userInfo().username) });
   const options = { env: { PATH }, home: folder, signal: never(), note: () => {} };
-  const answers = await resolve(decision, options);
+  const answers = await askSsh(decision, options);
   assert.notEqual(answers, undefined);
   const uid = process.getuid?.() ?? 0;
   const local = { uid, account: await readAccount(uid, never()), home: folder, env: {}, homes: new Map() };
