@@ -2,6 +2,7 @@ import { Failure } from "../failure.ts";
 import { answerText, askTarget } from "../forwards/answer.ts";
 import type { Carry } from "../forwards/carrier.ts";
 import { endpointText } from "../forwards/plan.ts";
+import type { Person } from "../person.ts";
 import { Progress } from "../progress.ts";
 import { logRemarks, openLog } from "../report/log.ts";
 import { personAt } from "../report/person_at.ts";
@@ -45,8 +46,11 @@ export async function check(world: World, words: ServerWords): Promise<number> {
   }
   const { decision } = call;
   timeline.done("table", originsIn(file, text)({ kind: "table", path: ["host", decision.host] }));
+  // About the host key; passwords are asked by --login alone.
+  const terminal = world.terminal();
+  const person = terminal && personAt(terminal);
   try {
-    return await connectAndSelect(world, decision, timeline);
+    return await connectAndSelect(world, decision, timeline, { person, interactive: false });
   } finally {
     const bars = timeline.bars();
     if (bars.length > 0) print(world, ["", ...bars]);
@@ -61,7 +65,20 @@ export async function check(world: World, words: ServerWords): Promise<number> {
   }
 }
 
-async function connectAndSelect(world: World, decision: Decision, timeline: Timeline): Promise<number> {
+/** Who can be asked while a connection is made. */
+interface Asked {
+  readonly person: Person | undefined;
+  /** Whether for passwords and passphrases, too. */
+  readonly interactive: boolean;
+}
+
+/** Makes the connection of a decision with a line for each step, and opens INBOX; gives the exit status. Throws a Failure. */
+export async function connectAndSelect(
+  world: World,
+  decision: Decision,
+  timeline: Timeline,
+  { person, interactive }: Asked,
+): Promise<number> {
   const { server, method } = decision;
   const note = openLog(stateDirectory(world.env, world.home), world);
   const progress = new Progress((step, outcome) => timeline.done(step, outcome));
@@ -80,17 +97,15 @@ async function connectAndSelect(world: World, decision: Decision, timeline: Time
     onRemark,
     logins: new Logins(),
   };
-  // About the host key; passwords are asked by --login alone.
-  const terminal = world.terminal();
-  const person = terminal && timeline.patient(personAt(terminal));
-  const opened = await openSession(decision, { ...options, person }).catch((error: unknown) => {
+  const asked = { person: person && timeline.patient(person), interactive };
+  const opened = await openSession(decision, { ...options, ...asked }).catch((error: unknown) => {
     timeline.failed(progress.step);
     throw error;
   });
   timeline.greeted = timeline.now();
-  const asked = performance.now();
+  const pinged = performance.now();
   opened.connection.ping(() => {
-    timeline.roundTrip = performance.now() - asked;
+    timeline.roundTrip = performance.now() - pinged;
   });
   try {
     await checkForwards(world, decision, opened, broken.signal);

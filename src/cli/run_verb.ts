@@ -11,6 +11,7 @@ import { explainTable } from "./explain_table.ts";
 import { checkedTime, forward, USUAL_TIME } from "./forward.ts";
 import { help } from "./help.ts";
 import { hosts } from "./hosts.ts";
+import { init } from "./init.ts";
 import { login } from "./login.ts";
 import type { ServerWords } from "./server_words.ts";
 import { snippet } from "./snippet.ts";
@@ -26,6 +27,11 @@ type Options = ReadonlyMap<string, string>;
 type Run = (world: World, words: readonly string[], options: Options) => number | Promise<number>;
 
 const RUNS: Readonly<Record<VerbName, Run>> = {
+  init: (world, [server], options) =>
+    init(world, {
+      server: server === undefined ? undefined : checkedServer(server),
+      printsOnly: options.has("print"),
+    }),
   explain: (world, words) => (words.length === 0 ? explainTable(world) : explain(world, serverWords(words))),
   hosts: (world) => hosts(world),
   snippet: (world, [client, server, user]) =>

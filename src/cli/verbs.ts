@@ -29,6 +29,12 @@ export interface Verb {
  * completions of shells (completion.ts). The manual is held against it.
  */
 export const VERBS = {
+  init: {
+    words: ["SERVER"],
+    flags: ["print"],
+    about:
+      "asks for a mail server, opens the mailbox, and writes the table and Alpine's lines after a yes; or prints them",
+  },
   explain: {
     words: ["SERVER", "USER", "METHOD"],
     about:

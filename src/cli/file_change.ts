@@ -1,0 +1,136 @@
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import { Failure } from "../failure.ts";
+
+/** A file that is to have other contents. */
+export interface FileChange {
+  readonly path: string;
+  /** What it had when it was read; undefined where it was not there. */
+  readonly before: string | undefined;
+  readonly after: string;
+  /** Its mode where it is new. */
+  readonly mode: number;
+  /** Whether what it had is kept beside it. */
+  readonly keepsCopy: boolean;
+}
+
+/** What a file that was changed is kept as, beside it. */
+export const COPY = ".before-preauth";
+
+/**
+ * Writes files, all or none: each is whole before the first takes its place, so that a full disk leaves everything as it
+ * was. A link stays one; what it leads to is changed, and keeps its mode. Throws a Failure where a file cannot be written, or
+ * has changed since it was read.
+ */
+export function writeChanges(changes: readonly FileChange[], pid: number): void {
+  const ready: { readonly from: string; readonly to: string }[] = [];
+  try {
+    for (const { path, before, after, mode, keepsCopy } of changes) {
+      try {
+        mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+        if (textOf(path) !== before) throw changed(path);
+        const to = before === undefined ? path : realpathSync(path);
+        const own = before === undefined ? mode : statSync(to).mode & 0o7777;
+        if (keepsCopy && before !== undefined) ready.push(laidOut(`${to}${COPY}`, before, own, pid));
+        ready.push(laidOut(to, after, own, pid));
+      } catch (error) {
+        throw unwritten(path, error);
+      }
+    }
+    for (const { from, to } of ready) {
+      try {
+        renameSync(from, to);
+      } catch (error) {
+        throw unwritten(to, error);
+      }
+    }
+  } catch (error) {
+    for (const { from } of ready) remove(from);
+    throw error;
+  }
+}
+
+function changed(path: string): Failure {
+  return new Failure("table", path, "has changed meanwhile; nothing has been written", {
+    hints: ["begin again: preauth --init"],
+  });
+}
+
+function unwritten(path: string, error: unknown): unknown {
+  if (error instanceof Failure || !(error instanceof Error && "code" in error)) return error;
+  return new Failure("table", path, `cannot be written (${error.code})`, { cause: error });
+}
+
+/** Writes a text beside the place that it is for. */
+function laidOut(to: string, text: string, mode: number, pid: number): { from: string; to: string } {
+  const from = `${to}.${pid}.new`;
+  try {
+    const fd = openSync(from, "wx", 0o600);
+    try {
+      const bytes = Buffer.from(text);
+      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    chmodSync(from, mode);
+    return { from, to };
+  } catch (error) {
+    remove(from);
+    throw error;
+  }
+}
+
+function remove(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // It was not made, or has taken its place.
+  }
+}
+
+/** The text of a file; undefined where there is none. */
+export function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR"))
+      return undefined;
+    throw error;
+  }
+}
+
+/** A change as lines: those that go with a minus, those that come with a plus. */
+export function diffOf({ before, after }: FileChange, name: string): readonly string[] {
+  const [old, fresh] = [linesOf(before ?? ""), linesOf(after)];
+  let start = 0;
+  while (start < old.length && old[start] === fresh[start]) start++;
+  let end = 0;
+  const most = Math.min(old.length, fresh.length) - start;
+  while (end < most && old.at(-1 - end) === fresh.at(-1 - end)) end++;
+  const gone = old.slice(start, old.length - end);
+  const come = fresh.slice(start, fresh.length - end);
+  const same = new Set(gone.filter((line) => come.includes(line)));
+  return [
+    `--- ${before === undefined ? "/dev/null" : name}`,
+    `+++ ${name}`,
+    ...gone.filter((line) => !same.has(line)).map((line) => `-${line}`),
+    ...come.filter((line) => !same.has(line)).map((line) => `+${line}`),
+  ];
+}
+
+function linesOf(text: string): readonly string[] {
+  return text === "" ? [] : text.replace(/\r?\n$/, "").split(/\r?\n/);
+}

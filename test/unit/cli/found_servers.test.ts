@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { foundServers } from "../../../src/cli/found_servers.ts";
+import { makeHome } from "../../peers/home.ts";
+
+test("servers are found in the configuration of mail programs and of ssh, each once, with their users", () => {
+  using home = makeHome();
+  home.write(
+    ".pinerc",
+    "inbox-path={imap.one.org/user=jane/ssl}INBOX\nfolder-collections={IMAP.one.org}[]\n",
+  );
+  home.write(".muttrc", 'set folder="imaps://joe%40two@imap.two.org:993/"\n');
+  home.write(".mbsyncrc", "IMAPAccount x\nHost imap.three.org\nUser tom\n\nIMAPStore y\nAccount x\n");
+  home.write(
+    ".fetchmailrc",
+    'poll four via imap.four.org protocol imap\n  user "ann" there\npoll pop.five.org\n',
+  );
+  home.write(".offlineimaprc", "[Repository r]\nremotehost = imap.six.org\nremoteuser = sue\n");
+  home.write(
+    ".ssh/config",
+    "Include conf.d/*\nHost seven *.isp.com\n  User dan\nMatch host x\n  User no\nHost one\n",
+  );
+  home.write(".ssh/conf.d/a", "Host eight\n  User=eve\n");
+  const found = foundServers({ env: {}, home: home.path });
+  assert.deepEqual(
+    found.map(({ name, user, from }) => [name, user, from]),
+    [
+      ["imap.one.org", "jane", "~/.pinerc"],
+      ["imap.two.org", "joe@two", "~/.muttrc"],
+      ["imap.three.org", "tom", "~/.mbsyncrc"],
+      ["imap.six.org", "sue", "~/.offlineimaprc"],
+      ["imap.four.org", "ann", "~/.fetchmailrc"],
+      ["pop.five.org", undefined, "~/.fetchmailrc"],
+      ["eight", "eve", "~/.ssh/config"],
+      ["seven", "dan", "~/.ssh/config"],
+      ["one", undefined, "~/.ssh/config"],
+    ],
+  );
+});
+
+test("nothing is found where there is nothing", () => {
+  using home = makeHome();
+  assert.deepEqual(foundServers({ env: {}, home: home.path }), []);
+});
