@@ -29,7 +29,7 @@ const DOVECOT = [
   `spool=\${box%/*}`,
   "set -- -o mail_privileged_group=",
   `[ -w "$spool" ] || set -- "$@" -o mbox_write_locks=fcntl`,
-  `if [ -s "$box" ]; then :; else case "$(doveconf mail_location mail_inbox_path 2>/dev/null)" in ` +
+  `if [ -s "$box" ]; then [ -w "$box" ] || echo "$USER may not write $box: it can only be read" >&2; else case "$(doveconf mail_location mail_inbox_path 2>/dev/null)" in ` +
     `(*INBOX="$spool/%"*|*mail_inbox_path*"= $spool/%"*) if [ -d ~/Maildir/cur ]; then set -- "$@" ${MAILDIR}; ` +
     `elif [ -f "$box" ] || [ -w "$spool" ]; then :; ` +
     `else echo "no $box is over there, and $USER may not make it: ask for it there, ` +

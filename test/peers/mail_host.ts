@@ -15,6 +15,8 @@ export interface MailHostOptions {
   readonly dovecot?: string;
   /** Whether /var/mail/jane is there, with this many messages. Nobody but root may make files beside it. */
   readonly spool?: number;
+  /** Mode of that file; default: jane may write it. */
+  readonly spoolMode?: number;
   /** Messages in ~/Maildir, or in another folder of the home. */
   readonly maildir?: number;
   readonly folder?: string;
@@ -70,7 +72,7 @@ export async function startMailHost(release: Release, options: MailHostOptions =
   for (const [name, [text, mode]] of Object.entries(options.files ?? {})) write(join(home, name), text, mode);
   if (options.maildir !== undefined) makeMaildir(join(home, options.folder ?? "Maildir"), options.maildir);
   chownAll(home);
-  makeSpool(spool, options.spool);
+  makeSpool(spool, options.spool, options.spoolMode);
   chmodSync(folder, 0o755);
   const imap = "usr/lib/dovecot/imap";
   const mounts = [
@@ -121,7 +123,7 @@ function makeMaildir(maildir: string, messages: number): void {
 }
 
 /** As Debian has it: whoever delivers belongs to the group, and jane does not. */
-function makeSpool(folder: string, messages: number | undefined): void {
+function makeSpool(folder: string, messages: number | undefined, mode = 0o660): void {
   mkdirSync(folder);
   chownSync(folder, 0, MAIL_GROUP);
   chmodSync(folder, 0o2775);
@@ -130,7 +132,7 @@ function makeSpool(folder: string, messages: number | undefined): void {
   const letters = Array.from({ length: messages }, (_, index) => letter(index + 1));
   writeFileSync(file, letters.map((text) => `From joe@isp.com Mon Jan  1 12:00:00 2024\n${text}\n`).join(""));
   chownSync(file, JANE, MAIL_GROUP);
-  chmodSync(file, 0o660);
+  chmodSync(file, mode);
 }
 
 function letter(n: number): string {

@@ -107,7 +107,7 @@ describeForms("the greeting", { concurrency: 3 }, (form) => {
 
   test("may come a moment after a line that looks like a refusal", async () => {
     using home = makeHome();
-    const late = `printf '* NO UNAUTHORIZED ACCESS *\\n'; sleep 0.1; ${saying(home, "* PREAUTH ready\r\n")}`;
+    const late = `printf '* NO UNAUTHORIZED ACCESS *\\n'; ${saying(home, "* PREAUTH ready\r\n")}`;
     home.writeTable(tableFor(sshd, { "commands.imap": late }));
     const { output } = await runCall([...form.argv, ...MAIL], { env: home.env, input: "A1 NOOP\r\n" });
     assert.equal(output.toString("latin1"), "* PREAUTH ready\r\nA1 NOOP\r\n");
@@ -119,9 +119,9 @@ describeForms("the greeting", { concurrency: 3 }, (form) => {
     for (const [command, deadline, status, reason] of [
       [
         `${question}; exec cat`,
-        "1s",
+        "3s",
         69,
-        'waiting for the greeting of mail.test took longer than 1 s: "Press enter:"',
+        'waiting for the greeting of mail.test took longer than 3 s: "Press enter:"',
       ],
       [question, "9s", 69, 'the remote command ended with status 0 before any greeting: "Press enter:"'],
       [
@@ -246,10 +246,10 @@ describeForms("noise without a newline over a shared connection", (form) => {
     assert.match(home.log(), /mail\.test: said: \\e\]0;title\\x07\n/);
 
     home.writeTable(
-      tableFor(sshd, { "commands.imap": "printf 'Press enter: '; exec cat", share: true, deadline: "1s" }),
+      tableFor(sshd, { "commands.imap": "printf 'Press enter: '; exec cat", share: true, deadline: "3s" }),
     );
     const { output } = await converse([...form.argv, ...MAIL], { env: home.env });
-    const what = 'waiting for the greeting of mail.test took longer than 1 s: "Press enter:"';
+    const what = 'waiting for the greeting of mail.test took longer than 3 s: "Press enter:"';
     assert.equal(output.toString("latin1"), refusal(`mail.test: ${what}`));
   });
 });
