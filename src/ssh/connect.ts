@@ -49,11 +49,13 @@ async function connectOnce(
   signal.throwIfAborted();
   requireMethod(target, MANNERS[options.purpose].isInteractive ? options.person : undefined);
   await recallRefusal(target, options);
-  const command = target.proxyCommand.value;
+  const person = MANNERS[options.purpose].isInteractive ? options.person : undefined;
+  const command = person === undefined ? target.proxyCommand.value : target.askingProxyCommand;
   const reading = readHostKeyFiles(target, options);
   // Without a listener its failure, while the dial goes on, would end the process.
   reading.catch(() => {});
-  const dialling = command === undefined ? dial(target, options) : startProxy(command, options);
+  const dialling =
+    command === undefined ? dial(target, options) : startProxy(command, { ...options, person });
   const keys = lookForKeys(target, options);
   try {
     const preparing = prepareKeyExchanges(target);

@@ -40,11 +40,10 @@ export function expandJumps(text: string, tokens: Tokens, server: string): strin
 }
 
 /**
- * What every host on the way is reached with, whatever ssh_config says: nothing is asked, no key is trusted but by
+ * What every host on the way is reached with, whatever ssh_config says: no key is trusted but by
  * known_hosts, nothing is written, forwarded or left behind, and no master is used whose trust was decided elsewhere.
  */
 const STRICTLY = [
-  "BatchMode=yes",
   "StrictHostKeyChecking=yes",
   "NoHostAuthenticationForLocalhost=no",
   "VerifyHostKeyDNS=no",
@@ -60,17 +59,23 @@ const STRICTLY = [
 /**
  * The ProxyCommand that goes through the jumps, the first one first: one ssh for each, the earlier ones below the
  * last. ssh's own -J would not hand the options on to the others. `sshConfig` is the FILE of `ssh -F`. %h and %p in
- * it are those of the destination; all else is literal, each percent sign doubled.
+ * it are those of the destination; all else is literal, each percent sign doubled. `mayAsk`: whether somebody can be asked.
  */
-export function jumpCommand(jumps: readonly [Jump, ...Jump[]], sshConfig: string | undefined): string {
+export function jumpCommand(
+  jumps: readonly [Jump, ...Jump[]],
+  sshConfig: string | undefined,
+  { mayAsk } = { mayAsk: false },
+): string {
   const { user, host, port } = jumps.at(-1) ?? jumps[0];
   const [first, ...others] = jumps.slice(0, -1);
   const words = [
-    ...["ssh", ...STRICTLY],
+    ...["ssh", "-o", `BatchMode=${mayAsk ? "no" : "yes"}`, ...STRICTLY],
     ...(sshConfig === undefined ? [] : ["-F", sshConfig]),
     ...(user === undefined ? [] : ["-l", user]),
     ...(port === undefined ? [] : ["-p", port]),
-    ...(first === undefined ? [] : ["-o", `ProxyCommand=${jumpCommand([first, ...others], sshConfig)}`]),
+    ...(first === undefined
+      ? []
+      : ["-o", `ProxyCommand=${jumpCommand([first, ...others], sshConfig, { mayAsk })}`]),
   ];
   return `${literal(words)} -W '[%h]:%p' -- ${literal([host])}`;
 }

@@ -11,6 +11,8 @@ import { unsupported } from "./unsupported.ts";
 export interface Detour {
   /** A line for the shell, tokens unexpanded. */
   readonly command: string;
+  /** The same where somebody can be asked what an ssh on the way wants to know. */
+  readonly asking: string;
   /** The last host of ProxyJump; empty for ProxyCommand. */
   readonly jumpHost: string;
   /** For each host on the way of a ProxyJump, the words behind `ssh` that lead to it by hand. */
@@ -36,10 +38,12 @@ export function detourOf(
     const file = configFile(decision, home);
     const ways = jumps.map((one, index) => jumpByHand(one, jumps.slice(0, index), file));
     const jumpHost = jumps.at(-1)?.host ?? "";
-    return { value: { command: jumpCommand(jumps, file), jumpHost, jumps: ways }, from: jump.from };
+    const command = jumpCommand(jumps, file);
+    const asking = jumpCommand(jumps, file, { mayAsk: true });
+    return { value: { command, asking, jumpHost, jumps: ways }, from: jump.from };
   }
   const { value, from } = config.one("proxycommand", "none");
   if (value.toLowerCase() === "none") return { value: undefined, from };
   if (config.flag("proxyusefdpass").value) throw unsupported(decision, "ProxyUseFdpass", "yes");
-  return { value: { command: value, jumpHost: "", jumps: [] }, from };
+  return { value: { command: value, asking: value, jumpHost: "", jumps: [] }, from };
 }

@@ -88,6 +88,8 @@ export interface Target extends KnownHostsFiles {
   readonly passedOver: readonly PassedOver[];
   /** The command whose stdin and stdout are the connection, tokens expanded; undefined for TCP. */
   readonly proxyCommand: Settled<string | undefined>;
+  /** The same where somebody can be asked about the hosts on the way. */
+  readonly askingProxyCommand: string | undefined;
 }
 
 /** NumberOfPasswordPrompts of ssh_config(5). */
@@ -160,6 +162,7 @@ export function settle(
     },
     smallestRsa: config.number("requiredrsasize", SMALLEST_RSA, 0),
     proxyCommand: expandDetour(detour, meanings),
+    askingProxyCommand: detour.value && expandForShell(detour.value.asking, tokens, server),
     passedOver,
   };
 }

@@ -16,13 +16,18 @@ export class ProxyFailure extends Error {
   }
 
   /** What to do about the host that it was about: one of ProxyJump's, where there is one of that name, or but one. */
-  hints({ jumps }: Pick<Target, "jumps">): readonly string[] {
+  hints({ jumps, server }: Pick<Target, "jumps" | "server">): readonly string[] {
     const words = this.#wayThere(jumps);
     if (words === undefined) return [];
     const line = typed("ssh", ...words);
     if (this.trouble === "hostkey") return [`log in to that host once by hand, and compare its key: ${line}`];
     if (this.trouble !== "auth") return [];
-    return [`see what keeps you out there: ${line}`, "a key with a passphrase must be in an agent: ssh-add"];
+    return [
+      `see what keeps you out there: ${line}`,
+      "a key with a passphrase must be in an agent: ssh-add",
+      `log in on a terminal, which asks for that host too: ${typed("preauth", "--login", server)}`,
+      `or log in there with a ControlMaster of ssh's, and write: ProxyCommand ssh -W %h:%p ${words.at(-1)}`,
+    ];
   }
 
   #wayThere(jumps: Target["jumps"]): readonly string[] | undefined {

@@ -2,9 +2,11 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { Duplex, type Readable, type Writable } from "node:stream";
 import { signalGroup } from "../../own_process.ts";
+import type { Person } from "../../person.ts";
 import type { Progress } from "../../progress.ts";
 import { lines } from "../../report/lines.ts";
 import type { Note } from "../../report/note.ts";
+import { Askpass } from "./askpass.ts";
 import { Complaints, ProxyFailure } from "./proxy_failure.ts";
 
 export interface ProxyOptions {
@@ -13,6 +15,8 @@ export interface ProxyOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Takes what the command says on stderr. */
   readonly note: Note;
+  /** Who may be asked what an ssh in it wants to know; nobody when a mail client calls. */
+  readonly person?: Person | undefined;
 }
 
 /**
@@ -22,17 +26,25 @@ export interface ProxyOptions {
  */
 export async function startProxy(
   command: string,
-  { signal, progress, note, env }: ProxyOptions,
+  { signal, progress, note, env, person }: ProxyOptions,
 ): Promise<Duplex> {
   signal.throwIfAborted();
   progress.begin("connect", "starting the ProxyCommand");
   const { SHELL = "" } = env;
   // A relative one would be looked for in the directory that a mail client happens to be started in.
   const shell = SHELL.startsWith("/") ? SHELL : "/bin/sh";
+  const askpass = person && new Askpass({ person, signal, env });
   const child = spawn(shell, ["-c", `exec ${command}`], {
     ...{ stdio: ["pipe", "pipe", "pipe"], detached: true },
-    env: { ...env, SSH_ASKPASS_REQUIRE: "never" },
+    env: { ...env, ...(askpass?.env ?? { SSH_ASKPASS_REQUIRE: "never" }) },
   });
+  if (askpass !== undefined) {
+    // The server's first bytes come when the way there is open.
+    child.stdout.once("data", () => askpass.close());
+    child.once("close", () => askpass.close());
+    signal.addEventListener("abort", () => askpass.close(), { once: true });
+    child.once("error", () => askpass.close());
+  }
   progress.done("connect", `through ${command}`);
   return new ProxySocket(child, note, shell);
 }

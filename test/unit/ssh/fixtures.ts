@@ -82,6 +82,7 @@ export function targetFor(
     byHand: ["mail.test"],
     jumps: [],
     passedOver: [],
+    askingProxyCommand: values.proxyCommand,
     ...Object.fromEntries(entries),
   } as Target;
 }

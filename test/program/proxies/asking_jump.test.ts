@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { startAgent } from "../../peers/agent.ts";
+import { describeForms } from "../../peers/binaries.ts";
+import { type Home, makeHome, tableFor } from "../../peers/home.ts";
+import { type Key, makeKey } from "../../peers/keys.ts";
+import { program } from "../../peers/programs.ts";
+import { type Sshd, startSshd } from "../../peers/sshd.ts";
+import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
+import { converse, GREETING, MAIL } from "../calls/client.ts";
+import { openWatched } from "../terminal/watched.ts";
+
+let folder: string;
+let locked: Key;
+let gate: Sshd;
+let last: Sshd;
+before(async () => {
+  folder = makeTemporary();
+  locked = makeKey(join(folder, "locked"), "ed25519", "secret");
+  gate = await startSshd({ authorized: [locked.line] });
+  last = await startSshd();
+});
+after(async () => {
+  await Promise.all([gate.stop(), last.stop()]);
+  removeTemporary(folder);
+});
+
+describeForms("a host on the way that asks", (form) => {
+  const arrange = (home: Home, line: string, share = true) => {
+    const config = home.write(
+      "ssh_config",
+      [
+        "Host gate",
+        ...[`HostName ${gate.host}`, `Port ${gate.port}`, `User ${gate.user}`, `IdentityFile ${locked.path}`],
+        ...["IdentitiesOnly yes", `UserKnownHostsFile ${gate.knownHosts}`, "GlobalKnownHostsFile none"],
+        `ControlPath ${home.path}/control`,
+        ...[`Host ${last.host}`, line, ""],
+      ].join("\n"),
+    );
+    const command = { "commands.imap": `cat '${home.write("said", GREETING)}'` };
+    home.writeTable(tableFor(last, { ssh_config: config, on_failure: "tell", share, ...command }));
+    return config;
+  };
+  const call = async (home: Home) =>
+    String((await converse([...form.argv, ...MAIL], { env: home.env })).output);
+
+  for (const share of [false, true]) {
+    test(`may do so under --login, and leaves nothing behind: share = ${share}`, async () => {
+      using home = makeHome();
+      arrange(home, "ProxyJump gate", share);
+      await using terminal = await openWatched([...form.argv, "--login", "mail.test"], home);
+      await terminal.waitFor(/Enter passphrase for key '.*locked':\s*$/, "the question about the gate");
+      terminal.type("secret\n");
+      await terminal.waitFor(/^logged in to mail\.test|^the connection is kept/m, "the login");
+      assert.doesNotMatch(terminal.screen(), /secret/);
+      assert.deepEqual(
+        readdirSync(join(home.path, "run")).filter((name) => name.startsWith("preauth-ask")),
+        [],
+      );
+      if (share) assert.equal(await call(home), GREETING);
+    });
+  }
+
+  test("keeps a mail call out, and the ways that the log names lead in", async () => {
+    using home = makeHome();
+    arrange(home, "ProxyJump gate");
+    assert.match(await call(home), /the ProxyCommand ended with .*Permission denied/);
+    assert.match(home.log(), /hint: log in on a terminal, .*: preauth --login mail\.test$/m);
+    const [, line = ""] = /hint: or log in there .*, and write: (ProxyCommand .*)$/m.exec(home.log()) ?? [];
+    assert.equal(line, "ProxyCommand ssh -W %h:%p gate");
+    const config = arrange(home, line.replace("ssh ", `ssh -F ${home.path}/ssh_config `));
+    await using agent = await startAgent();
+    const askpass = home.write("askpass", "#!/bin/sh\necho secret\n", 0o700);
+    const env = { ...home.env, SSH_AUTH_SOCK: agent.socket };
+    const asking = { ...env, SSH_ASKPASS: askpass, SSH_ASKPASS_REQUIRE: "force" };
+    execFileSync(program("ssh-add"), ["-q", locked.path], { env: asking });
+    const ssh = (...words: string[]) =>
+      execFileSync(program("ssh"), ["-F", config, ...words, "gate"], { env, stdio: "ignore" });
+    ssh("-M", "-N", "-f");
+    try {
+      assert.equal(await call(home), GREETING);
+    } finally {
+      ssh("-O", "exit");
+    }
+  });
+});
