@@ -30,10 +30,10 @@ export async function programWith(
   const pids = list(proc).map(Number).filter(Number.isInteger);
   // Who has the port is rather a program that was started lately.
   for (const pid of pids.sort((one, other) => other - one)) {
-    const process = join(proc, String(pid));
-    const descriptors = join(process, "fd");
+    const directory = join(proc, String(pid));
+    const descriptors = join(directory, "fd");
     if (list(descriptors).some((name) => links.has(target(join(descriptors, name))))) {
-      return { pid, name: programName(target(join(process, "exe")), wordsOf(process)) };
+      return { pid, name: programName(target(join(directory, "exe")), wordsOf(directory)) };
     }
     if (signal.aborted) return undefined;
     await breath();
@@ -57,9 +57,9 @@ function target(link: string): string {
   }
 }
 
-function wordsOf(process: string): readonly string[] {
+function wordsOf(directory: string): readonly string[] {
   try {
-    return readFileSync(join(process, "cmdline"), "utf8").split("\0");
+    return readFileSync(join(directory, "cmdline"), "utf8").split("\0");
   } catch {
     return [];
   }
