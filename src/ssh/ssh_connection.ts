@@ -68,7 +68,7 @@ export class SshConnection implements Connection {
   }
 
   ping(onAnswer: () => void): void {
-    if (this.#lifeline.over === undefined && this.#socket.writable) this.#client.ping(onAnswer);
+    if (this.#lifeline.over === undefined && this.#socket.writable) this.#lifeline.roundTrip.ask(onAnswer);
   }
 
   abandon(reason: string): void {
@@ -123,7 +123,7 @@ export class SshConnection implements Connection {
     return new Promise((resolve) => {
       this.#client.session((error, channel) => {
         if (error !== undefined) return void resolve({ error });
-        const answer = startedCommand(channel, this.#lifeline, () => channel.exec(line));
+        const answer = startedCommand(channel, this.#lifeline, line);
         resolve(answer);
         void answer.then((one) => {
           if (signal.aborted && "command" in one) one.command.hangUp();

@@ -36,18 +36,25 @@ export type ExecReply = { readonly command: ChannelCommand } | { readonly error:
 
 /**
  * A command in a session that has just been opened, once the server has granted it, or says something without having done
- * so, or says nothing for a while: ssh(1) does not wait for that at all. `start` asks for the command.
+ * so, or says nothing for a while: ssh(1) does not wait for that at all. `isSent`: the request has left already.
  */
-export function startedCommand(channel: ClientChannel, line: Line, start: () => void): Promise<ExecReply> {
+export function startedCommand(
+  channel: ClientChannel,
+  line: Line,
+  text: string,
+  isSent = false,
+): Promise<ExecReply> {
   // At once: what the channel says next would be missed in a later turn.
   const command = new ChannelCommand(channel, line);
   return new Promise((resolve) => {
+    const asked = performance.now();
     const timer = setTimeout(() => resolve({ command }), GRANT);
     void command.granted.then((isGranted) => {
       clearTimeout(timer);
+      if (!isSent) line.roundTrip.took(performance.now() - asked);
       resolve(isGranted ? { command } : { error: new Error("the server does not run commands") });
     });
-    start();
+    channel.exec(text, isSent);
   });
 }
 
@@ -72,7 +79,7 @@ export class ChannelCommand implements RemoteCommand {
     this.stdin = new ChannelInput(channel, line);
     this.stdout = channel;
     this.stderr = channel.stderr;
-    widenWindow(channel);
+    widenWindow(channel, line);
     channel.on("error", () => {});
     this.granted = new Promise((resolve) => {
       channel.once("answer", (isGranted: boolean) => {

@@ -33,7 +33,7 @@ export class SessionAhead {
   start(line: string): Promise<ExecReply> | undefined {
     if (this.#isGone) return undefined;
     return new Promise((resolve) => {
-      this.#take = (channel) => resolve(startedCommand(channel, this.#line, () => channel.exec(line)));
+      this.#take = (channel) => resolve(startedCommand(channel, this.#line, line));
       if (this.#channel !== undefined) this.#take(this.#channel);
       else void this.#opened.then((error) => error && resolve({ error }));
     });

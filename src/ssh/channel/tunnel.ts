@@ -20,7 +20,7 @@ export class Tunnel extends Duplex {
     this.#line = line;
     this.#input = new ChannelInput(channel, line);
     channel.on("error", (error: Error) => this.destroy(error));
-    widenWindow(channel);
+    widenWindow(channel, line);
     channel.on("data", (chunk: Buffer) => {
       if (!this.push(chunk)) channel.pause();
     });

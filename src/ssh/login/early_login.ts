@@ -107,8 +107,8 @@ export class EarlyLogin {
       const answer = new Promise<ExecReply>((resolve) => {
         departure.early(proof, {
           line,
-          done: (error, channel, start) =>
-            resolve(error === undefined ? startedCommand(channel, lifeline, start) : { error }),
+          done: (error, channel, isSent) =>
+            resolve(error === undefined ? startedCommand(channel, lifeline, line, isSent) : { error }),
         });
       });
       this.#session = { line, answer };

@@ -2,6 +2,7 @@ import { Writable } from "node:stream";
 import type { ClientChannel } from "ssh2";
 import { NUMBERS } from "./numbers.ts";
 import { directionsOf } from "./patched.ts";
+import type { RoundTrip } from "./round_trip.ts";
 import type { Uplink } from "./uplink.ts";
 
 /** What a channel has to know of its connection. */
@@ -12,6 +13,7 @@ export interface Line {
   readonly isShared: boolean;
   /** What its channels send goes this way. */
   readonly uplink: Uplink;
+  readonly roundTrip: RoundTrip;
   /** Calls `listener` when the connection ends, at once if it has. What it gives takes the listener away. */
   onOver(listener: () => void): () => void;
   destroy(): void;

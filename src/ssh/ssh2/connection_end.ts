@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import type { Client } from "ssh2";
 import type { Line } from "./channel_input.ts";
 import { type ClientError, reasonOf } from "./connection_failure.ts";
+import { RoundTrip } from "./round_trip.ts";
 import { Uplink } from "./uplink.ts";
 
 /** How long the last word, why we leave, may take to go out (milliseconds). */
@@ -13,6 +14,7 @@ export class Lifeline implements Line {
   readonly closed: Promise<string>;
   isShared = false;
   readonly uplink: Uplink;
+  readonly roundTrip: RoundTrip;
   readonly #socket: Duplex;
   readonly #listeners = new Set<() => void>();
   #over: string | undefined;
@@ -20,6 +22,7 @@ export class Lifeline implements Line {
   /** `refusal`: what was wrong with a host key, which is a better reason than the end that it led to. */
   constructor(client: Client, socket: Duplex, refusal: () => string | undefined) {
     this.#socket = socket;
+    this.roundTrip = new RoundTrip(client);
     this.uplink = new Uplink(socket, () => client._protocol.isExchanging);
     client.on("handshake", () => this.uplink.proceed());
     client.on("error", (error: ClientError) => {

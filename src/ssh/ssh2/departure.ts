@@ -2,10 +2,10 @@ import type { Client, ClientChannel } from "ssh2";
 import { directionsOf, type Protocol } from "./patched.ts";
 import { type Offer, type Proof, prove, toSign } from "./public_key_request.ts";
 
-/** A command, and who is told of the session that was opened for it, or that there is none; `start` asks for the command. */
+/** A command, and who is told of the session that was opened for it, or that there is none; `isSent`: the command is there. */
 export interface EarlyCommand {
   readonly line: string;
-  readonly done: (error: Error | undefined, channel: ClientChannel, start: () => void) => void;
+  readonly done: (error: Error | undefined, channel: ClientChannel, isSent: boolean) => void;
 }
 
 /** What the server calls its first channel: counted from 0 in sshd and dropbear. */
@@ -42,7 +42,7 @@ export class Departure {
     if (command === undefined) return;
     const { line, done } = command;
     this.#client.session((error, channel) => {
-      done(error, channel, () => channel.exec(line, directionsOf(channel).outgoing.id === FIRST_CHANNEL));
+      done(error, channel, error === undefined && directionsOf(channel).outgoing.id === FIRST_CHANNEL);
     });
     this.#protocol.exec(FIRST_CHANNEL, line, true);
   }

@@ -25,8 +25,11 @@ const UINT32 = 2 ** 32 - 1;
 /** OpenSSH's PACKET_MAX_SIZE (packet.c): what is longer than a packet cannot be in one. */
 const PACKET = 256 * KIB;
 
-/** The window that a channel is opened with, in bytes: OpenSSH's (channels.h, CHAN_SES_WINDOW_DEFAULT). */
-export const RECEIVE_WINDOW = 2 * KIB * KIB;
+/** The window that a channel is opened with, in bytes: a second at 1 Mbit/s. ReceiveWindow soon knows better. */
+export const RECEIVE_WINDOW = 128 * KIB;
+
+/** OpenSSH's (channels.h, CHAN_SES_WINDOW_DEFAULT). */
+const USUAL_WINDOW = 2 * KIB * KIB;
 
 function bound(
   of: string,
@@ -105,7 +108,7 @@ export const NUMBERS = {
   mostPacket: bound("maximum packet size", `${CONNECTION} 5.1`, [0, 32 * KIB], "bound"),
   window: bound("a window after SSH_MSG_CHANNEL_WINDOW_ADJUST", `${CONNECTION} 5.2`, [0, UINT32], "end"),
   /** As OpenSSH bears it (channels.c, channel_input_data): a tenth of the window, all in all. */
-  excess: bound("bytes of data beyond the window", `${CONNECTION} 5.2`, [0, RECEIVE_WINDOW / 10], "end"),
+  excess: bound("bytes of data beyond the window", `${CONNECTION} 5.2`, [0, USUAL_WINDOW / 10], "end"),
   dataType: bound("data_type_code of SSH_MSG_CHANNEL_EXTENDED_DATA", `${CONNECTION} 5.2`, [1, 1], "ignore"),
   exitStatus: bound(
     "exit_status, of which the lowest eight bits count",

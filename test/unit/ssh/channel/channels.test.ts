@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
-import type { ClientChannel } from "ssh2";
+import ssh2, { type ClientChannel } from "ssh2";
 import { ChannelCommand } from "../../../../src/ssh/channel/remote_command.ts";
 import { Tunnel } from "../../../../src/ssh/channel/tunnel.ts";
 import { ChannelInput, type Line } from "../../../../src/ssh/ssh2/channel_input.ts";
+import { RoundTrip } from "../../../../src/ssh/ssh2/round_trip.ts";
 import { Uplink } from "../../../../src/ssh/ssh2/uplink.ts";
 
 /** A connection that lives, and counts who listens for its end. */
@@ -12,6 +13,7 @@ class CountingLine implements Line {
   readonly over = undefined;
   readonly isShared = false;
   readonly uplink = new Uplink(new PassThrough(), () => false);
+  readonly roundTrip = new RoundTrip(new ssh2.Client());
   readonly listeners = new Set<() => void>();
 
   onOver(listener: () => void): () => void {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { describe, test } from "node:test";
 import type { ServerConfig } from "ssh2";
 import type { Connection } from "../../../../src/ssh/connection.ts";
-import { NUMBERS } from "../../../../src/ssh/ssh2/numbers.ts";
+import { NUMBERS, RECEIVE_WINDOW } from "../../../../src/ssh/ssh2/numbers.ts";
 import { within } from "../../../peers/waiting.ts";
 import { type Mischief, startServant, wireString } from "../../../program/hostile/servant.ts";
 import { connectTo, never, newStory, targetFor, type Values } from "../fixtures.ts";
@@ -285,7 +285,7 @@ const PROBES: Record<keyof typeof NUMBERS, Probe> = {
       session: (session, wires) =>
         session.on("exec", (accept) => {
           accept().on("error", () => {});
-          for (const payload of data(2 * 1024 * 1024 + value)) wires.sendPayload(payload);
+          for (const payload of data(RECEIVE_WINDOW + value)) wires.sendPayload(payload);
         }),
     }),
     use: async (connection) => {

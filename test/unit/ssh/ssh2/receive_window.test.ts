@@ -1,108 +1,133 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import fc from "fast-check";
+import { RECEIVE_WINDOW } from "../../../../src/ssh/ssh2/numbers.ts";
 import { ReceiveWindow } from "../../../../src/ssh/ssh2/receive_window.ts";
 
-const MIB = 1024 * 1024;
+const KIB = 1024;
+const MIB = 1024 * KIB;
 
-/** The contract between a server and its reader, with a clock of its own; amounts in bytes, times in milliseconds. */
-class Channel {
-  now = 0;
-  credit = 2 * MIB;
-  unread = 0;
-  readonly #window = new ReceiveWindow();
-
-  /** The server sends so much, or what it may. */
-  send(bytes: number): void {
-    const sent = Math.min(bytes, this.credit);
-    this.credit -= sent;
-    this.unread += sent;
-  }
-
-  /** The reader reads so much, or what there is, in packets. Gives by how much the window was widened. */
-  read(bytes: number): number {
-    let widened = 0;
-    for (let left = Math.min(bytes, this.unread); left > 0; ) {
-      const packet = Math.min(left, 32 * 1024);
-      left -= packet;
-      this.unread -= packet;
-      const more = this.#window.read(packet, this, this.now);
-      this.credit += more;
-      widened += more;
-    }
-    return widened;
-  }
-
-  /** The server sends all it may, which comes and is read a round trip later. Gives how much that was. */
-  roundTrip(ms: number): number {
-    const before = this.credit;
-    this.now += ms;
-    this.send(before);
-    this.read(before);
-    return before;
-  }
+/** A line with a queue that never overflows. */
+interface Path {
+  /** Bytes a millisecond. */
+  readonly rate: number;
+  /** Milliseconds there and back where nothing waits. */
+  readonly roundTrip: number;
+  /** What the connection takes it for; default: what it is. */
+  readonly believed?: number;
 }
 
-test("a server that fills the window in each round trip soon has 16 MiB, and never more", () => {
-  const channel = new Channel();
-  const flights = Array.from({ length: 8 }, () => channel.roundTrip(100) / MIB);
-  assert.equal(flights[0], 2);
-  assert.equal(flights.findIndex((flight) => flight > 14) <= 5, true, String(flights));
-  assert.equal(Math.max(...flights) <= 16, true, String(flights));
-});
+/** What became of a download. */
+interface Carried {
+  /** Bytes a millisecond in its second half. */
+  readonly rate: number;
+  readonly time: number;
+  /** The longest that a byte waited in the queue in the second half, in ms. */
+  readonly waited: number;
+}
 
-for (const { line, ms, most } of [
-  { line: "a line that is slower than its window gets no more than twice as much", ms: 1, most: 4.5 },
-  { line: "a server that is near gets no more than at first", ms: 0.1, most: 2 },
-]) {
-  test(line, () => {
-    const channel = new Channel();
-    for (let sent = 0; sent < 256 * MIB; sent += 32 * 1024) {
-      channel.now += ms;
-      channel.send(32 * 1024);
-      channel.read(32 * 1024);
+/** A server that sends all it may, over a path, to a reader who takes what comes; with a clock of its own. */
+function download(total: number, { rate, roundTrip, believed = roundTrip }: Path): Carried {
+  const window = new ReceiveWindow(() => believed);
+  let [now, credit, free, sent, read] = [0, RECEIVE_WINDOW, 0, 0, 0];
+  /** What the server may send, since when. */
+  const grants: { at: number; bytes: number }[] = [{ at: roundTrip / 2, bytes: RECEIVE_WINDOW }];
+  let [half, waited] = [{ now: 0, read: 0 }, 0];
+  while (read < total) {
+    const grant = grants.shift();
+    assert.ok(grant, `the server waits in vain after ${read} bytes`);
+    for (let left = grant.bytes; left > 0 && sent < total; ) {
+      const size = Math.min(left, 16 * KIB);
+      left -= size;
+      sent += size;
+      if (read > total / 2) waited = Math.max(waited, free - grant.at);
+      free = Math.max(free, grant.at) + size / rate;
+      now = free + roundTrip / 2;
+      credit -= size;
+      read += size;
+      const more = window.read(size, { unread: 0, credit }, now);
+      credit += more;
+      if (more > 0) grants.push({ at: now + roundTrip / 2, bytes: more });
+      if (half.now === 0 && read >= total / 2) half = { now, read };
     }
-    assert.equal(channel.credit <= most * MIB, true, `${channel.credit / MIB} MiB`);
+  }
+  return { rate: (read - half.read) / (now - half.now), time: now, waited };
+}
+
+const MBIT = 1000 / 8;
+
+describe("a download", () => {
+  for (const [mbit, total] of [
+    [1, 4 * MIB],
+    [8, 16 * MIB],
+    [50, 64 * MIB],
+  ] as const) {
+    for (const roundTrip of [20, 100]) {
+      test(`has the line of ${mbit} Mbit/s and ${roundTrip} ms, and keeps its queue short`, () => {
+        const path = { rate: mbit * MBIT, roundTrip };
+        const { rate, waited } = download(total, path);
+        assert.ok(rate >= 0.95 * path.rate, `${rate / path.rate} of the line`);
+        assert.ok(waited < 3 * roundTrip + 60 + (96 * KIB) / path.rate, `${waited} ms`);
+      });
+    }
+  }
+
+  test("has 60 MB/s at 100 ms, from the beginning on", () => {
+    const { time } = download(256 * MIB, { rate: 160_000, roundTrip: 100 });
+    assert.ok((256 * MIB) / time >= 60_000, `${(256 * MIB) / time / 1000} MB/s`);
   });
-}
 
-test("a wide window becomes narrow while its reader lags behind", () => {
-  const channel = new Channel();
-  for (let turn = 0; turn < 8; turn++) channel.roundTrip(100);
-  assert.equal(channel.credit > 14 * MIB, true, `${channel.credit / MIB} MiB`);
-  for (let turn = 0; turn < 200; turn++) {
-    channel.now += 100;
-    channel.send(channel.credit);
-    channel.read(MIB / 4);
-  }
-  assert.equal(channel.unread + channel.credit <= 2 * MIB, true, `${channel.unread} and ${channel.credit}`);
+  test("has all of a line that is near, with 2 MiB", () => {
+    const { rate } = download(512 * MIB, { rate: 500_000, roundTrip: 0.2 });
+    assert.ok(rate >= 480_000, `${rate}`);
+  });
+
+  test("whose round-trip time is not known is not slower", () => {
+    const path = { rate: 50 * MBIT, roundTrip: 20, believed: Number.POSITIVE_INFINITY };
+    assert.ok(download(64 * MIB, path).rate >= 0.95 * path.rate);
+  });
 });
 
-test("widens rarely: at most 8 times in the time that a full window takes", () => {
-  const channel = new Channel();
-  let widenings = 0;
-  for (let sent = 0; sent < 64 * MIB; sent += 32 * 1024) {
-    channel.now += 0.1;
-    channel.send(32 * 1024);
-    if (channel.read(32 * 1024) > 0) widenings++;
+test("a reader who takes his time has little before him", () => {
+  const window = new ReceiveWindow(() => 100);
+  let [now, credit, unread] = [0, RECEIVE_WINDOW, 0];
+  for (let turn = 0; turn < 400; turn++) {
+    now += 100;
+    unread += credit;
+    credit = 0;
+    // 250 kB/s.
+    const size = Math.min(25 * KIB, unread);
+    unread -= size;
+    if (size > 0) credit += window.read(size, { unread, credit }, now);
   }
-  assert.equal(widenings <= (64 / 2) * 8, true, `${widenings} widenings`);
+  assert.ok(unread + credit <= 128 * KIB, `${unread} and ${credit}`);
 });
 
 test("whatever comes and is read at whatever time, 16 MiB are the bound and the server never waits in vain", () => {
   const bytes = fc.oneof(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 20 * MIB }));
   const steps = fc.array(fc.tuple(fc.nat(1000), bytes, bytes), { maxLength: 100 });
   fc.assert(
-    fc.property(steps, (sequence) => {
-      const channel = new Channel();
+    fc.property(steps, fc.constantFrom(0.1, 20, 100, Number.POSITIVE_INFINITY), (sequence, roundTrip) => {
+      const window = new ReceiveWindow(() => roundTrip);
+      let [now, credit, unread] = [0, RECEIVE_WINDOW, 0];
+      const take = (most: number): void => {
+        for (let left = Math.min(most, unread); left > 0; ) {
+          const size = Math.min(left, 32 * KIB);
+          left -= size;
+          unread -= size;
+          credit += window.read(size, { unread, credit }, now);
+        }
+      };
       for (const [ms, sent, read] of sequence) {
-        channel.now += ms;
-        channel.send(sent);
-        channel.read(read);
-        assert.equal(channel.unread + channel.credit <= 16 * MIB, true);
+        now += ms;
+        const size = Math.min(sent, credit);
+        credit -= size;
+        unread += size;
+        take(read);
+        assert.ok(unread + credit <= 16 * MIB);
       }
-      channel.read(channel.unread);
-      assert.equal(channel.credit >= MIB, true, `${channel.credit} bytes may come`);
+      take(unread);
+      assert.ok(credit >= 28 * KIB, `${credit} bytes may come`);
     }),
   );
 });
