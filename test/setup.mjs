@@ -6,6 +6,7 @@
  *   node test/setup.mjs build            npm packages
  *   node test/setup.mjs demo [--alpine]  npm packages, an SSH server and Dovecot (and Alpine)
  *   node test/setup.mjs bench            npm packages, an SSH server and Dovecot, other SSH clients
+ *   node test/setup.mjs release          npm packages, an SSH server and Dovecot, what makes and tries packages
  *   node test/setup.mjs nodes            the other versions of Node, and where they are
  */
 import { provideMailHosts } from "./setup/mail_hosts.mjs";
@@ -28,13 +29,17 @@ async function main([what = "test", ...options]) {
     stop(`Node ${process.versions.node} is too old, ${oldestMajor}.${oldestMinor} or later is needed`);
   }
   const alpine = what === "demo" && options.length === 1 && options[0] === "--alpine";
-  if (!["test", "build", "demo", "bench", "nodes"].includes(what) || (options.length > 0 && !alpine)) {
-    stop(`"${[what, ...options].join(" ")}" is none of: build, demo, demo --alpine, bench, nodes`);
+  if (
+    !["test", "build", "demo", "bench", "release", "nodes"].includes(what) ||
+    (options.length > 0 && !alpine)
+  ) {
+    stop(`"${[what, ...options].join(" ")}" is none of: build, demo, demo --alpine, bench, release, nodes`);
   }
   if (what === "nodes") return provideNodes(true);
   provideNpmPackages();
   if (what === "build") return;
   if (what === "demo") return providePeers(alpine ? ["demo", "alpine"] : ["demo"], true);
+  if (what === "release") return providePeers(["demo", "test", "release"], true);
   if (what === "bench") {
     await providePeers(["demo"], true);
     await providePeers(["bench"], false);

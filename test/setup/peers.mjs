@@ -43,6 +43,26 @@ const PEERS = [
   { program: "dbclient", package: "dropbear-bin", need: "bench", why: "another SSH client to compare with" },
   { program: "plink", package: "putty-tools", need: "bench", why: "another SSH client to compare with" },
   { program: "perl", package: "perl-base", need: "bench", why: "a script to compare with" },
+  { program: "dpkg-deb", package: "dpkg", need: "test", why: "makes a package of the program" },
+  { program: "xz", package: "xz-utils", need: "test", why: "packs it" },
+  { program: "rpmbuild", package: "rpm", need: "release", why: "makes packages for Fedora and its like" },
+  { program: "rpm2cpio", package: "rpm2cpio", need: "release", why: "opens them" },
+  { program: "cpio", package: "cpio", need: "release", why: "opens them" },
+  { program: "lintian", package: "lintian", need: "release", why: "looks through packages for Debian" },
+  {
+    program: "qemu-aarch64-static",
+    package: "qemu-user-static",
+    need: "release",
+    why: "runs what is for arm64",
+  },
+  { program: "ld-musl-config", package: "musl", need: "release", why: "runs what is for musl" },
+  { program: "gcc", package: "gcc", need: "release", why: "makes a library that musl lacks" },
+  {
+    program: "aarch64-linux-gnu-gcc",
+    package: "gcc-aarch64-linux-gnu",
+    need: "release",
+    why: "the same for arm64",
+  },
   { program: "dd", package: "coreutils", need: "bench", why: "reads and writes at full speed" },
 ];
 

@@ -1,0 +1,94 @@
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { epoch } from "./manifest.mjs";
+import { root, run } from "./run.mjs";
+
+/** The documents that go along with every executable, by their paths from the root of the project. */
+export const DOCUMENTS = [
+  "README.md",
+  "SECURITY.md",
+  "CHANGELOG.md",
+  "LICENSE",
+  "dist/LICENSES",
+  "doc/recipes.md",
+  "pinerc.example",
+];
+
+/** The man pages. */
+export const MANUAL = readdirSync(join(root, "doc"))
+  .filter((name) => /\.[1-9]$/.test(name))
+  .map((name) => `doc/${name}`);
+
+/** What completes the words of preauth in each shell: as built, as the shell calls it, and where packages put it. */
+export const COMPLETIONS = [
+  {
+    from: "dist/completions/preauth",
+    file: "preauth.bash",
+    place: "usr/share/bash-completion/completions/preauth",
+  },
+  { from: "dist/completions/_preauth", file: "_preauth", place: "usr/share/zsh/vendor-completions/_preauth" },
+  {
+    from: "dist/completions/preauth.fish",
+    file: "preauth.fish",
+    place: "usr/share/fish/vendor_completions.d/preauth.fish",
+  },
+];
+
+/** Puts a file below a folder, with its mode. */
+export function put(folder, path, content, mode = 0o644) {
+  const file = join(folder, path);
+  mkdirSync(dirname(file), { recursive: true });
+  if (typeof content === "object" && "from" in content) copyFileSync(content.from, file);
+  else writeFileSync(file, content);
+  chmodSync(file, mode);
+}
+
+/** The files of the usual places below /usr, for packages of a system. */
+export function putSystem(folder, executable, name = "preauth") {
+  put(folder, "usr/bin/preauth", { from: executable }, 0o755);
+  for (const page of MANUAL) {
+    const section = page.slice(-1);
+    // No name and no time in it: gzip -n.
+    const packed = gzipSync(run("cat", [page]), { level: 9 });
+    put(folder, `usr/share/man/man${section}/${page.slice("doc/".length)}.gz`, packed);
+  }
+  for (const { from, place } of COMPLETIONS) put(folder, place, { from: join(root, from) });
+  for (const path of DOCUMENTS.filter((one) => one !== "LICENSE")) {
+    put(folder, `usr/share/doc/${name}/${path.split("/").at(-1)}`, { from: join(root, path) });
+  }
+}
+
+/** Gives everything below a folder, and itself, the time of the release, and folders the usual mode. */
+export function settle(folder) {
+  const time = Number(epoch());
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (entry.isDirectory()) settle(join(folder, entry.name));
+    else utimesSync(join(folder, entry.name), time, time);
+  }
+  if (statSync(folder).isDirectory()) {
+    chmodSync(folder, 0o755);
+    utimesSync(folder, time, time);
+  }
+}
+
+/** An archive of one folder, whose bytes say nothing of who made it, where and when. */
+export function archive(parent, folder, outfile) {
+  const same = [
+    "--sort=name",
+    `--mtime=@${epoch()}`,
+    "--owner=0",
+    "--group=0",
+    "--numeric-owner",
+    "--format=gnu",
+  ];
+  run("tar", [...same, "--use-compress-program=gzip -n -9", "-cf", outfile, folder], { cwd: parent });
+}
