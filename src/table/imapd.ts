@@ -11,10 +11,12 @@ const TOLD = [FIRST, "imapd on PATH", ...IMAPDS, ...DOVECOTS].join(", ");
 /** How the search begins what it says of itself. */
 const OWN_WORDS = /^no (?:imapd was found|\S+ is) over there\b/;
 
-/** Where the mail is, for Dovecot 2.3 and 2.4: each leaves aside the words of the other. */
-const MAILDIR = ["mail_location=maildir:~/Maildir", "mail_driver=maildir", "mail_path=~/Maildir"]
-  .concat("mail_inbox_path=~/Maildir")
-  .map((setting) => `-o ${setting}`)
+/**
+ * Where the mail is, for Dovecot 2.3 and 2.4: each leaves aside the words of the other. Not with a tilde, which is
+ * mail_home for 2.4: Debian's is /home/USER, wherever the user lives.
+ */
+const MAILDIR = ["mail_location=maildir:", "mail_driver=maildir -o mail_path=", "mail_inbox_path="]
+  .map((setting) => `-o ${setting}"$HOME/Maildir"`)
   .join(" ");
 
 /**
@@ -29,6 +31,8 @@ const DOVECOT = [
   `spool=\${box%/*}`,
   "set -- -o mail_privileged_group=",
   `[ -w "$spool" ] || set -- "$@" -o mbox_write_locks=fcntl`,
+  `[ "$HOME" = "/home/$USER" ] || case "$(doveconf mail_home 2>/dev/null)" in ` +
+    `(*"= /home/%{user"*) set -- "$@" -o mail_home="$HOME";; esac`,
   `if [ -s "$box" ]; then [ -w "$box" ] || echo "$USER may not write $box: it can only be read" >&2; else case "$(doveconf mail_location mail_inbox_path 2>/dev/null)" in ` +
     `(*INBOX="$spool/%"*|*mail_inbox_path*"= $spool/%"*) if [ -d ~/Maildir/cur ]; then set -- "$@" ${MAILDIR}; ` +
     `elif [ -f "$box" ] || [ -w "$spool" ]; then :; ` +

@@ -22,6 +22,8 @@ export interface MailHostOptions {
   readonly folder?: string;
   /** Files below the home, each with its mode: `{ "bin/imapd": ["#!/bin/sh...", 0o755] }`. */
   readonly files?: Readonly<Record<string, readonly [text: string, mode: number]>>;
+  /** jane's home over there; default: /home/jane. */
+  readonly home?: string;
   /** In front of sshd's own PATH. */
   readonly path?: string;
   /** Mode of Dovecot's configuration; default: everybody may read it. */
@@ -77,7 +79,7 @@ export async function startMailHost(release: Release, options: MailHostOptions =
   const imap = "usr/lib/dovecot/imap";
   const mounts = [
     ...[
-      [home, "home/jane"],
+      [home, (options.home ?? "/home/jane").slice(1)],
       [spool, "var/mail"],
       [dovecot, "etc/dovecot"],
       ["/dev", "dev"],
@@ -88,7 +90,7 @@ export async function startMailHost(release: Release, options: MailHostOptions =
   ];
   const own = options.path === undefined ? "" : `${options.path}:`;
   // What sshd(8) sets, on Debian.
-  const environment = "USER=jane LOGNAME=jane HOME=/home/jane MAIL=/var/mail/jane SHELL=/bin/sh";
+  const environment = `USER=jane LOGNAME=jane HOME=${options.home ?? "/home/jane"} MAIL=/var/mail/jane SHELL=/bin/sh`;
   const inside = `env -i ${environment} PATH=${own}/usr/local/bin:/usr/bin:/bin:/usr/games /bin/sh -c 'cd; exec /bin/sh "$@"' sh "$@"`;
   const shell = join(folder, "shell");
   const script = `${mounts.join(" && ")} && exec chroot --userspec=${JANE}:${JANE} --groups= ${root} ${inside}`;

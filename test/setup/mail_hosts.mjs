@@ -24,6 +24,9 @@ const PASSWD = [
 ];
 const GROUP = ["root:x:0:", "mail:x:8:", "jane:x:12345:", "dovecot:x:105:", "dovenull:x:106:"];
 
+/** Where each test mounts something of its own. */
+const MOUNTED_ON = ["home/jane", "srv/jane", "dev", "var/mail"];
+
 /** What nobody reads there. */
 const IDLE = ["doc", "man", "locale", "info", "lintian", "perl"];
 
@@ -34,7 +37,7 @@ const IDLE = ["doc", "man", "locale", "info", "lintian", "perl"];
 export function provideMailHosts() {
   for (const { suite, groups } of HOSTS) {
     const folder = join(root, "test", ".cache", suite);
-    if (existsSync(folder)) continue;
+    if (MOUNTED_ON.every((name) => existsSync(join(folder, name)))) continue;
     if (debianRelease() === undefined) return miss("no Debian to take other Dovecots from");
     process.stdout.write(`setup: the Dovecot of Debian ${suite}, in a root of its own\n`);
     try {
@@ -63,7 +66,6 @@ function finish(folder) {
     renameSync(courier, join(folder, "opt", "courier", "imapd"));
     rmSync(join(folder, "usr", "sbin", "imapd"), { force: true });
   }
-  // What each test mounts something of its own on.
-  for (const name of ["home/jane", "dev", "var/mail"]) mkdirSync(join(folder, name), { recursive: true });
+  for (const name of MOUNTED_ON) mkdirSync(join(folder, name), { recursive: true });
   chmodSync(join(folder, "home"), 0o755);
 }

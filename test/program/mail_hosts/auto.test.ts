@@ -58,6 +58,13 @@ for (const release of RELEASES) {
       assert.deepEqual(host.files(), []);
     });
 
+    for (const options of [{ maildir: 3 }, { spool: 3 }] as const) {
+      test(`opens ${Object.keys(options)} also where the user lives elsewhere than in /home`, async () => {
+        await using host = await startMailHost(release, { ...options, home: "/srv/jane" });
+        assertWritable(await open(host), 3);
+      });
+    }
+
     test("says so where the mailbox in /var/mail may only be read", async () => {
       await using host = await startMailHost(release, { spool: 2, spoolMode: 0o440 });
       using home = makeHome();
