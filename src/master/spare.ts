@@ -41,10 +41,11 @@ export class SpareKeeper {
 
   /** Sees to it that there is one for calls like this, where the table wants that. */
   want(decision: Decision, options: OpeningOptions): void {
-    if (decision.spare.value === 0 || decision.method !== "imap" || wantsLogin(decision)) return;
+    if (!mayHaveOne(decision)) return;
     const key = keyOf(decision);
     const spare = this.#spares.get(key) ?? new Spare(this.#note, this.#start, this.#onChange);
     this.#spares.set(key, spare);
+    spare.servers.add(decision.server.toLowerCase());
     spare.want(decision, options);
   }
 
@@ -55,6 +56,8 @@ export class SpareKeeper {
     start: (signal: AbortSignal) => Promise<Placed>,
   ): Placed | undefined {
     if (decision.method !== "imap") return undefined;
+    this.#forgetOld(decision);
+    if (!mayHaveOne(decision)) return undefined;
     const taken = this.#spares.get(keyOf(decision))?.take(options);
     if (taken === undefined) return undefined;
     const again = (): Promise<Placed> => inTime(decision, options, start);
@@ -65,6 +68,22 @@ export class SpareKeeper {
     for (const spare of this.#spares.values()) spare.close();
     this.#spares.clear();
   }
+
+  /** The table has one line for a SERVER: what calls for it have wanted before, and do not now, is not there any more. */
+  #forgetOld(decision: Decision): void {
+    const key = mayHaveOne(decision) ? keyOf(decision) : undefined;
+    for (const [other, spare] of this.#spares) {
+      if (other === key || !spare.servers.delete(decision.server.toLowerCase())) continue;
+      if (spare.servers.size > 0) continue;
+      this.#spares.delete(other);
+      spare.close();
+      this.#note(`${decision.server}: spare: the table wants another one, or none`);
+    }
+  }
+}
+
+function mayHaveOne(decision: Decision): boolean {
+  return decision.spare.value > 0 && decision.method === "imap" && !wantsLogin(decision);
 }
 
 /** Such a server soon hangs up on who does not log in. */
@@ -85,6 +104,8 @@ interface Kept {
 
 /** One spare mailbox, replaced when it is taken, has ended or grows old. */
 class Spare {
+  /** SERVER of the calls that it is for. */
+  readonly servers = new Set<string>();
   readonly #note: Note;
   readonly #start: Start;
   /** Called when one has come or gone. */

@@ -80,11 +80,31 @@ describe("spare mailboxes", () => {
     await scene.want();
     assert.equal(scene.attempts, 1);
     const other = decisionWith({ spare: tabled(1), command: tabled({ kind: "auto" }) });
-    await scene.want(other);
+    await scene.want({ ...other, server: "other.test" });
     assert.equal(scene.keeper.count, 2);
     assert.equal(scene.take(decisionWith({ method: "smtp" })), undefined);
-    assert.equal(scene.take(other)?.remote !== undefined, true);
+    assert.equal(scene.take({ ...other, server: "other.test" })?.remote !== undefined, true);
     assert.equal(scene.keeper.count, 1);
+  });
+
+  it("go when the table has another command for their SERVER by now, or wants none any more", async () => {
+    for (const now of [{ spare: tabled(1 as const), command: tabled({ kind: "auto" as const }) }, {}]) {
+      await scene.want();
+      assert.equal(scene.keeper.count, 1);
+      assert.equal(scene.take(decisionWith({ server: "Mail.Test", ...now })), undefined);
+      assert.equal(scene.opened.at(-1)?.isLeft, true);
+      assert.equal(scene.keeper.count, 0);
+      await scene.pass(60 * MINUTE);
+      assert.equal(scene.keeper.count, 0);
+    }
+  });
+
+  it("stay as long as another SERVER has their command", async () => {
+    await scene.want();
+    await scene.want(decisionWith({ spare: tabled(1), server: "other.test" }));
+    assert.equal(scene.take(decisionWith()), undefined);
+    assert.equal(scene.keeper.count, 1);
+    assert.notEqual(scene.take(decisionWith({ spare: tabled(1), server: "other.test" })), undefined);
   });
 
   it("are handed out once, with what they have said and what they will", async () => {
