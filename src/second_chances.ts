@@ -26,6 +26,12 @@ export const SHARE_ATTEMPTS = 2;
 /** Sessions that a call tries before it is told that there is none: each is lost or refused by another connection (master/share.ts). */
 export const SESSION_ATTEMPTS = 20;
 
+/**
+ * Milliseconds that a question may wait behind other bytes; then a session is tried on a second connection beside the busy
+ * one, too, and the first to greet is taken. One such login for each busy connection (master/second_way.ts).
+ */
+export const BUSY_CONNECTION_MS = 1_000;
+
 /** Milliseconds without a byte after which a session, and a spare mailbox, is tried another way (master). */
 export const SESSION_SILENCE_MS = 2_000;
 

@@ -13,6 +13,9 @@ export class Connections {
   readonly #onChange: () => void;
   readonly #all = new Set<SharedConnection>();
   #attempt: Attempt<SharedConnection> | undefined;
+  /** The attempt at a second connection beside one that was busy; there is none beside that. */
+  readonly #besides = new Map<SharedConnection, Attempt<SharedConnection>>();
+  readonly #seconds = new WeakSet<SharedConnection>();
   #hasConnected = false;
   #isOver = false;
 
@@ -26,14 +29,20 @@ export class Connections {
     return [...this.#all];
   }
 
-  /** The first that may take another session. */
+  /** The first that may take another session; one where it would have to wait only where there is no other. */
   get usable(): SharedConnection | undefined {
-    return this.all.find(({ isUsable }) => isUsable);
+    const usable = this.all.filter(({ isUsable }) => isUsable);
+    return usable.find(({ liveness }) => !liveness.isBusy) ?? usable[0];
   }
 
   /** The first that has not ended. */
   get alive(): SharedConnection | undefined {
     return this.all.find(({ isOver }) => !isOver);
+  }
+
+  /** Whether they have been ended. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /** Whether there has ever been one. */
@@ -59,6 +68,40 @@ export class Connections {
     return attempt.wait(signal);
   }
 
+  /**
+   * Another connection for who waits on a busy one: made once for each, for all who wait. Undefined where that has been
+   * tried and has come to nothing.
+   */
+  beside(
+    busy: SharedConnection,
+    decision: Decision,
+    options: OpeningOptions,
+    line?: string,
+  ): Promise<SharedConnection> | undefined {
+    const { usable } = this;
+    if (usable !== undefined && usable !== busy && !usable.liveness.isBusy) return Promise.resolve(usable);
+    const made = this.#besides.get(busy);
+    if (this.#isOver || made?.isGivenUp === true || this.#seconds.has(busy)) return undefined;
+    const attempt = made ?? this.#beginBeside(busy, decision, options, line);
+    return attempt.wait(options.broken);
+  }
+
+  #beginBeside(
+    busy: SharedConnection,
+    decision: Decision,
+    options: OpeningOptions,
+    line: string | undefined,
+  ): Attempt<SharedConnection> {
+    this.#note(`${decision.server}: the connection is busy: another one beside it`);
+    const attempt = new Attempt(async (broken, progress) => {
+      const second = await this.make(decision, { ...options, broken, progress }, line);
+      this.#seconds.add(second);
+      return second;
+    });
+    this.#besides.set(busy, attempt);
+    return attempt;
+  }
+
   /** Makes one, whoever else is waiting for another. Throws a Failure. */
   async make(decision: Decision, options: OpeningOptions, line?: string): Promise<SharedConnection> {
     const connected = await openConnection(decision, options, line);
@@ -66,6 +109,7 @@ export class Connections {
     const { server } = decision;
     const shared = new SharedConnection(connected, () => {
       if (shared.isOver && this.#all.delete(shared)) {
+        this.#besides.delete(shared);
         this.#note(`${server}: the connection has ended: ${shared.reason}`);
       }
       this.#onChange();
@@ -84,7 +128,7 @@ export class Connections {
   /** Takes leave of all servers, also of those that are being logged in to. */
   async close(): Promise<void> {
     this.#isOver = true;
-    this.#attempt?.give(new ShareOver());
+    for (const attempt of [this.#attempt, ...this.#besides.values()]) attempt?.give(new ShareOver());
     const leaving = this.all.map((connection) => connection.stop());
     this.#all.clear();
     await Promise.all(leaving);

@@ -1,18 +1,16 @@
 import type { ConnectionStatus, ForwardStatus } from "../control/protocol.ts";
-import { Failure } from "../failure.ts";
 import { Progress } from "../progress.ts";
 import type { Note } from "../report/note.ts";
-import { Logins, SESSION_ATTEMPTS } from "../second_chances.ts";
-import { commandLine } from "../session/command.ts";
+import { Logins } from "../second_chances.ts";
 import { inTime } from "../session/deadline.ts";
 import type { OpeningOptions } from "../session/opening.ts";
 import { startingNow } from "../session/own_sessions.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Persist } from "../table/table.ts";
-import { Connections, ShareOver } from "./connections.ts";
+import { Connections } from "./connections.ts";
 import { Forwards } from "./forwards.ts";
 import { Stay } from "./lifetime.ts";
-import { isStarted } from "./shared_connection.ts";
+import { startSomewhere } from "./second_way.ts";
 import { SpareKeeper } from "./spare.ts";
 import type { Placed } from "./spare_command.ts";
 
@@ -196,25 +194,8 @@ export class Share {
     this.#names.add(decision.server.toLowerCase());
   }
 
-  /** A session on a connection that takes it; on a new one where none does. */
-  async #start(decision: Decision, options: OpeningOptions, signal: AbortSignal): Promise<Placed> {
-    const line = commandLine(decision);
-    for (let tries = 1; ; tries++) {
-      const connection = await this.#connections.get(decision, options, signal, line);
-      const outcome = await connection.open(decision, line, options, signal);
-      if (isStarted(outcome)) return { ...outcome, on: connection };
-      if (this.#isOver) throw new ShareOver();
-      const what = outcome.kind === "stale" ? "a session" : "a connection";
-      this.#note(`${decision.server}: ${what} is ${outcome.kind}: on to another one`);
-      if (tries === SESSION_ATTEMPTS) {
-        const { server } = decision;
-        throw new Failure(
-          "command",
-          server,
-          `the server opens no session: ${tries} connections were in vain`,
-        );
-      }
-    }
+  #start(decision: Decision, options: OpeningOptions, signal: AbortSignal): Promise<Placed> {
+    return startSomewhere(this.#connections, decision, { ...options, broken: signal });
   }
 
   /** For the forwards, which outlive the call that wanted them: nobody is told anything, or asked. */

@@ -87,13 +87,14 @@ export class SharedConnection {
 
   /**
    * Starts a session. What it gives instead of one is no failure of the server's command: another connection may do.
-   * Throws a Failure, or the signal's reason.
+   * Throws a Failure, or the signal's reason. `onBusy` is called, once, when it waits behind the bytes of others.
    */
   async open(
     decision: Decision,
     line: string | undefined,
     options: Pick<OpeningOptions, "progress" | "onRemark">,
     signal: AbortSignal,
+    onBusy: () => void = () => {},
   ): Promise<Started | Unavailable> {
     const attempt = new Follower(signal);
     this.#opening++;
@@ -101,6 +102,7 @@ export class SharedConnection {
     const isAhead = line !== undefined && this.connection.hasAhead;
     try {
       void this.#watch(attempt);
+      this.liveness.whenBusy(attempt.signal, onBusy);
       const started = await startSession(decision, line, this, options, attempt.signal);
       // For the round-trip time, which --status shows.
       if (this.liveness.roundTrip === undefined) this.liveness.ask();

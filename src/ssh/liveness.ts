@@ -1,4 +1,5 @@
 import { onAbort } from "../abort.ts";
+import { BUSY_CONNECTION_MS } from "../second_chances.ts";
 import type { Watching } from "../target/watching.ts";
 import type { Connection } from "./connection.ts";
 
@@ -10,6 +11,12 @@ const LOOKS = 3;
 
 /** What the clock may lose or gain between two looks of a living process. */
 const SLACK = 5_000;
+
+/** Who is served within so many milliseconds has not waited, and asks nothing. */
+const PATIENCE = 200;
+
+/** Milliseconds between two looks at a question that is open. */
+const LOOK_AGAIN = 250;
 
 /** What is watched of a connection. */
 export type Watched = Pick<Connection, "received" | "ping">;
@@ -35,6 +42,8 @@ export class Liveness {
   #silentAt: number | undefined;
   /** performance.now() of the ping that is not answered yet. */
   #asked: number | undefined;
+  /** What had come when that ping was sent. */
+  #receivedAtAsking = 0;
 
   constructor(connection: Watched, watching: Watching, onDead: (seconds: number) => void) {
     this.#connection = connection;
@@ -56,11 +65,39 @@ export class Liveness {
     return this.#silentAt === this.#connection.received;
   }
 
+  /** Whether what is asked now waits behind other bytes: the last question did, or does. */
+  get isBusy(): boolean {
+    return this.#waitsBehindOthers || (this.roundTrip ?? 0) >= BUSY_CONNECTION_MS;
+  }
+
+  get #waitsBehindOthers(): boolean {
+    if (this.#asked === undefined || this.#connection.received === this.#receivedAtAsking) return false;
+    return performance.now() - this.#asked >= BUSY_CONNECTION_MS;
+  }
+
+  /**
+   * Calls `onBusy`, once, when a question asked now, or open already, waits behind other bytes; not any more when `over` is
+   * aborted or it is answered in time. A server that takes its time for a command answers questions meanwhile.
+   */
+  whenBusy(over: AbortSignal, onBusy: () => void): void {
+    let timer: NodeJS.Timeout;
+    const look = (): void => {
+      if (this.#waitsBehindOthers) onBusy();
+      else if (this.#asked !== undefined) timer = setTimeout(look, LOOK_AGAIN);
+    };
+    timer = setTimeout(() => {
+      this.ask();
+      look();
+    }, PATIENCE);
+    onAbort(over, () => clearTimeout(timer));
+  }
+
   /** Asks for a sign of life, unless a question is open. */
   ask(): void {
     if (this.#asked !== undefined) return;
     const asked = performance.now();
     this.#asked = asked;
+    this.#receivedAtAsking = this.#connection.received;
     this.#connection.ping(() => {
       this.roundTrip = performance.now() - asked;
       this.#asked = undefined;

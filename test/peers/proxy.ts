@@ -9,6 +9,8 @@ export interface ProxyOptions {
   readonly port?: number;
   /** Milliseconds by which it delays each direction. */
   readonly delay?: number;
+  /** Bytes a second that go down to each client, with a queue of any length before that. Default: as many as there are. */
+  readonly rate?: number;
   /** Asked before each piece is passed on; the first true freezes the proxy, with this piece held back. */
   readonly freezeWhen?: (seen: Traffic) => boolean;
 }
@@ -20,6 +22,8 @@ export interface Traffic {
   /** The piece in hand. */
   readonly piece: Buffer;
 }
+
+const NOTHING = Buffer.alloc(0);
 
 /** A TCP proxy between the program and its server. */
 export interface Proxy extends AsyncDisposable {
@@ -45,6 +49,14 @@ export interface Proxy extends AsyncDisposable {
   idle(limit?: number): Promise<void>;
 }
 
+/** A line that is slow brings its bytes evenly: what it takes in 50 ms. */
+function partsOf(piece: Buffer, rate: number | undefined): readonly Buffer[] {
+  const size = rate === undefined ? piece.length : Math.ceil(rate / 20);
+  return Array.from({ length: Math.ceil(piece.length / size) }, (_, nth) =>
+    piece.subarray(nth * size, (nth + 1) * size),
+  );
+}
+
 /** Starts a proxy on a free loopback port. */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const state = { up: 0, down: 0, frozen: false, asking: options.freezeWhen !== undefined };
@@ -56,8 +68,21 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     else action();
   };
 
+  /** What a piece has to wait for in the queue of its connection. */
+  const queueOf = (way: "up" | "down") => {
+    let free = 0;
+    return (piece: Buffer): number => {
+      const now = performance.now();
+      const { rate, delay = 0 } = options;
+      if (rate === undefined || way === "up") return delay;
+      free = Math.max(now, free) + (piece.length / rate) * 1000;
+      return free - now + delay;
+    };
+  };
+
   const join = (from: Socket, to: Socket, way: "up" | "down") => {
     sockets.add(from);
+    const queue = queueOf(way);
     from.on("data", (piece: Buffer) => {
       state[way] += piece.length;
       if (state.asking && options.freezeWhen?.({ up: state.up, down: state.down, piece }) === true) {
@@ -65,21 +90,24 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
         state.frozen = true;
         for (const wake of sleepers.splice(0)) wake();
       }
-      later(() => {
-        // Back-pressure is kept, so that a client which does not read stalls the server and not this proxy.
-        if (to.writable && !to.write(piece) && !from.isPaused()) {
-          from.pause();
-          to.once("drain", () => from.resume());
-        }
-      });
+      for (const part of partsOf(piece, way === "down" ? options.rate : undefined)) {
+        later(queue(part), () => {
+          // Back-pressure is kept, so that a client which does not read stalls the server and not this proxy.
+          if (to.writable && !to.write(part) && !from.isPaused()) {
+            from.pause();
+            to.once("drain", () => from.resume());
+          }
+        });
+      }
     });
-    from.on("end", () => later(() => to.end()));
-    from.on("error", () => later(() => to.destroy()));
+    from.on("end", () => later(queue(NOTHING), () => to.end()));
+    from.on("error", () => later(queue(NOTHING), () => to.destroy()));
     from.on("close", () => sockets.delete(from));
   };
-  const later = (action: () => void) => {
-    if (options.delay === undefined) pass(action);
-    else setTimeout(() => pass(action), options.delay);
+  const later = (ms: number, action: () => void) => {
+    if (ms === 0) pass(action);
+    // What waits when all is over keeps nobody up.
+    else setTimeout(() => pass(action), ms).unref();
   };
 
   const listener: Listener = await listen((client) => {
