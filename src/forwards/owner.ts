@@ -22,7 +22,7 @@ const READINGS = 3;
  * Connections whose owner is asked for at once. A reading takes some milliseconds: more than this come meanwhile only
  * where somebody means harm, and each has a descriptor, of which mailboxes need some too.
  */
-const MOST_ASKED = 1000;
+const MOST_ASKED = 2000;
 
 interface Asked {
   readonly connection: Accepted;

@@ -98,11 +98,12 @@ describeForms("strangers who connect to a forward 5,000 times a second", (form) 
     await using scene = await startScene(form, { table });
     const call = await open(scene);
     let owned = 0;
+    let refused = 0;
     const own = async (): Promise<void> => {
-      owned++;
-      const socket = await connected(listen);
-      socket.end();
-      assert.equal(await heard(socket), "220 mail.test ESMTP\r\n");
+      const said = await hello(listen).catch(() => "");
+      // On a machine that has no time, more of them wait than may.
+      if (said === "220 mail.test ESMTP\r\n") owned++;
+      else refused++;
     };
     const times = async (tag: string): Promise<readonly [noop: number, own: number]> => [
       await median(60, (time) => noop(call, `${tag}${time}`)),
@@ -111,9 +112,12 @@ describeForms("strangers who connect to a forward 5,000 times a second", (form) 
     const master = await scene.master();
     await times("w");
 
+    assert.equal(refused, 0);
+
     let quick = false;
     let told = "";
     for (let tried = 1; tried <= TRIES && !quick; tried++) {
+      refused = 0;
       const calm = await times(`c${tried}n`);
       const resident = residentOf(master);
       let under: readonly [number, number] = [0, 0];
@@ -125,8 +129,9 @@ describeForms("strangers who connect to a forward 5,000 times a second", (form) 
       told += `${JSON.stringify({ calm, under, made, resident, peak })}\n`;
       assert.ok(made > (RATE * SECONDS) / 2, told);
       assert.ok(peak - resident <= 64, told);
-      // Below a few milliseconds it is this test's own process that is measured.
-      quick = under[0] <= 3 * Math.max(calm[0], 1.5) && under[1] <= 3 * Math.max(calm[1], 20);
+      // Below a few milliseconds it is this test's own process that is measured, and what runs beside it.
+      const isMailQuick = under[0] <= 3 * Math.max(calm[0], 8);
+      quick = isMailQuick && under[1] <= 3 * Math.max(calm[1], 40) && refused === 0;
     }
     assert.ok(quick, told);
     await noop(call, "last");
@@ -134,6 +139,13 @@ describeForms("strangers who connect to a forward 5,000 times a second", (form) 
     assert.equal(target.connections, owned);
   });
 });
+
+/** What a client of the user's own is told. */
+async function hello(port: number): Promise<string> {
+  const socket = await connected(port);
+  socket.end();
+  return heard(socket);
+}
 
 /** MiB that a process has in memory. */
 function residentOf(pid: number): number {
