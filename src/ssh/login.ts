@@ -9,11 +9,12 @@ import { proposal } from "./exchange/algorithms.ts";
 import type { KeyExchanges } from "./exchange/exchange.ts";
 import type { Attempt } from "./login/attempt.ts";
 import { Authentication } from "./login/authentication.ts";
-import type { Obstacle, Waiting } from "./login/candidate.ts";
+import type { Obstacle } from "./login/candidate.ts";
 import type { EarlyLogin } from "./login/early_login.ts";
 import { KeyCollection } from "./login/key_collection.ts";
 import { LoginFailure, loggedIn } from "./login/login_failure.ts";
 import { Questions } from "./login/questions.ts";
+import { loggingIn, waitingIn } from "./login/waiting.ts";
 import { MANNERS } from "./purpose.ts";
 import { limitUnread } from "./ssh2/backlog.ts";
 import { Lifeline } from "./ssh2/connection_end.ts";
@@ -76,14 +77,8 @@ export class Login {
     this.#options = options;
     this.early = early;
     const person = MANNERS[options.purpose].isInteractive ? options.person : undefined;
-    const { user, host, passwordPrompts } = target;
     const fail = (reason: unknown) => this.#fail(reason);
-    const asking =
-      person &&
-      new Questions({
-        ...{ person, signal: this.#over.signal, onEnd: fail },
-        ...{ account: `${user.value}@${host.value}`, tries: passwordPrompts.value },
-      });
+    const asking = Questions.of(person, target, { signal: this.#over.signal, onEnd: fail });
     const enter = async (ids: readonly string[]) => options.memory?.refused.enter(ids, this.#over.signal);
     this.#keys =
       keys ?? new KeyCollection(target, { ...options, waiting: waitingIn(options, target), asking });
@@ -253,15 +248,4 @@ const NOTHING_MORE: OwnMethod = { type: "own", username: "", begin: () => {}, pr
 
 function give(next: NextAuthHandler, method: AnyAuthMethod | OwnMethod): void {
   next(method as AnyAuthMethod);
-}
-
-function loggingIn({ server, user }: Target): string {
-  return `logging in to ${server} as ${user.value}`;
-}
-
-/** Tells what a search for keys waits for, once the login waits for it too. */
-export function waitingIn({ progress }: Pick<ConnectOptions, "progress">, target: Target): Waiting {
-  return (what) => {
-    if (progress.step === "auth") progress.begin("auth", what || loggingIn(target));
-  };
 }

@@ -3,6 +3,7 @@ import type { Prompt } from "ssh2";
 import type { Person } from "../../person.ts";
 import { lines } from "../../report/lines.ts";
 import { escapeControls } from "../../report/printable.ts";
+import type { Target } from "../../target/target.ts";
 
 /** What a server may show of its own words in one go. */
 const MOST_LINES = 40;
@@ -26,6 +27,16 @@ export class Questions {
   readonly #tries: number;
   readonly #account: string;
   readonly #onEnd: (reason: unknown) => void;
+
+  /** For the account of a target; undefined where nobody can be asked. */
+  static of(
+    person: Person | undefined,
+    { user, host, passwordPrompts }: Target,
+    options: Pick<QuestionsOptions, "signal" | "onEnd">,
+  ): Questions | undefined {
+    const account = `${user.value}@${host.value}`;
+    return person && new Questions({ ...options, person, account, tries: passwordPrompts.value });
+  }
 
   constructor({ person, signal, account, tries, onEnd }: QuestionsOptions) {
     this.#person = person;
