@@ -3,6 +3,7 @@ import { Progress } from "../progress.ts";
 import type { Note } from "../report/note.ts";
 import { Logins } from "../second_chances.ts";
 import { inTime } from "../session/deadline.ts";
+import { withoutFlood } from "../session/flood.ts";
 import type { OpeningOptions } from "../session/opening.ts";
 import { startingNow } from "../session/own_sessions.ts";
 import type { Decision } from "../table/decision.ts";
@@ -201,7 +202,7 @@ export class Share {
   /** For the forwards, which outlive the call that wanted them: nobody is told anything, or asked. */
   #ownOptions(broken: AbortSignal): OpeningOptions {
     const world = startingNow(this.#latest.options.world);
-    const onRemark = (line: string): void => this.#note(`${this.server}: said: ${line}`);
+    const onRemark = withoutFlood((line) => this.#note(`${this.server}: said: ${line}`));
     return {
       world,
       note: this.#note,
