@@ -100,7 +100,7 @@ export async function connectAndSelect(
   const asked = { person: person && timeline.patient(person), interactive };
   const opened = await openSession(decision, { ...options, ...asked }).catch((error: unknown) => {
     timeline.failed(progress.step);
-    throw error;
+    throw decision.share.value ? error : withSharing(error);
   });
   timeline.greeted = timeline.now();
   const pinged = performance.now();
@@ -115,6 +115,15 @@ export async function connectAndSelect(
   } finally {
     await takeLeave(opened.connection);
   }
+}
+
+/** A login on a terminal is of use to mail calls only where they share its connection. */
+function withSharing(error: unknown): unknown {
+  if (!(error instanceof Failure) || !error.hints.some((hint) => hint.includes("preauth --login")))
+    return error;
+  const { trouble, subject, what, status, hints } = error;
+  const share = "for mail calls to use that login, write into its [[host]]: share = true";
+  return new Failure(trouble, subject, what, { status, hints: [...hints, share], cause: error });
 }
 
 /** Prints how each forward would stand, and whether its target answers through the server. Listens on nothing. */

@@ -115,7 +115,7 @@ function notUtf8(path: string, bytes: Uint8Array): TableFailure {
 function unreadable(path: string, done: string, error: unknown): TableFailure {
   const code = codeOf(error);
   if (code === "ENOENT" || code === "ENOTDIR") {
-    const hints = ["a table belongs there, or where PREAUTH_TABLE says: see preauth(1)"];
+    const hints = ["make one: preauth --init"];
     return new TableFailure({ where: path, what: "no such table" }, [], {
       missing: true,
       hints,

@@ -10,6 +10,7 @@ import { runCall } from "../../peers/call.ts";
 import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
 import { type Home, type HostLines, hostTable, makeHome, tableFor } from "../../peers/home.ts";
 import { makeKey } from "../../peers/keys.ts";
+import { skipWithoutMailHosts, startMailHost } from "../../peers/mail_host.ts";
 import { startSecretServer } from "../../peers/secret_server.ts";
 import { type Sshd, startSshd } from "../../peers/sshd.ts";
 import { openTerminal } from "../../peers/terminal.ts";
@@ -18,6 +19,8 @@ import { openTerminal } from "../../peers/terminal.ts";
  * A hint is typed in the state that it is for, and does what it says: lines of the table are written into it, those of
  * the shell are run.
  */
+
+const SKIP = { skip: skipWithoutMailHosts(), timeout: 60_000 };
 
 let sshd: Sshd;
 let mailbox: Mailbox;
@@ -99,6 +102,32 @@ describeForms("hints about the table", { concurrency: 2 }, (form) => {
     assert.deepEqual(keys, { "commands.sendmail": "exec /usr/sbin/sendmail -t -oi" });
     write(home, keys);
     assert.equal((await runCall(argv, { env: home.env, stdio: "pipes" })).status, 0);
+  });
+
+  test("make a mailbox that can only be read, or not be opened, one that can be written", SKIP, async () => {
+    await using host = await startMailHost("bookworm", { spool: 2 });
+    for (const [line, wanted] of [
+      ["exec /usr/lib/dovecot/imap", 78],
+      ["exec /usr/lib/dovecot/imap -o mail_location=mbox:~/mail:INBOX=/nowhere/inbox", 69],
+    ] as const) {
+      using home = makeHome();
+      const write = (keys: HostLines) => home.writeTable(tableFor(host.sshd, { match: "work", ...keys }));
+      write({ "commands.imap": line });
+      const { status, hints, text } = await check(form, home);
+      assert.equal(status, wanted, text);
+      write({ "commands.imap": line, ...keysOf(hints) });
+      const mended = await check(form, home);
+      assert.match(mended.text, /OK \[READ-WRITE\].*\(2 messages\)/);
+      assert.equal(mended.status, 0);
+    }
+  });
+
+  test("lead to --init where there is no table", async () => {
+    using home = makeHome();
+    const { status, hints } = await check(form, home);
+    assert.equal(status, 78);
+    const printed = type(form, home, `${lineOf(hints, /^make one/)} work`);
+    assert.match(printed.stdout, /^\+match = "work"$/m);
   });
 
   test("close a table that others can write", async () => {
@@ -230,9 +259,11 @@ describeForms("hints about the login", { concurrency: 2 }, (form) => {
     using home = makeHome();
     const locked = makeKey(join(home.path, "locked"), "ed25519", "secret");
     appendFileSync(join(other.home, "../authorized_keys"), `${locked.line}\n`);
-    const keys = { match: "work", identity: locked.path, "commands.imap": mailbox.command, share: true };
+    const keys = { match: "work", identity: locked.path, "commands.imap": mailbox.command };
     home.writeTable(tableFor(other, keys));
     const { hints } = await check(form, home);
+    assert.equal(keysOf(hints).share, true, "tableFor() has share = false");
+    home.writeTable(tableFor(other, { ...keys, share: true }));
     rshPath(home, form.argv);
     const line = lineOf(hints, /^log in on a terminal/);
     const env = { ...home.env, PATH: `${home.path}:${home.env.PATH}` };
@@ -253,7 +284,7 @@ describeForms("hints about the login", { concurrency: 2 }, (form) => {
     const keys = { server: host, port, user, identity, known_hosts: knownHosts, ssh_config: "none" };
     home.writeTable(hostTable({ match: "work", ...keys }));
     const { hints } = await check(form, home);
-    assert.equal(hints.length, 1);
+    assert.equal(hints.length, 2, hints.join("\n"));
     rshPath(home, form.argv);
     const env = { ...home.env, PATH: `${home.path}:${home.env.PATH}` };
     const line = lineOf(hints, /preauth --login work$/);

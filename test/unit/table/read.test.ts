@@ -78,7 +78,7 @@ test("a table that is not there is missing, which is told apart from all that is
     const failure = await refusal(path);
     assert.equal(failure.missing, true);
     assert.equal(failure.message, `${path}: no such table`);
-    assert.deepEqual(failure.hints, ["a table belongs there, or where PREAUTH_TABLE says: see preauth(1)"]);
+    assert.deepEqual(failure.hints, ["make one: preauth --init"]);
   }
 });
 
