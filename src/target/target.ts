@@ -18,6 +18,7 @@ import {
 import { type Detour, detourOf } from "./proxy_command.ts";
 import { type Tcp, tcpOf } from "./tcp_options.ts";
 import { expandForShell, type Local, type Meanings, tokensOf } from "./tokens.ts";
+import { unbuilt } from "./unbuilt.ts";
 import { type Watching, watchingOf } from "./watching.ts";
 
 /** Which addresses of a name to try: ssh_config's AddressFamily. */
@@ -133,6 +134,7 @@ export function settle(
   const passOver = (keyword: string, why: string): void => {
     passedOver.push({ keyword, why });
   };
+  for (const { keyword, why } of unbuilt(config)) passOver(keyword, why);
   const hostKeyName = hostKeyNameOf(alias, host, port);
   return {
     ...{ server, host, port, user, hostKeyName },

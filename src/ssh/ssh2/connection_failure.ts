@@ -16,9 +16,11 @@ export type Stage = "version" | "kex" | "auth" | "open";
 /** The server closed the connection before its version line, as a busy sshd does (MaxStartups of sshd_config(5)). */
 export class TurnedAway extends Failure {}
 
+const NO_KEX = "no key exchange in common with the server";
+
 /** What ssh2 says of a negotiation that failed, and what ssh_config(5) calls the list. */
 const MISMATCHES: readonly (readonly [words: string, what: string])[] = [
-  ["no matching key exchange", "no key exchange in common with the server"],
+  ["no matching key exchange", NO_KEX],
   ["no matching host key", "no type of host key in common with the server"],
   ["cipher", "no cipher in common with the server"],
   ["MAC", "no message authentication code in common with the server"],
@@ -50,7 +52,12 @@ export function failureOf(error: ClientError, stage: Stage, target: Target, hear
     if (what !== undefined) {
       return new Failure("network", server, what, {
         ...detail,
-        hints: [`see what it offers: ${typed("ssh", "-vv", ...target.byHand)}`],
+        hints: [
+          `see what it offers: ${typed("ssh", "-vv", ...target.byHand)}`,
+          ...(what === NO_KEX
+            ? ["sntrup761x25519 is not built in: OpenSSH from 9.9 on has mlkem768x25519"]
+            : []),
+        ],
       });
     }
   }

@@ -369,6 +369,16 @@ test("the agent's variable is known, and who kept it", () => {
   assert.equal(within({}, "identityagent $OTHER\n")?.name, "OTHER");
 });
 
+test("ways in that there are not are passed over with what to do instead, where somebody has chosen them", () => {
+  const chosen = (text: string) =>
+    settleWith(text).passedOver.map(({ keyword, why }) => `${keyword}: ${why}`);
+  assert.deepEqual(chosen("pkcs11provider /usr/lib/opensc.so\nhostbasedauthentication yes\n"), [
+    "PKCS11Provider: not built in; ssh-add -s puts a token's keys into an agent",
+    "HostbasedAuthentication: not built in; the server has to take another way",
+  ]);
+  assert.deepEqual(chosen("pkcs11provider none\nhostbasedauthentication no\ngssapiauthentication yes\n"), []);
+});
+
 test("a key or certificate whose path means nothing is passed over, and the others are kept", () => {
   const text = "identityfile ~ann/a\nidentityfile ~bob/b\nidentityfile %Z\ncertificatefile ~bob/c\n";
   const { identityFiles, certificateFiles, passedOver } = settleWith(text);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { Failure } from "../../../../src/failure.ts";
 import { fingerprint } from "../../../../src/ssh/keys/blob.ts";
 import { type Key, type KeyType, makeKey } from "../../../peers/keys.ts";
 import { type Sshd, startSshd } from "../../../peers/sshd.ts";
@@ -112,5 +113,14 @@ test("a server that closes before its version is a network failure", async () =>
   await assert.rejects(connectTo(target), {
     trouble: "network",
     what: "the server closed the connection (before it said which SSH it speaks)",
+  });
+});
+
+test("a server with nothing but sntrup761 is told what there is not", async () => {
+  await using server = await startSshd({ config: ["KexAlgorithms sntrup761x25519-sha512@openssh.com"] });
+  await assert.rejects(connectTo(targetFor(server)), (error: unknown) => {
+    assert.ok(error instanceof Failure);
+    assert.match(error.hints.join("\n"), /sntrup761x25519 is not built in/);
+    return /no key exchange in common/.test(error.what);
   });
 });
