@@ -203,11 +203,9 @@ export class Login {
       return;
     }
     const course = {
-      ...{
-        authentication: this.#authentication,
-        user: this.#target.user.value,
-        isCompressed: this.#isCompressed,
-      },
+      authentication: this.#authentication,
+      user: this.#target.user.value,
+      isCompressed: this.#isCompressed,
       ...{ lifeline: this.lifeline, version: this.#version, over: this.#over.signal },
     };
     this.early.depart(departure, course).catch((error) => this.#fail(error));
