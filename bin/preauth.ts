@@ -23,6 +23,9 @@ passOverRelative(process.env);
 // A warning of the runtime's on standard error would be read as IMAP.
 process.removeAllListeners("warning");
 process.on("warning", () => {});
+// So would be what a library has to say: ssh2's WebAssembly speaks of memory that it does not get.
+const unheard = () => {};
+Object.assign(console, { log: unheard, info: unheard, debug: unheard, warn: unheard, error: unheard });
 
 let whenBug: (error: unknown) => void = crash;
 process.on("uncaughtException", (error) => whenBug(error));
