@@ -119,7 +119,10 @@ function userIn(spec: string): string | undefined {
   return quoted?.replace(/\\(.)/g, "$1") ?? plain;
 }
 
-/** Switches of a mailbox name that Alpine's expansion of variables knows: ~, $NAME, ${NAME}, ${NAME:-default}, $$. */
+/**
+ * A value as Alpine expands it: ~ at its beginning, $NAME up to the next blank, ${NAME}, ${NAME:-default}; $$ and \\$ are a
+ * dollar sign (expand_variables in pith/conf.c).
+ */
 export function expandVariables(
   value: string,
   env: Readonly<Record<string, string | undefined>>,
