@@ -1,4 +1,5 @@
 import type { KeyObject } from "node:crypto";
+import { platform } from "node:os";
 import { quoted } from "../../shell_word.ts";
 import { type Identity, signWith } from "../keys/identity_file.ts";
 import { publicBlob } from "../keys/public_key.ts";
@@ -57,7 +58,12 @@ function obstacleOf(identity: Identity, canAsk: boolean): Obstacle | undefined {
       const missing = canAsk ? identity.missing() : undefined;
       if (canAsk && missing === undefined) return undefined;
       const how = missing === undefined ? "" : ` with ${missing}, which there is not here`;
-      return { what: `${path} is encrypted${how}`, hint: `add the key to an agent: ssh-add ${quoted(path)}` };
+      // macOS keeps the passphrase then, and its agent has the key after each start.
+      const keychain = platform() === "darwin" ? "--apple-use-keychain " : "";
+      return {
+        what: `${path} is encrypted${how}`,
+        hint: `add the key to an agent: ssh-add ${keychain}${quoted(path)}`,
+      };
     }
     case "missing":
       return { what: `${path} is missing`, hint: undefined };

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { startCall } from "../../peers/call.ts";
 import { makeMailbox } from "../../peers/dovecot.ts";
 import { makeHome, tableFor } from "../../peers/home.ts";
+import { makeKey } from "../../peers/keys.ts";
 import { startSshd } from "../../peers/sshd.ts";
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
@@ -53,3 +54,15 @@ for (const system of ["darwin", "openbsd"]) {
     });
   });
 }
+
+test("dist/preauth.js on darwin, simulated: an encrypted key's hint has the passphrase kept in the keychain", async () => {
+  using home = makeHome();
+  const key = makeKey(`${home.path}/key`, "ed25519", "secret");
+  await using sshd = await startSshd();
+  home.writeTable(tableFor(sshd, { identity: key.path, "commands.imap": "true" }));
+  const env = { ...home.env, OTHER_SYSTEM: "darwin" };
+  await using call = await startCall([...argv, "mail.test", "jane", "imap"], { env });
+  call.write("A1 NOOP\r\n");
+  assert.equal((await call.finished()).status, 77);
+  assert.match(home.log(), /hint: add the key to an agent: ssh-add --apple-use-keychain \S+key$/m);
+});
