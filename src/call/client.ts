@@ -3,7 +3,7 @@ import type { RefusedClient } from "../report/refusal.ts";
 import { AT_ONCE, type PendingInput, type Stdio, type World } from "../world.ts";
 
 /** Bytes that are kept for a client which speaks before its greeting; then it is not read any further. */
-const MAX_EARLY = 64 * 1024;
+const MOST_KEPT = 64 * 1024;
 
 /** How often it is looked whether a client that may not send is still there: it must be noticed within a second. */
 const WATCH_MS = 250;
@@ -18,8 +18,8 @@ export class Client implements RefusedClient {
   #made: Stdio | undefined;
   #isFirst = true;
   readonly #onGone: (what: string) => void;
-  readonly #early: Buffer[] = [];
-  #earlyBytes = 0;
+  readonly #kept: Buffer[] = [];
+  #keptBytes = 0;
   #listening = false;
   #ended = false;
   #gone = false;
@@ -32,7 +32,7 @@ export class Client implements RefusedClient {
   /** Whoever takes the input now; at first it is kept. */
   #onBytes: (chunk: Buffer) => void = (chunk) => this.#keep(chunk);
   #onEnd: () => void = () => {
-    if (this.#earlyBytes === 0) this.#hangUp("the mail client hung up before the greeting");
+    if (this.#keptBytes === 0) this.#hangUp("the mail client hung up before the greeting");
   };
 
   constructor(world: Pick<World, "stdio" | "write">, onGone: (what: string) => void) {
@@ -63,8 +63,8 @@ export class Client implements RefusedClient {
   peek(isEnough: (bytes: Buffer) => boolean): Promise<Buffer> {
     return new Promise((resolve) => {
       const look = (): void => {
-        const bytes = Buffer.concat(this.#early);
-        if (!this.#ended && bytes.length < MAX_EARLY && !isEnough(bytes)) return;
+        const bytes = Buffer.concat(this.#kept);
+        if (!this.#ended && bytes.length < MOST_KEPT && !isEnough(bytes)) return;
         this.#onBytes = (chunk) => this.#keep(chunk);
         this.#onEnd = () => {};
         resolve(bytes);
@@ -89,7 +89,7 @@ export class Client implements RefusedClient {
     this.#onBytes = pass;
     this.#onEnd = onEnd;
     this.listen();
-    const kept = this.#early.splice(0);
+    const kept = this.#kept.splice(0);
     if (kept.length > 0) pass(Buffer.concat(kept));
     if (this.#ended) onEnd();
     else if (!sink.writableNeedDrain) this.#resume();
@@ -155,21 +155,21 @@ export class Client implements RefusedClient {
         text += chunk.toString("latin1");
         const end = text.indexOf("\n");
         if (end >= 0) done(text.slice(0, end).replace(/\r$/, ""));
-        else if (text.length > MAX_EARLY) done(undefined);
+        else if (text.length > MOST_KEPT) done(undefined);
       };
       this.#onBytes = look;
       this.#onEnd = () => done(undefined);
       this.listen();
-      for (const chunk of this.#early.splice(0)) look(chunk);
+      for (const chunk of this.#kept.splice(0)) look(chunk);
       if (this.#ended || this.#gone) done(undefined);
       else this.#resume();
     });
   }
 
   #keep(chunk: Buffer): void {
-    this.#early.push(chunk);
-    this.#earlyBytes += chunk.length;
-    if (this.#earlyBytes >= MAX_EARLY) this.#hold();
+    this.#kept.push(chunk);
+    this.#keptBytes += chunk.length;
+    if (this.#keptBytes >= MOST_KEPT) this.#hold();
   }
 
   /** Stops reading. An end of the input is not seen then, so it is looked whether the output still has a reader. */
