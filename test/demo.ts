@@ -115,7 +115,7 @@ function sayWhatNext(): void {
     [
       "npm run demo -- --alpine     real Alpine on the same server and mailbox",
       "dist/preauth --help          all that it does",
-      "README.md                    begins with the lines for your ~/.pinerc",
+      "README.md                    has the lines for your ~/.pinerc",
     ].join("\n"),
   );
   page.blank();

@@ -20,6 +20,10 @@ export const DOCUMENTS = [
   "LICENSE",
   "dist/LICENSES",
   "doc/recipes.md",
+  "doc/ssh.md",
+  "doc/table.md",
+  "doc/troubleshooting.md",
+  "doc/call.svg",
   "pinerc.example",
 ];
 

@@ -146,7 +146,9 @@ describeForms("the directory that a call is started in", { concurrency: 3 }, (fo
     );
   });
 
-  const onNode = { skip: form.name === "node" ? false : "the executable fails before it is ours: README" };
+  const onNode = {
+    skip: form.name === "node" ? false : "the executable fails before it is ours: doc/troubleshooting.md",
+  };
   test("may have been deleted", onNode, async () => {
     using home = makeHome();
     home.writeTable(tableFor(sshd, { "commands.imap": saying(home, GREETING) }));

@@ -9,11 +9,16 @@ export const DOCUMENTS = [
   "pinerc.example",
   "doc/preauth.1",
   "doc/recipes.md",
+  "doc/ssh.md",
+  "doc/table.md",
+  "doc/troubleshooting.md",
   "doc/bun-licence.txt",
 ] as const;
 
+type DocumentPath = (typeof DOCUMENTS)[number];
+
 /** The text of a document. */
-export function documentText(path: (typeof DOCUMENTS)[number] | "package.json"): string {
+export function documentText(path: DocumentPath | "package.json"): string {
   return readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
 }
 
@@ -23,26 +28,35 @@ export function fencedBlocks(markdown: string, language: string): readonly strin
   return fences.filter(([, mark]) => mark === language).map(([, , block = ""]) => block);
 }
 
-/** The block of the README that begins with these words, without its first line. */
-export function readmeOutput(command: string): readonly string[] {
-  const blocks = fencedBlocks(documentText("README.md"), "");
-  const block = blocks.find((text) => text.startsWith(`$ ${command}\n`));
-  if (block === undefined) throw new Error(`README.md does not show "${command}"`);
+/** The block of doc/troubleshooting.md that begins with these words, without its first line. */
+export function shownOutput(command: string): readonly string[] {
+  const path = "doc/troubleshooting.md";
+  const block = fencedBlocks(documentText(path), "").find((text) => text.startsWith(`$ ${command}\n`));
+  if (block === undefined) throw new Error(`${path} does not show "${command}"`);
   return block.trimEnd().split("\n").slice(1);
 }
 
-/** The tables of hosts in the README. */
-export function readmeTables(): readonly string[] {
-  return fencedBlocks(documentText("README.md"), "toml");
+/** The tables of hosts in a document. */
+export function tablesOf(path: DocumentPath): readonly string[] {
+  return fencedBlocks(documentText(path), "toml");
 }
 
-/** The first cells of the README's table under a heading such as "status". */
-export function readmeCells(heading: string): readonly string[] {
-  const [, rows = ""] =
-    new RegExp(`^\\| ${heading} \\|.*\\n\\|[-|]+\\n((?:\\|.*\\n)+)`, "m").exec(documentText("README.md")) ??
-    [];
+/** The table of hosts that doc/table.md begins with, which the other documents speak of. */
+export function exampleTable(): string {
+  return tablesOf("doc/table.md")[0] ?? "";
+}
+
+/** The cells of the rows of a document's table whose first column has this heading. */
+export function rowsOf(path: DocumentPath, heading: string): readonly (readonly string[])[] {
+  const table = new RegExp(`^\\| ${heading} \\|.*\\n\\|[-|]+\\n((?:\\|.*\\n)+)`, "m");
+  const [, rows = ""] = table.exec(documentText(path)) ?? [];
   return rows
     .trimEnd()
     .split("\n")
-    .map((row) => row.split("|")[1]?.trim() ?? "");
+    .map((row) =>
+      row
+        .split("|")
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
 }

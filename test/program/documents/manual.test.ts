@@ -10,7 +10,7 @@ import type { Decision } from "../../../src/table/decision.ts";
 import { parseTable } from "../../../src/table/schema.ts";
 import type { Forward, Host } from "../../../src/table/table.ts";
 import { describeForms } from "../../peers/binaries.ts";
-import { readmeCells } from "./documents.ts";
+import { rowsOf } from "./documents.ts";
 import { formLine, manualBlocks, manualItems, manualSection, plain } from "./manual.ts";
 
 type ForwardKey = Exclude<keyof Forward, "unless"> | `unless.${keyof Forward["unless"]}`;
@@ -39,6 +39,15 @@ const PLACE = /\b(?:XDG|PREAUTH)_[A-Z_]+/g;
 function statuses(): readonly string[] {
   const ofTroubles = Object.keys(TROUBLES).map((name) => new Failure(name as Trouble, "", "").status);
   return [...[...new Set([0, ...ofTroubles])].map(String), "128+n"].sort();
+}
+
+/** All of the program's source. */
+function programText(): string {
+  const folder = new URL("../../../src/", import.meta.url);
+  const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".ts"),
+  );
+  return names.map((name) => readFileSync(new URL(name, folder), "utf8")).join("\n");
 }
 
 function values(decision: Decision | undefined): unknown {
@@ -72,12 +81,7 @@ test("the manual says what each key does", () => {
 });
 
 test("the manual has every variable that says where the program's files are, and no other", () => {
-  const folder = new URL("../../../src/", import.meta.url);
-  const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) =>
-    name.endsWith(".ts"),
-  );
-  const source = names.map((name) => readFileSync(new URL(name, folder), "utf8")).join("\n");
-  const used = new Set(source.match(PLACE));
+  const used = new Set(programText().match(PLACE));
   const told = [...manualItems("ENVIRONMENT", "Ev").keys()].filter((name) => name.search(PLACE) === 0);
   assert.deepEqual(told.sort(), [...used].sort());
 });
@@ -99,10 +103,22 @@ test("the tables of the manual are tables", async () => {
   for (const table of tables) await parseTable(table, "preauth.1");
 });
 
-test("the manual and the README have every exit status, and no other", () => {
+test("the manual has every exit status, and no other", () => {
   assert.deepEqual([...manualItems("EXIT STATUS", "Li").keys()].sort(), statuses());
-  const told = readmeCells("status");
-  assert.deepEqual(told.filter((status) => status !== "any other").sort(), statuses());
+});
+
+test("doc/troubleshooting.md has every kind of failure, and no other", () => {
+  const kinds = rowsOf("doc/troubleshooting.md", "kind").map(([kind]) => kind?.replaceAll("`", ""));
+  assert.deepEqual(kinds.sort(), Object.keys(TROUBLES).sort());
+});
+
+test("the reasons in doc/troubleshooting.md are words of the program", () => {
+  const source = programText();
+  for (const [kind, reasons = ""] of rowsOf("doc/troubleshooting.md", "kind")) {
+    const quoted = [...reasons.matchAll(/`([^`]+)`/g)].map(([, words = ""]) => words);
+    assert.notEqual(quoted.length, 0, kind);
+    for (const words of quoted) assert.ok(source.includes(words), words);
+  }
 });
 
 /** The forms of the verbs, in the order of the table of verbs. */

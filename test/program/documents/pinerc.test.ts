@@ -5,16 +5,15 @@ import { parsePinerc, pinercOf } from "../../../src/cli/pinerc.ts";
 import { obstaclesIn, type PinercObstacle } from "../../../src/cli/pinerc_obstacles.ts";
 import { decide } from "../../../src/table/decide.ts";
 import { parseTable } from "../../../src/table/schema.ts";
-import { documentText, fencedBlocks, readmeTables } from "./documents.ts";
+import { documentText, exampleTable, fencedBlocks } from "./documents.ts";
 import { manualBlocks } from "./manual.ts";
 
 const example = documentText("pinerc.example");
 const pinerc = pinercOf([parsePinerc(example, "pinerc.example")], (value) => value);
 
 /** The table that pinerc.example speaks of: the one with all of its hosts. */
-async function table() {
-  const text = readmeTables().find((one) => one.includes("[defaults]") && one.includes('"work"'));
-  return parseTable(text ?? assert.fail("the README has no such table"), "README.md");
+function table() {
+  return parseTable(exampleTable(), "table.md");
 }
 
 /** What Alpine makes of an rsh-command: sprintf(3) with four words, split on spaces, the path left out. */
@@ -30,7 +29,7 @@ describe("pinerc.example", () => {
     assert.equal(pinerc.mailboxes[0]?.host, "work");
   });
 
-  test("has mailboxes of every host in the README's table, and of one that is not there", async () => {
+  test("has mailboxes of every host in the table of doc/table.md, and of one that is not there", async () => {
     const hosts = await table();
     const found = new Map<string, number | undefined>();
     for (const { host } of pinerc.mailboxes) {

@@ -21,13 +21,13 @@ for (const path of DOCUMENTS) {
   });
 }
 
-test("the links of the README lead to files", () => {
-  const links = [...documentText("README.md").matchAll(/\]\((?!https:)([^)]+)\)/g)].map(
-    ([, link = ""]) => link,
-  );
-  assert.notEqual(links.length, 0);
-  for (const link of links) assert.ok(existsSync(new URL(`../../../${link}`, import.meta.url)), link);
-});
+for (const path of DOCUMENTS.filter((one) => one.endsWith(".md"))) {
+  test(`the links of ${path} lead to files`, () => {
+    for (const [, link = ""] of documentText(path).matchAll(/\]\((?!https:|#)([^)#]+)/g)) {
+      assert.ok(existsSync(new URL(link, new URL(`../../../${path}`, import.meta.url))), link);
+    }
+  });
+}
 
 test("the changelog begins with the version of the package", () => {
   const { version }: { version: string } = JSON.parse(documentText("package.json"));

@@ -12,16 +12,16 @@ import { type Home, makeHome, tableFor } from "../../peers/home.ts";
 import { startSshd } from "../../peers/sshd.ts";
 import { refusingPort } from "../../peers/tcp.ts";
 import { startScene } from "../master/shared_home.ts";
-import { documentText, readmeOutput, readmeTables } from "./documents.ts";
+import { documentText, exampleTable, shownOutput, tablesOf } from "./documents.ts";
 
 const HEADINGS = [
-  "In ~/.pinerc",
   "Install",
-  "The table",
+  "The first mailbox",
+  "Other mail programs",
   "When it does not work",
-  "What differs from ssh(1)",
   "Figures",
   "Security",
+  "Where to read on",
 ];
 
 /** What a verb of the built program prints. */
@@ -51,9 +51,9 @@ function columns(lines: readonly string[]): readonly string[] {
   );
 }
 
-/** The remote command that the README's table has for a call. */
+/** The remote command that the table of doc/table.md has for a call. */
 async function command(server: string, method: string): Promise<Command | undefined> {
-  const table = await parseTable(readmeTables()[1] ?? "", "README.md");
+  const table = await parseTable(exampleTable(), "table.md");
   return (await decide(table, { server, method }))?.command?.value;
 }
 
@@ -61,6 +61,10 @@ describe("the README", () => {
   test("has its parts in their order", () => {
     const found = [...documentText("README.md").matchAll(/^## (.*)$/gm)].map(([, heading]) => heading);
     assert.deepEqual(found, HEADINGS);
+  });
+
+  test("is read in a few minutes: 1,800 words at most", () => {
+    assert.ok(documentText("README.md").split(/\s+/).length <= 1800);
   });
 
   test("links to files that are there", () => {
@@ -73,13 +77,18 @@ describe("the README", () => {
     assert.equal(links.includes("bench/results.svg"), true);
   });
 
-  test("has tables that are tables", async () => {
-    assert.equal(readmeTables().length, 3);
-    for (const text of readmeTables()) await parseTable(text, "README.md");
+  test("and doc/table.md have tables that are tables", async () => {
+    assert.equal(tablesOf("README.md").length, 1);
+    assert.equal(tablesOf("doc/table.md").length, 2);
+    for (const path of ["README.md", "doc/table.md"] as const) {
+      for (const text of tablesOf(path)) await parseTable(text, path);
+    }
   });
+});
 
+describe("doc/table.md", () => {
   test("has the hosts of the SSH book's script in its table, after one that resolves nowhere", async () => {
-    const table = await parseTable(readmeTables()[1] ?? "", "README.md");
+    const table = await parseTable(exampleTable(), "table.md");
     assert.deepEqual(table.hosts[0]?.match, ["work"]);
     assert.deepEqual(await command("work", "imap"), { kind: "auto" });
     assert.deepEqual(await command("mail.isp.com", "imap"), { kind: "line", line: "cd ~/bin; exec imapd" });
@@ -87,11 +96,11 @@ describe("the README", () => {
   });
 });
 
-describeForms("the README", (form) => {
-  test("shows what --explain prints about its table", () => {
+describeForms("doc/troubleshooting.md", (form) => {
+  test("shows what --explain prints about the table of doc/table.md", () => {
     using home = makeHome();
-    home.writeTable(readmeTables()[1] ?? "");
-    const shown = readmeOutput("preauth --explain work");
+    home.writeTable(exampleTable());
+    const shown = shownOutput("preauth --explain work");
     const printed = output(form, home, "--explain", "work");
     assert.deepEqual(names(shown), names(printed));
     const placed = (lines: readonly string[]) => lines.filter((line) => / hosts\.toml:\d+:\d+$/.test(line));
@@ -113,10 +122,10 @@ describeForms("the README", (form) => {
       "a spare mailbox, a round-trip time and the forward",
     );
     const printed = output(form, scene.home, "--status").map((line) => line.replaceAll(String(port), "2025"));
-    assert.deepEqual(columns(readmeOutput("preauth --status")), columns(printed));
+    assert.deepEqual(columns(shownOutput("preauth --status")), columns(printed));
     const stopped = output(form, scene.home, "--stop");
     const ended = output(form, scene.home, "--stop", "--now");
-    assert.deepEqual(readmeOutput("preauth --stop"), [...stopped, "$ preauth --stop --now", ...ended]);
+    assert.deepEqual(shownOutput("preauth --stop"), [...stopped, "$ preauth --stop --now", ...ended]);
   });
 
   test("shows the steps and the last lines of --check", { timeout: 60_000 }, async () => {
@@ -125,7 +134,7 @@ describeForms("the README", (form) => {
     await using sshd = await startSshd();
     home.writeTable(tableFor(sshd, { match: "work", "commands.imap": mailbox.command }));
     home.write(".pinerc", `rsh-path=${rshPath(home, form.argv)}\ninbox-path={work}INBOX\n`);
-    const shown = readmeOutput("preauth --check work");
+    const shown = shownOutput("preauth --check work");
     const printed = output(form, home, "--check", "work");
     assert.deepEqual(names(shown), names(printed));
     const last = (lines: readonly string[]) => lines.slice(-4).map((line) => line.replace(/[\d.]+ s,/, "T,"));

@@ -14,7 +14,7 @@ function lines(name: string): readonly string[] {
 
 for (const release of RELEASES) {
   describe(`a line that a document has for Dovecot, in Debian ${release}`, { skip, concurrency: 3 }, () => {
-    for (const name of ["README.md", "doc/preauth.1"]) {
+    for (const name of ["doc/table.md", "doc/preauth.1"]) {
       test(`opens the mailbox: ${name}`, async () => {
         const [line, ...others] = lines(name);
         assert.ok(line !== undefined && others.length === 0);
@@ -31,7 +31,7 @@ for (const release of RELEASES) {
   });
 }
 
-test("the hint for mail that is elsewhere has the line of the README", () => {
+test("the hint for mail that is elsewhere has the line of doc/table.md", () => {
   const hint = readFileSync(new URL("../../../src/session/no_greeting.ts", import.meta.url), "utf8");
-  assert.ok(hint.replaceAll(/' \+\n\s*'/g, "").includes(lines("README.md")[0] ?? "-"));
+  assert.ok(hint.replaceAll(/' \+\n\s*'/g, "").includes(lines("doc/table.md")[0] ?? "-"));
 });
