@@ -195,7 +195,7 @@ describeForms("fetchmail with a recipe", { concurrency: 2 }, (form) => {
     const screen = terminal.screen().replaceAll("\n", "");
     assert.match(
       screen,
-      /the connection is kept for your mail client, until it is stopped; to end it: preauth --stop/,
+      /the connection is kept for your mail client, until it is stopped; to end it: +preauth --stop/,
     );
     await using call = await cron();
     await threeMessages(sendmail, call);
