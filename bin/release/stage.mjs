@@ -21,6 +21,7 @@ export const DOCUMENTS = [
   "dist/LICENSES",
   "doc/recipes.md",
   "doc/ssh.md",
+  "doc/history.md",
   "doc/table.md",
   "doc/troubleshooting.md",
   "doc/call.svg",

@@ -10,6 +10,7 @@ export const DOCUMENTS = [
   "doc/preauth.1",
   "doc/recipes.md",
   "doc/ssh.md",
+  "doc/history.md",
   "doc/table.md",
   "doc/troubleshooting.md",
   "doc/bun-licence.txt",
