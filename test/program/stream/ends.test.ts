@@ -11,7 +11,7 @@ import { startSshd } from "../../peers/sshd.ts";
 import { poll } from "../../peers/waiting.ts";
 import { makeGate, startMail } from "./mail_call.ts";
 import { throughTable } from "./places.ts";
-import { Drain, GREET, GREETING, MIB } from "./stream.ts";
+import { Drain, GREET, GREETING } from "./stream.ts";
 
 /** Ends the output of a remote shell: sshd tells that only when standard error has ended as well. */
 const HALF_CLOSE = "exec >&- 2>&-";
@@ -91,13 +91,13 @@ describeForms("the end of a session", (form) => {
       using home = makeHome();
       await using sshd = await startSshd();
       await using proxy = await startProxy({ to: sshd });
-      const command = `${GREET}; head -c ${MIB} /dev/zero; exec sleep 1000`;
+      const command = `${GREET}; head -c ${AHEAD} /dev/zero; exec sleep 1000`;
       home.writeTable(throughTable(home, sshd, proxy, { "commands.imap": command }));
       await using call = await startMail(form, home, { stdio, collect: false });
       const drain = new Drain(call.stdout, GREETING.length);
       await drain.reached(1);
       drain.pause();
-      await poll(() => proxy.down > MIB, "the mebibyte to have come");
+      await poll(() => proxy.down > AHEAD, "all of it to have come");
       for (const session of sshd.sessions()) signal(session, "SIGKILL");
       await sshd.idle();
       // The program has closed its end as well.
@@ -105,7 +105,7 @@ describeForms("the end of a session", (form) => {
       drain.resume();
       const { bytes } = await drain.ended();
       assert.deepEqual(await call.exited(), { status: 255, signal: null });
-      assert.equal(bytes, MIB);
+      assert.equal(bytes, AHEAD);
       const { stderr } = await call.finished();
       const expected = stdio === "pipes" || stdio === "socketpair";
       assert.match(stderr, expected ? /^preauth: mail\.test: connection lost[^\n]*\n$/ : /^$/);
