@@ -85,7 +85,7 @@ async function buildExecutable(compile) {
       ...common,
       target: "node",
       minify: true,
-      entrypoints: ["src/call/second_bundle.ts", "src/cli/run_verb.ts", "src/table/places.ts"],
+      entrypoints: ["src/call/second_bundle.ts", "src/cli/run_verb.ts", "src/table/positions.ts"],
       naming: "[name].[ext]",
       outdir: parts,
     });
@@ -93,10 +93,10 @@ async function buildExecutable(compile) {
       ...executable,
       entrypoints: [
         "bin/preauth.ts",
-        ...["second_bundle", "run_verb", "places"].map((name) => `${parts}/${name}.js`),
+        ...["second_bundle", "run_verb", "positions"].map((name) => `${parts}/${name}.js`),
       ],
       root: parts,
-      external: ["*/second_bundle.js", "*/run_verb.js", "*/places.js"],
+      external: ["*/second_bundle.js", "*/run_verb.js", "*/positions.js"],
       // Set back to 1 by bin/tiers.ts, once there is work that repeats.
       compile: { ...compile, jitPolicy: 8, ...safe },
     });

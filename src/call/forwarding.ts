@@ -19,13 +19,17 @@ export class Forwarding {
     const { world, note, server } = this.#caller;
     const { signal } = this.#starting;
     try {
-      const [{ carrierOf, holdOver }, { ownSessions }] = await Promise.all([
-        import("../session/holding.ts"),
+      const [{ carrierOf, holdForwardsOver }, { ownSessions }] = await Promise.all([
+        import("../session/carrier.ts"),
         import("../session/own_sessions.ts"),
       ]);
       const ownNote = (line: string): void => note(`${server}: ${line}`);
       const carrier = carrierOf(opened, ownSessions(decision, world, ownNote));
-      this.#held = await holdOver(carrier, world, decision, { note: ownNote, signal, retry: RETRY_MS });
+      this.#held = await holdForwardsOver(carrier, world, decision, {
+        note: ownNote,
+        signal,
+        retry: RETRY_MS,
+      });
     } catch (error) {
       if (!signal.aborted)
         note(`${server}: forwards: ${error instanceof Error ? error.stack : String(error)}`);

@@ -1,5 +1,5 @@
 import { orAborted, whenAborted } from "../abort.ts";
-import type { SessionAsk } from "../control/session_ask.ts";
+import type { SessionRequest } from "../control/session_request.ts";
 import { Failure } from "../failure.ts";
 import { Progress } from "../progress.ts";
 import { inTime } from "../session/deadline.ts";
@@ -19,17 +19,17 @@ export function runMail(
   world: World,
   call: MailCall,
   decision: Decision,
-  asking: SessionAsk,
+  request: SessionRequest,
 ): Promise<number> {
-  return runFor(new Caller(world, call, asking.heard), decision, asking);
+  return runFor(new Caller(world, call, request.heard), decision, request);
 }
 
 /** The same for a caller who has been taken on already. */
-export async function runFor(caller: Caller, decision: Decision, asking: SessionAsk): Promise<number> {
+export async function runFor(caller: Caller, decision: Decision, request: SessionRequest): Promise<number> {
   let session: Session;
   try {
     await checkRecipients(caller, decision);
-    session = await open(caller, decision, asking);
+    session = await open(caller, decision, request);
   } catch (error) {
     return caller.giveUp(decision.onFailure.value, error);
   }
@@ -46,9 +46,9 @@ export async function runFor(caller: Caller, decision: Decision, asking: Session
 }
 
 /** Through the master, unless the table or something odd about it forbids. */
-async function open(caller: Caller, decision: Decision, asking: SessionAsk): Promise<Session> {
+async function open(caller: Caller, decision: Decision, request: SessionRequest): Promise<Session> {
   if (decision.share.value) {
-    const session = await openShared(caller, decision, asking);
+    const session = await openShared(caller, decision, request);
     if (session !== undefined) return session;
   }
   // Loaded only now: whoever shares a connection needs nothing of SSH.

@@ -1,4 +1,4 @@
-import { SessionAsk } from "../control/session_ask.ts";
+import { SessionRequest } from "../control/session_request.ts";
 import { Failure } from "../failure.ts";
 import { tellCaller } from "../report/speak.ts";
 import { decide } from "../table/decide.ts";
@@ -19,8 +19,8 @@ export async function serveMail(world: World, call: MailCall): Promise<number> {
     const found = await decide(await readTable(file, world.uid), call);
     if (found !== undefined) {
       const decision = sentBy(call.sender, heeding(found, world));
-      const asking = await askAtOnce(world, call, decision);
-      return await (await import("./second_bundle.js")).runMail(world, call, decision, asking);
+      const request = await requestAtOnce(world, call, decision);
+      return await (await import("./second_bundle.js")).runMail(world, call, decision, request);
     }
     const unknown = new Failure("unknown", call.server, `not in the table ${file}`);
     tellCaller(world, unknown);
@@ -53,9 +53,9 @@ function sentBy(sender: string | undefined, decision: Decision): Decision {
 }
 
 /** Asks the master, where one may serve the call, before anything else is loaded: that is done while it does its part. */
-async function askAtOnce(world: World, call: MailCall, decision: Decision): Promise<SessionAsk> {
-  const asking = new SessionAsk(world, decision);
+async function requestAtOnce(world: World, call: MailCall, decision: Decision): Promise<SessionRequest> {
+  const request = new SessionRequest(world, decision);
   // Recipients are looked at before anything is begun.
-  if (decision.share.value && call.recipients.length === 0) await asking.atOnce();
-  return asking;
+  if (decision.share.value && call.recipients.length === 0) await request.atOnce();
+  return request;
 }

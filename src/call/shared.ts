@@ -1,5 +1,5 @@
 import { orAborted } from "../abort.ts";
-import { SessionAsk } from "../control/session_ask.ts";
+import { SessionRequest } from "../control/session_request.ts";
 import { Failure } from "../failure.ts";
 import { Progress } from "../progress.ts";
 import { inTime } from "../session/deadline.ts";
@@ -21,7 +21,7 @@ export type SharingCaller = Pick<Caller, "world" | "note" | "broken" | "server" 
 export async function openShared(
   caller: SharingCaller,
   decision: Decision,
-  request = new SessionAsk(caller.world, decision),
+  request = new SessionRequest(caller.world, decision),
 ): Promise<Session | undefined> {
   const { world, note, broken, server } = caller;
   const progress = new Progress();

@@ -1,4 +1,4 @@
-import { SessionAsk } from "../control/session_ask.ts";
+import { SessionRequest } from "../control/session_request.ts";
 import { TABLE_AWAY_MS } from "../second_chances.ts";
 import { decide } from "../table/decide.ts";
 import { TableFailure } from "../table/failure.ts";
@@ -22,7 +22,7 @@ export async function serveWithoutTable(world: World, call: MailCall): Promise<n
     const table = await lookedForAgain(() => readTable(tablePath(world.env, world.home), world.uid));
     const decision = await decide(table, call);
     // It has been mended since.
-    if (decision !== undefined) return await runFor(caller, decision, new SessionAsk(world, decision));
+    if (decision !== undefined) return await runFor(caller, decision, new SessionRequest(world, decision));
     return 1;
   } catch (error) {
     return caller.giveUp(error instanceof TableFailure && error.missing ? "tell" : "refuse", error);

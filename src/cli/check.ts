@@ -1,7 +1,7 @@
 import { Failure } from "../failure.ts";
-import { answerText, askTarget } from "../forwards/answer.ts";
-import type { Carry } from "../forwards/carrier.ts";
+import type { Carry } from "../forwards/carry.ts";
 import { endpointText } from "../forwards/plan.ts";
+import { replyText, tryTarget } from "../forwards/try_target.ts";
 import type { Person } from "../person.ts";
 import { Progress } from "../progress.ts";
 import { logRemarks, openLog } from "../report/log.ts";
@@ -139,8 +139,8 @@ async function checkForwards(
     print(world, forwardLines(standing, decision, target));
     // A METHOD is looked at by a check of its own: of imap this is it.
     if (to === undefined) continue;
-    const answer = await askTarget(to, { carry, limit: ANSWER_MS, signal });
-    print(world, [`  through ${decision.server}: ${answerText(endpointText(to), answer)}`]);
+    const answer = await tryTarget(to, { carry, limit: ANSWER_MS, signal });
+    print(world, [`  through ${decision.server}: ${replyText(endpointText(to), answer)}`]);
   }
 }
 

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import type { Origin } from "../table/decision.ts";
-import { spotsOf } from "../table/places.ts";
+import { spotsOf } from "../table/positions.ts";
 
 /** Says where a value came from: "hosts.toml:12:1", "ssh_config", "the call", "default". */
 export type Sayer = (origin: Origin) => string;

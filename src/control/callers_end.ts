@@ -4,7 +4,7 @@ import type { Wire, World } from "../world.ts";
 import { dataFrame, endFrame, FrameReader, messageFrame } from "./frames.ts";
 import type { Reply, Request } from "./protocol.ts";
 import { newest } from "./socket_names.ts";
-import { controlPlace, type Place } from "./socket_place.ts";
+import { controlPlace, type SocketPlace } from "./socket_place.ts";
 
 /** What a starting master may take until it listens. */
 const START_MS = 5_000;
@@ -147,7 +147,7 @@ export class Control {
   }
 }
 
-export interface AskOptions {
+export interface ReachOptions {
   readonly mayStart: boolean;
   readonly note: Note;
   /** The same request, where it has been put already. */
@@ -159,10 +159,10 @@ export interface AskOptions {
  * log: sharing is an optimisation, and whatever is odd about it is no reason to be without mail. With `mayStart` a
  * master is started where there is none; without it, an Error says why one cannot be asked.
  */
-export async function ask(
+export async function reachMaster(
   world: World,
   request: Request,
-  { mayStart, note, asked }: AskOptions,
+  { mayStart, note, asked }: ReachOptions,
 ): Promise<Control | undefined> {
   try {
     const first = asked === undefined ? undefined : await answered(asked);
@@ -183,12 +183,12 @@ export async function ask(
 
 async function attempt(
   world: World,
-  place: Place,
+  place: SocketPlace,
   request: Request,
   mayStart: boolean,
 ): Promise<Control | undefined> {
   const found = newest(place);
-  const control = found === undefined ? null : await askAt(world, found.path, request);
+  const control = found === undefined ? null : await reachAt(world, found.path, request);
   if (control !== null) return control;
   if (mayStart) await start(world);
   return undefined;
@@ -198,7 +198,7 @@ async function attempt(
  * Puts a request to whoever listens at a socket. Null when nobody does, undefined when it closes without a word; rejects
  * when it does not answer within a second.
  */
-export async function askAt(
+export async function reachAt(
   world: World,
   path: string,
   request: Request,

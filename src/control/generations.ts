@@ -2,7 +2,7 @@ import { chmodSync, existsSync, linkSync, lstatSync, rmSync, unlinkSync } from "
 import { connect, type Server } from "node:net";
 import { join } from "node:path";
 import { generations, newest, pathOf } from "./socket_names.ts";
-import type { Place } from "./socket_place.ts";
+import type { SocketPlace } from "./socket_place.ts";
 
 /*
  * Who is the master? The one whose socket has the highest generation and answers. A socket is bound under a private
@@ -31,7 +31,7 @@ const ATTEMPTS = 10;
  * Makes `server`, which must not listen yet, the master's; `token` names this process. Throws as listen() and link(2)
  * do where the directory cannot be written.
  */
-export async function claim(place: Place, server: Server, token: string): Promise<Claim> {
+export async function claim(place: SocketPlace, server: Server, token: string): Promise<Claim> {
   const draft = join(place.directory, `${place.prefix}.new-${token}`);
   rmSync(draft, { force: true });
   await listen(server, draft);
@@ -67,7 +67,7 @@ export function release(generation: Generation): void {
  * Removes the names of those that are gone. False when another one lives: when all names had gone, numbers began anew,
  * and two that looked at different times have linked different ones. Whoever comes second sees the first.
  */
-async function removeOthers(place: Place, own: Generation): Promise<boolean> {
+async function removeOthers(place: SocketPlace, own: Generation): Promise<boolean> {
   const others = generations(place).map((number) => pathOf(place, number));
   for (const other of others.filter((other) => other !== own.path)) {
     if (await answers(other)) return false;

@@ -5,7 +5,7 @@ import type { Step } from "../progress.ts";
 import { openLog } from "../report/log.ts";
 import { stateDirectory } from "../state/directory.ts";
 import type { World } from "../world.ts";
-import { ask, askAt, type Control } from "./callers_end.ts";
+import { type Control, reachAt, reachMaster } from "./callers_end.ts";
 import { allSockets } from "./other_sockets.ts";
 import type { Reply, Request, Status } from "./protocol.ts";
 
@@ -27,7 +27,7 @@ async function requested<T>(
   take: (reply: Reply, means: Means) => T | undefined,
 ): Promise<T | undefined> {
   const note = openLog(stateDirectory(world.env, world.home), world);
-  const control = await ask(world, request, { mayStart: true, note });
+  const control = await reachMaster(world, request, { mayStart: true, note });
   return control && heard(world, control, take);
 }
 
@@ -74,7 +74,7 @@ async function requestedOfAll<T>(
 ): Promise<readonly T[]> {
   const found: T[] = [];
   for (const path of allSockets(world)) {
-    const control = await askAt(world, path, request).catch((error: Error) => {
+    const control = await reachAt(world, path, request).catch((error: Error) => {
       throw unanswered(request, error);
     });
     if (control) found.push(await heard(world, control, take));

@@ -1,17 +1,17 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Place } from "./socket_place.ts";
+import type { SocketPlace } from "./socket_place.ts";
 
 // Apart from generations.ts, whose servers and connections a caller does without.
 
 /** The newest generation's socket, and its number; undefined when there is none. */
-export function newest(place: Place): { readonly number: number; readonly path: string } | undefined {
+export function newest(place: SocketPlace): { readonly number: number; readonly path: string } | undefined {
   const number = Math.max(0, ...generations(place));
   return number === 0 ? undefined : { number, path: pathOf(place, number) };
 }
 
 /** The numbers of all generations, in no order. */
-export function generations({ directory, prefix }: Place): readonly number[] {
+export function generations({ directory, prefix }: SocketPlace): readonly number[] {
   const numbers: number[] = [];
   for (const name of readdirSync(directory)) {
     const number = name.startsWith(`${prefix}.`) ? name.slice(prefix.length + 1) : "";
@@ -27,6 +27,6 @@ function isGeneration(text: string): boolean {
 }
 
 /** Where the socket of a generation is. */
-export function pathOf({ directory, prefix }: Place, number: number): string {
+export function pathOf({ directory, prefix }: SocketPlace, number: number): string {
   return join(directory, `${prefix}.${number}`);
 }

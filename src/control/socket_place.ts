@@ -6,7 +6,7 @@ import { byteLength, encoded } from "../utf8.ts";
 import { VERSION } from "./protocol.ts";
 
 /** Where the control sockets of one user on one machine are: `DIRECTORY/PREFIX.GENERATION`. */
-export interface Place {
+export interface SocketPlace {
   readonly directory: string;
   readonly prefix: string;
 }
@@ -38,7 +38,7 @@ const LONGEST_HOST = 24;
  * Makes the directory (0700). Throws an Error with a reason when nobody else can be kept out of it, or when its path is
  * too long.
  */
-export function controlPlace({ env, home, uid, system, hostname }: Whose): Place {
+export function controlPlace({ env, home, uid, system, hostname }: Whose): SocketPlace {
   const runtime =
     runtimeDirectory(env.XDG_RUNTIME_DIR, uid) ??
     runtimeDirectory(`/run/user/${uid}`, uid) ??

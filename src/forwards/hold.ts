@@ -2,8 +2,7 @@ import { Follower, orAborted } from "../abort.ts";
 import type { Note } from "../report/note.ts";
 import type { CarriedForward } from "../table/decision.ts";
 import type { Listening } from "./bind.ts";
-import type { Carry, LookUp, OpenSession } from "./carrier.ts";
-import { Traffic } from "./carry.ts";
+import type { Carry, LookUp, OpenSession } from "./carry.ts";
 import type { DomainOptions } from "./domain.ts";
 import { listenOnPath } from "./listen_path.ts";
 import { listenOnPort } from "./listen_port.ts";
@@ -12,6 +11,7 @@ import { isUnguarded, lookAtPath } from "./probe.ts";
 import { reasonOf } from "./reason.ts";
 import { SocketTables } from "./socket_tables.ts";
 import { type Standing, type State, standingHint, standingText } from "./state.ts";
+import { Traffic } from "./traffic.ts";
 import { Surroundings } from "./unless.ts";
 
 export interface HoldOptions extends DomainOptions {

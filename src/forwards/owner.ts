@@ -56,7 +56,7 @@ export class Owners {
   }
 
   /** Asks for the owner of a connection; one reading of the table is for all who have asked before it. */
-  ask(connection: Accepted, tell: (owner: Owner) => void): void {
+  find(connection: Accepted, tell: (owner: Owner) => void): void {
     if (!this.#tables.exist) tell({ kind: "no-table" });
     else if (this.#asked.length + this.#read.length >= MOST_ASKED) {
       tell({ kind: "untold", why: `${MOST_ASKED} others are asked about` });
@@ -125,7 +125,7 @@ function untold(why: string): Found {
 export type Loopback = "127.0.0.1" | "::1";
 
 /** Who listens where connections to a loopback address go. */
-export interface Holder {
+export interface Listener {
   readonly uid: number;
   readonly inodes: readonly number[];
 }
@@ -143,11 +143,11 @@ const ANYBODY = { 4: { address: "0.0.0.0", port: 0 }, 6: { address: "::", port: 
  * Who listens on a port of a loopback address; undefined for nobody. A listener on `::` counts for both, which it is
  * unless it is for IPv6 only: the table does not say. Throws where the tables cannot be read.
  */
-export async function holderOf(
+export async function listenerOf(
   tables: SocketTables,
   address: Loopback,
   port: number,
-): Promise<Holder | undefined> {
+): Promise<Listener | undefined> {
   let covers: readonly Sought[] = [];
   await tables.tcp((search) => {
     covers = COVERS[address].map((cover) =>

@@ -1,7 +1,7 @@
 import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Forward } from "../table/table.ts";
-import { holderOf, type Loopback } from "./owner.ts";
+import { type Loopback, listenerOf } from "./owner.ts";
 import { isPreauth, type Program, programWith } from "./program.ts";
 import type { SocketTables } from "./socket_tables.ts";
 
@@ -36,7 +36,7 @@ export async function occupantOf(
 ): Promise<Occupant | undefined> {
   if (!tables.exist) return undefined;
   try {
-    const holder = await holderOf(tables, address, port);
+    const holder = await listenerOf(tables, address, port);
     if (holder === undefined) return undefined;
     return await judge(holder.uid, holder.inodes, { tables, uid });
   } catch {

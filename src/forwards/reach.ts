@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { onAbort, orAborted } from "../abort.ts";
 import type { Endpoint } from "../table/table.ts";
-import type { LookUp } from "./carrier.ts";
+import type { LookUp } from "./carry.ts";
 import { firstFound } from "./first_found.ts";
 
 /**

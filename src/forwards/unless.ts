@@ -1,6 +1,6 @@
 import { bounded, Follower } from "../abort.ts";
 import type { Endpoint, Forward } from "../table/table.ts";
-import type { LookUp } from "./carrier.ts";
+import type { LookUp } from "./carry.ts";
 import { type DomainOptions, isWithin, type OwnDomain, ownDomains } from "./domain.ts";
 import { firstFound } from "./first_found.ts";
 import { endpointText } from "./plan.ts";

@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { Failure } from "../failure.ts";
 
 /** Bytes that are kept of a client which speaks before its greeting; then it is not read any further. */
-const MAX_EARLY = 64 * 1024;
+const MOST_KEPT = 64 * 1024;
 
 /** A client whose session is being opened: what it says meanwhile is kept, and it is noticed when it hangs up. */
 export class WaitingClient {
@@ -22,7 +22,7 @@ export class WaitingClient {
     this.#on("data", (chunk: Buffer) => {
       this.#kept.push(chunk);
       this.#bytes += chunk.length;
-      if (this.#bytes >= MAX_EARLY) socket.pause();
+      if (this.#bytes >= MOST_KEPT) socket.pause();
     });
     this.#on("end", () => {
       if (this.#bytes === 0) leave();

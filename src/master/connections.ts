@@ -119,7 +119,7 @@ export class Connections {
       throw new ShareOver();
     }
     this.#all.add(shared);
-    if (line === undefined) shared.liveness.ask();
+    if (line === undefined) shared.liveness.probe();
     // Those who wait for the connection come first. Whoever wanted the command may have gone by now.
     else setImmediate(() => shared.connection.dropEarly());
     return shared;

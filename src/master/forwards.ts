@@ -1,11 +1,11 @@
 import type { Duplex } from "node:stream";
 import type { ForwardStatus } from "../control/protocol.ts";
-import type { Originator } from "../forwards/carrier.ts";
+import type { Originator } from "../forwards/carry.ts";
 import type { Held } from "../forwards/hold.ts";
 import { leadsTo } from "../forwards/plan.ts";
 import { occupantStatus, standingText } from "../forwards/state.ts";
 import type { Note } from "../report/note.ts";
-import { type Carrier, holdOver } from "../session/holding.ts";
+import { type Carrier, holdForwardsOver } from "../session/carrier.ts";
 import { proven } from "../session/keep_forwards.ts";
 import type { Started } from "../session/opening.ts";
 import { callOf } from "../session/own_sessions.ts";
@@ -64,7 +64,7 @@ export class Forwards {
     const missing = decision.forwards.filter(({ listen }) => !this.#holding.has(listen));
     for (const forward of missing) {
       const { server } = decision;
-      const holding = holdOver(
+      const holding = holdForwardsOver(
         { target, ...this.#carrier(decision) },
         world,
         { ...decision, forwards: [forward] },

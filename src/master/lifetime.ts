@@ -4,7 +4,7 @@ import type { Persist } from "../table/table.ts";
 const LONGEST_WAIT = 30_000;
 
 /** How long something stays that nobody uses: a time after its last use. */
-export class Stay {
+export class Lifetime {
   /** How long it stays after its last use. */
   persist: Persist = 0;
   readonly #isIdle: () => boolean;

@@ -10,7 +10,7 @@ import type { Decision } from "../table/decision.ts";
 import type { Persist } from "../table/table.ts";
 import { Connections } from "./connections.ts";
 import { Forwards } from "./forwards.ts";
-import { Stay } from "./lifetime.ts";
+import { Lifetime } from "./lifetime.ts";
 import { startSomewhere } from "./second_way.ts";
 import { SpareKeeper } from "./spare.ts";
 import type { Placed } from "./spare_command.ts";
@@ -34,7 +34,7 @@ export class Share {
   readonly #names = new Set<string>();
   /** Callers that are being served. */
   #served = 0;
-  readonly #stay: Stay;
+  readonly #stay: Lifetime;
   #isOver = false;
   #isStopped = false;
 
@@ -60,7 +60,7 @@ export class Share {
         this.#changed();
       },
     );
-    this.#stay = new Stay(
+    this.#stay = new Lifetime(
       () => this.#isIdle,
       () => this.#close(),
     );

@@ -105,7 +105,7 @@ export class SharedConnection {
       this.liveness.whenBusy(attempt.signal, onBusy);
       const started = await startSession(decision, line, this, options, attempt.signal);
       // For the round-trip time, which --status shows.
-      if (this.liveness.roundTrip === undefined) this.liveness.ask();
+      if (this.liveness.roundTrip === undefined) this.liveness.probe();
       return started;
     } catch (error) {
       // Of several that are asked for at once the refusals come first, before any command has been started.

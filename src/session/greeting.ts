@@ -2,7 +2,7 @@ import { onAbort } from "../abort.ts";
 import type { Progress } from "../progress.ts";
 import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
 import { GreetingGuard, type Preauth } from "./guard.ts";
-import { endedEarly, flooded, isNotFound, unwelcome, withLastWord } from "./no_greeting.ts";
+import { endedWithoutGreeting, flooded, isNotFound, unwelcome, withLastWord } from "./no_greeting.ts";
 import type { Remarks } from "./remarks.ts";
 
 /** What the wait for a greeting needs. */
@@ -90,7 +90,7 @@ function firstGreeting(
       // A shell that has found no imapd shows that the line was its own.
       if (otherwise !== undefined && !isNotFound(exit)) return fail(unwelcome(otherwise, server, remarks));
       guard.release();
-      fail(endedEarly(exit, { server, method: "imap" }, remarks));
+      fail(endedWithoutGreeting(exit, { server, method: "imap" }, remarks));
     });
   });
 }

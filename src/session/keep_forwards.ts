@@ -1,9 +1,9 @@
 import { whenAborted } from "../abort.ts";
 import { Failure } from "../failure.ts";
-import { type Answer, answerText, askTarget, askThrough } from "../forwards/answer.ts";
 import type { Held } from "../forwards/hold.ts";
 import { leadsTo } from "../forwards/plan.ts";
 import { type Standing, standingHint, standingText } from "../forwards/state.ts";
+import { replyText, type TargetReply, tryStream, tryTarget } from "../forwards/try_target.ts";
 import { Progress } from "../progress.ts";
 import { openLog } from "../report/log.ts";
 import { Logins } from "../second_chances.ts";
@@ -11,7 +11,7 @@ import { stateDirectory } from "../state/directory.ts";
 import type { CarriedForward, Decision } from "../table/decision.ts";
 import type { Persist } from "../table/table.ts";
 import type { World } from "../world.ts";
-import { type Carrier, carrierOf, holdOver } from "./holding.ts";
+import { type Carrier, carrierOf, holdForwardsOver } from "./carrier.ts";
 import { openConnection, takeLeave } from "./opening.ts";
 import { ownSessions } from "./own_sessions.ts";
 
@@ -50,7 +50,7 @@ export async function keepForwards(
   });
   try {
     const carrier = carrierOf(connected, ownSessions(decision, world, note));
-    const held = await holdOver(carrier, world, decision, {
+    const held = await holdForwardsOver(carrier, world, decision, {
       note,
       signal: broken.signal,
       retry: RETRY_MS,
@@ -88,7 +88,7 @@ export async function proven(
       }
       if (standing.state.kind === "withheld") return `${subject}: ${standingText(standing)}`;
       const answer = await answerOf(forward, carrier, signal);
-      const text = answerText(leadsTo(forward), answer);
+      const text = replyText(leadsTo(forward), answer);
       if (!isAnswer(answer, forward)) throw new Failure("network", subject, text);
       return `${subject}: ${standingText(standing)}; ${text}`;
     }),
@@ -100,10 +100,10 @@ async function answerOf(
   forward: CarriedForward,
   { carry, open }: Pick<Carrier, "carry" | "open">,
   signal: AbortSignal,
-): Promise<Answer> {
-  if (forward.to !== undefined) return askTarget(forward.to, { carry, limit: ANSWER_MS, signal });
+): Promise<TargetReply> {
+  if (forward.to !== undefined) return tryTarget(forward.to, { carry, limit: ANSWER_MS, signal });
   const session = await open(forward, signal);
-  return askThrough(async () => session, { limit: ANSWER_MS, signal });
+  return tryStream(async () => session, { limit: ANSWER_MS, signal });
 }
 
 /** Ours, or not needed, or held by another program of the same user. Never by another user. */
@@ -113,7 +113,7 @@ function isInPlace({ state }: Standing): boolean {
 }
 
 /** In some protocols it is the client who begins. */
-function isAnswer({ kind }: Answer, { method }: CarriedForward): boolean {
+function isAnswer({ kind }: TargetReply, { method }: CarriedForward): boolean {
   // A session says otherwise than in a greeting why there is none.
   if (kind === "says") return method !== "smtp";
   return kind === "greets" || kind === "silent";

@@ -56,7 +56,7 @@ export function flooded({ server, method }: Called, { last }: Said): Failure {
 }
 
 /** A command that is over, and has not greeted. */
-export function endedEarly(exit: Exit, { server, method }: Called, said: Said): Failure {
+export function endedWithoutGreeting(exit: Exit, { server, method }: Called, said: Said): Failure {
   if (exit.kind === "lost")
     return new Failure("lost", server, `connection lost before the greeting${quotedTail(exit.why)}`);
   const ended = `the remote command ended ${described(exit)} before any greeting`;

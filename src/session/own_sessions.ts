@@ -1,4 +1,4 @@
-import type { OpenSession } from "../forwards/carrier.ts";
+import type { OpenSession } from "../forwards/carry.ts";
 import { Progress } from "../progress.ts";
 import type { Note } from "../report/note.ts";
 import { Logins } from "../second_chances.ts";

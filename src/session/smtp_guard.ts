@@ -2,7 +2,7 @@ import type { Failure } from "../failure.ts";
 import type { End } from "./exit.ts";
 import { MAX_NOISE } from "./guard.ts";
 import { KeptBytes } from "./kept_bytes.ts";
-import { type Called, endedEarly, flooded } from "./no_greeting.ts";
+import { type Called, endedWithoutGreeting, flooded } from "./no_greeting.ts";
 import { Remarks } from "./remarks.ts";
 
 /**
@@ -69,7 +69,9 @@ export class SmtpGuard {
   failure(end: End, lastRemark = ""): Failure | undefined {
     if (this.#state === "greeted" || end.kind === "left") return undefined;
     const said = lastRemark === "" ? this.#remarks : { last: lastRemark, telling: lastRemark };
-    return this.#state === "flooded" ? flooded(this.#called, said) : endedEarly(end, this.#called, said);
+    return this.#state === "flooded"
+      ? flooded(this.#called, said)
+      : endedWithoutGreeting(end, this.#called, said);
   }
 
   #flood(): void {

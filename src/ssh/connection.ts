@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import { Failure } from "../failure.ts";
-import type { Originator } from "../forwards/carrier.ts";
+import type { Originator } from "../forwards/carry.ts";
 import type { Person } from "../person.ts";
 import type { Progress } from "../progress.ts";
 import type { Note } from "../report/note.ts";
@@ -8,10 +8,10 @@ import type { Logins } from "../second_chances.ts";
 import type { Endpoint } from "../table/table.ts";
 import type { Target } from "../target/target.ts";
 import type { RemoteCommand } from "./channel/remote_command.ts";
-import type { Attempt } from "./login/attempt.ts";
 import type { Obstacle } from "./login/candidate.ts";
 import type { EarlyOptions } from "./login/early_login.ts";
 import type { LoginMemory } from "./login/refused_before.ts";
+import type { TriedKey } from "./login/tried_key.ts";
 import type { Purpose } from "./purpose.ts";
 
 /** The server opens no further session on this connection (MaxSessions of sshd_config(5)). */
@@ -41,7 +41,7 @@ export interface ConnectOptions {
 /** A connection to a server that has been recognised and has let the user in. */
 export interface Connection {
   /** The keys that were offered, in order; the last one that was signed with opened the door. */
-  readonly attempts: readonly Attempt[];
+  readonly attempts: readonly TriedKey[];
   /** Why other keys were not offered. */
   readonly obstacles: readonly Obstacle[];
   /** Resolves when the connection has ended, with the reason, as in "connection lost: REASON". */

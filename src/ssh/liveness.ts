@@ -86,14 +86,14 @@ export class Liveness {
       else if (this.#asked !== undefined) timer = setTimeout(look, LOOK_AGAIN);
     };
     timer = setTimeout(() => {
-      this.ask();
+      this.probe();
       look();
     }, PATIENCE);
     onAbort(over, () => clearTimeout(timer));
   }
 
   /** Asks for a sign of life, unless a question is open. */
-  ask(): void {
+  probe(): void {
     if (this.#asked !== undefined) return;
     const asked = performance.now();
     this.#asked = asked;
@@ -122,7 +122,7 @@ export class Liveness {
         done(isSilent);
       };
       // Who answers in time is not asked.
-      const asking = setTimeout(() => this.ask(), ms / 4);
+      const asking = setTimeout(() => this.probe(), ms / 4);
       const timer = setTimeout(judge, ms);
       deafen = onAbort(over, () => done(false));
     });
@@ -156,7 +156,7 @@ export class Liveness {
       this.stop();
       this.#onDead((this.#watching.interval * this.#watching.most) / 1000);
     } else if (this.#silent % LOOKS === 1) {
-      this.ask();
+      this.probe();
     }
   }
 }

@@ -7,13 +7,13 @@ import type { Target } from "../target/target.ts";
 import type { ConnectOptions } from "./connection.ts";
 import { proposal } from "./exchange/algorithms.ts";
 import type { KeyExchanges } from "./exchange/exchange.ts";
-import type { Attempt } from "./login/attempt.ts";
 import { Authentication } from "./login/authentication.ts";
 import type { Obstacle } from "./login/candidate.ts";
 import type { EarlyLogin } from "./login/early_login.ts";
 import { KeyCollection } from "./login/key_collection.ts";
 import { LoginFailure, loggedIn } from "./login/login_failure.ts";
 import { Questions } from "./login/questions.ts";
+import type { TriedKey } from "./login/tried_key.ts";
 import { loggingIn, waitingIn } from "./login/waiting.ts";
 import { MANNERS } from "./purpose.ts";
 import { limitUnread } from "./ssh2/backlog.ts";
@@ -90,7 +90,7 @@ export class Login {
     this.lifeline = new Lifeline(this.#client, socket, () => this.refusal);
   }
 
-  get attempts(): readonly Attempt[] {
+  get attempts(): readonly TriedKey[] {
     return this.#authentication.attempts;
   }
 

@@ -2,8 +2,8 @@ import type { Duplex } from "node:stream";
 import type { Client } from "ssh2";
 import { orAborted } from "../abort.ts";
 import { Failure } from "../failure.ts";
-import type { Originator } from "../forwards/carrier.ts";
-import { abandon, NOWHERE } from "../forwards/carrier.ts";
+import type { Originator } from "../forwards/carry.ts";
+import { abandon, NOWHERE } from "../forwards/carry.ts";
 import type { Endpoint } from "../table/table.ts";
 import type { Target } from "../target/target.ts";
 import { PortCommand } from "./channel/port_command.ts";
@@ -11,9 +11,9 @@ import { type ExecReply, type RemoteCommand, startedCommand } from "./channel/re
 import { SessionAhead } from "./channel/session_ahead.ts";
 import { Tunnel } from "./channel/tunnel.ts";
 import { type Connection, SessionRefusal } from "./connection.ts";
-import type { Attempt } from "./login/attempt.ts";
 import type { Obstacle } from "./login/candidate.ts";
 import type { EarlySession } from "./login/early_login.ts";
+import type { TriedKey } from "./login/tried_key.ts";
 import type { Login } from "./login.ts";
 import type { Lifeline } from "./ssh2/connection_end.ts";
 
@@ -34,7 +34,7 @@ export function isRefusal(error: Error): boolean {
 
 /** A connection on which the user is logged in. */
 export class SshConnection implements Connection {
-  readonly attempts: readonly Attempt[];
+  readonly attempts: readonly TriedKey[];
   readonly obstacles: readonly Obstacle[];
   readonly target: Target;
   #isEnding = false;
@@ -68,7 +68,7 @@ export class SshConnection implements Connection {
   }
 
   ping(onAnswer: () => void): void {
-    if (this.#lifeline.over === undefined && this.#socket.writable) this.#lifeline.roundTrip.ask(onAnswer);
+    if (this.#lifeline.over === undefined && this.#socket.writable) this.#lifeline.roundTrip.ping(onAnswer);
   }
 
   abandon(reason: string): void {

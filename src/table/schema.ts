@@ -50,7 +50,7 @@ function neighbourhood(source: string, line: number): string {
 
 /** The failure that tells all problems, in the order of the file. The parser with places is loaded only now. */
 async function failureOf(problems: readonly Problem[], source: string, file: string): Promise<TableFailure> {
-  const { spotsOf } = await import("./places.js");
+  const { spotsOf } = await import("./positions.js");
   const spotAt = spotsOf(source);
   const placed = problems.map(({ path, part, what, ...rest }) => {
     const { line, column, text } = spotAt(path, part);

@@ -89,7 +89,7 @@ export interface Table {
 export type TomlPath = readonly (string | number)[];
 
 /** A place in a file. Line and column count from 1. */
-export interface Place {
+export interface Position {
   readonly line: number;
   readonly column: number;
 }

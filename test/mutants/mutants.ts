@@ -380,7 +380,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     promise: "Only your own processes are carried",
     change: "another user's are, too",
-    file: "src/forwards/carry.ts",
+    file: "src/forwards/traffic.ts",
     from: 'if (owner.kind === "uid" && owner.uid !== this.#options.uid)',
     to: 'if (owner.kind === "uid" && owner.uid < 0)',
     test: `${unit}forwards/strangers.test.ts`,

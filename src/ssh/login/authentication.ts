@@ -6,13 +6,13 @@ import type { Method } from "../../target/methods.ts";
 import type { Target } from "../../target/target.ts";
 import type { OwnMethod, Session } from "../ssh2/patched.ts";
 import { readExtensions } from "../ssh2/public_key_request.ts";
-import type { Attempt } from "./attempt.ts";
 import type { Obstacle } from "./candidate.ts";
 import type { EarlyLogin } from "./early_login.ts";
 import type { KeyOffer } from "./key_offer.ts";
 import { KeyOffers, type KeySource } from "./key_offers.ts";
 import { PasswordMethods } from "./password_methods.ts";
 import type { Questions } from "./questions.ts";
+import type { TriedKey } from "./tried_key.ts";
 
 /** What there is to log in with. */
 export interface LoginMeans extends KeySource {
@@ -44,7 +44,7 @@ export class Authentication {
   }
 
   /** The keys that were offered, in order; the last one that was signed with opened the door. */
-  get attempts(): readonly Attempt[] {
+  get attempts(): readonly TriedKey[] {
     return this.#offers.attempts;
   }
 

@@ -1,9 +1,9 @@
 import type { KnownLogin } from "../../state/familiar.ts";
 import type { Target } from "../../target/target.ts";
 import { algorithmsFor } from "../keys/type.ts";
-import { type Attempt, attemptOf, fingerprintOf } from "./attempt.ts";
 import type { Candidate, Sealed } from "./candidate.ts";
 import { KeyOffer } from "./key_offer.ts";
+import { fingerprintOf, type TriedKey, triedKeyOf } from "./tried_key.ts";
 
 /**
  * The key of a login that has worked, where an ordinary login would come to it in the same way: those before it are
@@ -33,6 +33,6 @@ export function plainLogin(attempts: readonly KeyOffer[]): Omit<KnownLogin, "ver
   return { keys, algorithm, isBound: boundTo !== undefined };
 }
 
-export function told(attempts: readonly KeyOffer[]): readonly Attempt[] {
-  return attempts.map(({ candidate, outcome }) => attemptOf(candidate, outcome));
+export function told(attempts: readonly KeyOffer[]): readonly TriedKey[] {
+  return attempts.map(({ candidate, outcome }) => triedKeyOf(candidate, outcome));
 }

@@ -1,5 +1,5 @@
 import type { OwnMethod, Protocol } from "../ssh2/patched.ts";
-import { ask, type Offer, prove, toSign } from "../ssh2/public_key_request.ts";
+import { type Offer, prove, query, toSign } from "../ssh2/public_key_request.ts";
 import type { Candidate } from "./candidate.ts";
 
 /**
@@ -43,7 +43,7 @@ export class KeyOffer {
     return {
       type: "own",
       username: user,
-      begin: (protocol) => ask(protocol, user, this.offer),
+      begin: (protocol) => query(protocol, user, this.offer),
       proceed: (protocol, next) => void this.#prove(protocol, user, next),
     };
   }

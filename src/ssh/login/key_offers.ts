@@ -3,13 +3,13 @@ import type { BrokenOff } from "../../state/patience.ts";
 import type { Target } from "../../target/target.ts";
 import type { OwnMethod, Session } from "../ssh2/patched.ts";
 import type { Extensions } from "../ssh2/public_key_request.ts";
-import { type Attempt, fingerprintOf } from "./attempt.ts";
 import type { Candidate, Obstacle, Sealed } from "./candidate.ts";
 import { earlyOffer, plainLogin, told } from "./early_offer.ts";
 import type { KeyCollection } from "./key_collection.ts";
 import { KeyOffer } from "./key_offer.ts";
 import { NAME_ONE } from "./login_failure.ts";
 import { type Acquaintance, offeredTo } from "./offered.ts";
+import { fingerprintOf, type TriedKey } from "./tried_key.ts";
 
 /** Keys that are offered on one connection: sshd ends a login at its sixth refusal (MaxAuthTries of sshd_config(5)). */
 const MOST_KEYS = 6;
@@ -46,7 +46,7 @@ export class KeyOffers {
   }
 
   /** In order; the last one that was signed with opened the door. */
-  get attempts(): readonly Attempt[] {
+  get attempts(): readonly TriedKey[] {
     return told(this.#offers);
   }
 

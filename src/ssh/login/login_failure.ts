@@ -4,8 +4,8 @@ import type { BrokenOff } from "../../state/patience.ts";
 import { typed } from "../../target/by_hand.ts";
 import type { Method } from "../../target/methods.ts";
 import type { Target } from "../../target/target.ts";
-import type { Attempt } from "./attempt.ts";
 import type { Obstacle } from "./candidate.ts";
+import type { TriedKey } from "./tried_key.ts";
 
 /** How many of the keys that were tried a message names. */
 const NAMED = 3;
@@ -24,7 +24,7 @@ const NOT_BUILT =
 /** What was tried to get in. */
 export interface Tried {
   /** The keys that were offered, in order. */
-  readonly attempts: readonly Attempt[];
+  readonly attempts: readonly TriedKey[];
   /** Why there were no others. */
   readonly obstacles: readonly Obstacle[];
   /** What the server would take: "publickey", "password". Empty when it did not say. */
@@ -40,7 +40,7 @@ export interface Tried {
 
 /** The server did not let the user in. */
 export class LoginFailure extends Failure {
-  readonly attempts: readonly Attempt[];
+  readonly attempts: readonly TriedKey[];
   readonly obstacles: readonly Obstacle[];
   readonly methods: readonly string[];
   readonly refusedKeys: readonly string[] | undefined;
@@ -65,13 +65,13 @@ export class LoginFailure extends Failure {
 }
 
 /** "ssh-ed25519 SHA256:... from the agent": a key, in the words of messages and of --check. */
-function described({ type, fingerprint, source, name, isExpired }: Attempt): string {
+function described({ type, fingerprint, source, name, isExpired }: TriedKey): string {
   const origin = source === "agent" ? "from the agent" : `from ${name}`;
   return `${type} ${fingerprint} ${origin}${isExpired ? ", which has expired" : ""}`;
 }
 
 /** What opened the door, and the keys that were offered before it, for --check. */
-export function loggedIn(attempts: readonly Attempt[], lastMethod: "none" | Method): string {
+export function loggedIn(attempts: readonly TriedKey[], lastMethod: "none" | Method): string {
   const asked = lastMethod === "none" || lastMethod === "publickey" ? undefined : lastMethod;
   const key = attempts.findLast(({ outcome }) => outcome === "signed" || outcome === "accepted");
   if (asked !== undefined) return key === undefined ? asked : `${asked}, after ${described(key)}`;
@@ -121,11 +121,11 @@ function acceptedIn({ attempts, answers }: Tried): readonly string[] {
 }
 
 /** Why a key was not proven, other than that the server did not want it. */
-function failureOf({ outcome }: Attempt): string | undefined {
+function failureOf({ outcome }: TriedKey): string | undefined {
   return typeof outcome === "string" ? undefined : outcome.failed;
 }
 
-function failed(attempt: Attempt): string {
+function failed(attempt: TriedKey): string {
   const failure = failureOf(attempt);
   return failure === undefined ? "" : `, but ${failure}`;
 }

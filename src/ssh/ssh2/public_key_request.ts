@@ -48,7 +48,7 @@ function request(
 }
 
 /** Asks whether the server would take a key. */
-export function ask(protocol: Protocol, user: string, offer: Offer): void {
+export function query(protocol: Protocol, user: string, offer: Offer): void {
   protocol.authRequest(METHOD, request(user, offer, QUESTION));
 }
 

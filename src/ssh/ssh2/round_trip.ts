@@ -12,7 +12,7 @@ export class RoundTrip {
   }
 
   /** Asks for a sign of life. */
-  ask(onAnswer: () => void): void {
+  ping(onAnswer: () => void): void {
     const asked = performance.now();
     this.#client.ping(() => {
       this.took(performance.now() - asked);
@@ -29,6 +29,6 @@ export class RoundTrip {
   measure(): void {
     if (this.#isMeasured) return;
     this.#isMeasured = true;
-    this.ask(() => {});
+    this.ping(() => {});
   }
 }

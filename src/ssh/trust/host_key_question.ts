@@ -32,7 +32,7 @@ export class HostKeyQuestion {
   }
 
   /** Asks until the answer is one. Rejects with a Failure at a no, or with what Person.ask() rejects with. */
-  async ask({ key, name, elsewhere }: UnknownKey, signal: AbortSignal): Promise<void> {
+  async confirm({ key, name, elsewhere }: UnknownKey, signal: AbortSignal): Promise<void> {
     const { server } = this.#target;
     const print = fingerprint(key);
     this.#person.tell([

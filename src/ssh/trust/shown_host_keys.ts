@@ -87,7 +87,7 @@ export class ShownHostKeys {
     const ends = new Follower(signal, over);
     try {
       progress.begin("hostkey", `waiting for an answer about the host key of ${this.#target.server}`);
-      await question.ask(unknown, ends.signal);
+      await question.confirm(unknown, ends.signal);
     } catch (error) {
       fail(error);
       return false;

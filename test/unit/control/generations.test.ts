@@ -8,7 +8,7 @@ import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type Claim, claim, release } from "../../../src/control/generations.ts";
 import { newest } from "../../../src/control/socket_names.ts";
-import type { Place } from "../../../src/control/socket_place.ts";
+import type { SocketPlace } from "../../../src/control/socket_place.ts";
 import { program } from "../../peers/programs.ts";
 import { skipUnlessRoot } from "../../peers/rights.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
@@ -21,7 +21,7 @@ const CLAIMER = fileURLToPath(new URL("claimer.ts", import.meta.url));
 const MANY = 12;
 
 /** A directory for control sockets, and servers that are closed with it. */
-class Ground implements Place, Disposable {
+class Ground implements SocketPlace, Disposable {
   readonly directory = makeTemporary();
   readonly prefix = "m";
   readonly #servers: Server[] = [];
@@ -202,7 +202,7 @@ describe("claims of many processes at once", () => {
   }
 
   /** The only one of them that has become the master, which is also the one that callers find. */
-  async function onlyMaster(place: Place, outcomes: readonly Outcome[]): Promise<ChildProcess> {
+  async function onlyMaster(place: SocketPlace, outcomes: readonly Outcome[]): Promise<ChildProcess> {
     const masters = claimers.filter((_claimer, index) => outcomes[index]?.path);
     assert.equal(masters.length, 1, JSON.stringify(outcomes));
     const found = newest(place);

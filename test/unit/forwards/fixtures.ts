@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer, type ListenOptions } from "node:net";
 import { networkInterfaces } from "node:os";
-import type { OpenSession } from "../../../src/forwards/carrier.ts";
+import type { OpenSession } from "../../../src/forwards/carry.ts";
 import type { SessionForward } from "../../../src/table/decision.ts";
 import type { Endpoint, PlaceForward } from "../../../src/table/table.ts";
 import { program } from "../../peers/programs.ts";

@@ -4,9 +4,9 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { LookUp } from "../../../src/forwards/carrier.ts";
+import type { LookUp } from "../../../src/forwards/carry.ts";
 import { type Held, type HoldOptions, holdForwards } from "../../../src/forwards/hold.ts";
-import { holderOf } from "../../../src/forwards/owner.ts";
+import { listenerOf } from "../../../src/forwards/owner.ts";
 import { SocketTables } from "../../../src/forwards/socket_tables.ts";
 import type { CarriedForward } from "../../../src/table/decision.ts";
 import { silentServer, speakingServer } from "../../peers/tcp.ts";
@@ -303,7 +303,7 @@ test("giving up at whatever moment leaves nothing held", async () => {
     for (let turn = 0; turn < turns; turn++) await Promise.resolve();
     enough.abort(new Error("enough"));
     await settled;
-    const isFree = async () => (await holderOf(tables, "127.0.0.1", listen)) === undefined;
+    const isFree = async () => (await listenerOf(tables, "127.0.0.1", listen)) === undefined;
     await poll(isFree, `the end of listening after ${turns} turns`, () => "", 2000);
   }
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { type Accepted, holderOf, type Owner, Owners } from "../../../src/forwards/owner.ts";
+import { type Accepted, listenerOf, type Owner, Owners } from "../../../src/forwards/owner.ts";
 import { SocketTables } from "../../../src/forwards/socket_tables.ts";
 import type { Sought } from "../../../src/forwards/tcp_table.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
@@ -39,7 +39,7 @@ function tables(tcp: readonly string[], tcp6?: readonly string[]): SocketTables 
 }
 
 function connectionOwner(tables: SocketTables, connection: Accepted): Promise<Owner> {
-  return new Promise((resolve) => new Owners(tables).ask(connection, resolve));
+  return new Promise((resolve) => new Owners(tables).find(connection, resolve));
 }
 
 test("a connection is that of the socket at its other end, and not of ours", async () => {
@@ -114,7 +114,7 @@ test("a listener on the address itself, on all of IPv4 or on all of IPv6 has a p
     tables([row("00000000:07E9", ANY, 7, 5, "0A")]),
     tables([], [row(`${"0".repeat(32)}:07E9`, any6, 7, 5, "0A")]),
   ]) {
-    assert.deepEqual(await holderOf(rows, "127.0.0.1", 2025), { uid: 7, inodes: [5] });
+    assert.deepEqual(await listenerOf(rows, "127.0.0.1", 2025), { uid: 7, inodes: [5] });
   }
 });
 
@@ -124,14 +124,14 @@ test("the closest listener is the holder", async () => {
     [row("0100007F:07E9", ANY, 7, 5, "0A")],
     [row(`${"0".repeat(32)}:07E9`, any6, 8, 6, "0A")],
   );
-  assert.equal((await holderOf(both, "127.0.0.1", 2025))?.uid, 7);
-  assert.equal((await holderOf(both, "::1", 2025))?.uid, 8);
+  assert.equal((await listenerOf(both, "127.0.0.1", 2025))?.uid, 7);
+  assert.equal((await listenerOf(both, "::1", 2025))?.uid, 8);
 });
 
 test("a connection, another address and another port are no listener", async () => {
   const rows = tables([own, row("0200007F:07E9", ANY, 7, 5, "0A"), row("0100007F:07EA", ANY, 7, 6, "0A")]);
-  assert.equal(await holderOf(rows, "127.0.0.1", 2025), undefined);
-  assert.equal(await holderOf(rows, "::1", 2025), undefined);
+  assert.equal(await listenerOf(rows, "127.0.0.1", 2025), undefined);
+  assert.equal(await listenerOf(rows, "::1", 2025), undefined);
 });
 
 test("readers who come while the tables are read share the reading after it", async () => {

@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { type Duplex, PassThrough } from "node:stream";
 import { test } from "node:test";
 import { Failure } from "../../../src/failure.ts";
-import type { OpenSession } from "../../../src/forwards/carrier.ts";
+import type { OpenSession } from "../../../src/forwards/carry.ts";
 import { imapClient } from "../../peers/imap_client.ts";
 import { poll, within } from "../../peers/waiting.ts";
 import { stage } from "./stage.ts";

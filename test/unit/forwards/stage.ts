@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { Carry, OpenSession } from "../../../src/forwards/carrier.ts";
-import { Traffic } from "../../../src/forwards/carry.ts";
+import type { Carry, OpenSession } from "../../../src/forwards/carry.ts";
 import { SocketTables } from "../../../src/forwards/socket_tables.ts";
+import { Traffic } from "../../../src/forwards/traffic.ts";
 import type { Forward } from "../../../src/table/table.ts";
 import { type Listener, listen } from "../../peers/tcp.ts";
 import { within } from "../../peers/waiting.ts";

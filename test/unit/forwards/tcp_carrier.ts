@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import type { Carry } from "../../../src/forwards/carrier.ts";
+import type { Carry } from "../../../src/forwards/carry.ts";
 
 /** Stands in for SSH: a plain connection from this machine. Without tests' helpers, for it runs under Bun too. */
 export const carryByTcp: Carry = (to) =>

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { LookUp } from "../../../src/forwards/carrier.ts";
+import type { LookUp } from "../../../src/forwards/carry.ts";
 import { hindranceText, Surroundings } from "../../../src/forwards/unless.ts";
 import type { Forward } from "../../../src/table/table.ts";
 import { refusingPort, silentServer } from "../../peers/tcp.ts";

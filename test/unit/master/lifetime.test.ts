@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { Stay } from "../../../src/master/lifetime.ts";
+import { Lifetime } from "../../../src/master/lifetime.ts";
 import { Clocks } from "./clocks.ts";
 
 const MINUTE = 60_000;
@@ -8,11 +8,11 @@ const HOUR = 60 * MINUTE;
 
 let clocks: Clocks;
 
-/** Something that stays, as far as Stay sees it. */
+/** Something that stays, as far as Lifetime sees it. */
 class Thing {
   isIdle = true;
   ends = 0;
-  readonly stay = new Stay(
+  readonly stay = new Lifetime(
     () => this.isIdle,
     () => this.ends++,
   );

@@ -127,7 +127,7 @@ describe("a connection that is watched", () => {
 
   it("is not to be relied upon when a ping has not been answered for 2 s", () => {
     const line = new Line(USUAL, false);
-    line.liveness.ask();
+    line.liveness.probe();
     line.pass(1_000);
     assert.equal(line.liveness.isFresh, true);
     line.pass(1_000);
@@ -138,8 +138,8 @@ describe("a connection that is watched", () => {
 
   it("is asked one question at a time, and the time of its answer is known", () => {
     const line = new Line(USUAL, false);
-    line.liveness.ask();
-    line.liveness.ask();
+    line.liveness.probe();
+    line.liveness.probe();
     assert.equal(line.pings, 1);
     line.pass(120);
     line.answer();

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import { Failure } from "../../../src/failure.ts";
-import { type Answer, answerText, askTarget } from "../../../src/forwards/answer.ts";
-import type { Carry } from "../../../src/forwards/carrier.ts";
+import type { Carry } from "../../../src/forwards/carry.ts";
+import { replyText, type TargetReply, tryTarget } from "../../../src/forwards/try_target.ts";
 import { closingServer, listen, refusingPort, silentServer, speakingServer } from "../../peers/tcp.ts";
 import { within } from "../../peers/waiting.ts";
 import { carryByTcp } from "./tcp_carrier.ts";
@@ -31,7 +31,7 @@ const GREETINGS: readonly (readonly [said: string, words: string])[] = [
 for (const [said, words] of GREETINGS) {
   test(`a target that says ${JSON.stringify(said)} is told as it is`, async () => {
     await using peer = await speakingServer(said);
-    assert.equal(answerText("mail:25", await askTarget(peer, patient)), words);
+    assert.equal(replyText("mail:25", await tryTarget(peer, patient)), words);
     await peer.idle();
   });
 }
@@ -42,7 +42,7 @@ test("a greeting that comes in pieces is waited for", async () => {
     socket.write("0 mail");
     setTimeout(() => socket.write(".isp.com\r\n"), 50);
   });
-  assert.deepEqual(await askTarget(peer, patient), {
+  assert.deepEqual(await tryTarget(peer, patient), {
     kind: "greets",
     protocol: "SMTP",
     line: "220 mail.isp.com",
@@ -51,27 +51,27 @@ test("a greeting that comes in pieces is waited for", async () => {
 
 test("an end in the middle of a line is the end of the line", async () => {
   await using peer = await listen((socket) => void socket.end("220 mail"));
-  assert.deepEqual(await askTarget(peer, patient), { kind: "greets", protocol: "SMTP", line: "220 mail" });
+  assert.deepEqual(await tryTarget(peer, patient), { kind: "greets", protocol: "SMTP", line: "220 mail" });
 });
 
 test("a flood without a line is cut", async () => {
   await using peer = await speakingServer("x".repeat(1_000_000));
-  const answer = await askTarget(peer, patient);
+  const answer = await tryTarget(peer, patient);
   assert.deepEqual(answer, { kind: "says", line: "x".repeat(512) });
   await peer.idle();
 });
 
 test("silence is an answer, when time is up", async () => {
   await using peer = await silentServer();
-  const answer = await askTarget(peer, { ...patient, limit: 200 });
-  assert.equal(answerText("mail:25", answer), "mail:25 takes the connection and says nothing for 0.2 s");
+  const answer = await tryTarget(peer, { ...patient, limit: 200 });
+  assert.equal(replyText("mail:25", answer), "mail:25 takes the connection and says nothing for 0.2 s");
   await peer.idle();
 });
 
 test("a target that closes without a word is told", async () => {
   await using closing = await closingServer();
   assert.equal(
-    answerText("mail:25", await askTarget(closing, patient)),
+    replyText("mail:25", await tryTarget(closing, patient)),
     "mail:25 closes the connection without a word",
   );
 });
@@ -82,15 +82,15 @@ test("a connection that breaks before a word is closed too", async () => {
     setImmediate(() => far.destroy(new Error("reset")));
     return far;
   };
-  assert.deepEqual(await askTarget(mail, { ...patient, carry }), { kind: "closed" });
+  assert.deepEqual(await tryTarget(mail, { ...patient, carry }), { kind: "closed" });
 });
 
 test("a connection that cannot be had is told with its reason", async () => {
-  const refused = await askTarget({ host: "127.0.0.1", port: await refusingPort() }, patient);
-  assert.match(answerText("mail:25", refused), /^no connection to mail:25: connect ECONNREFUSED/);
+  const refused = await tryTarget({ host: "127.0.0.1", port: await refusingPort() }, patient);
+  assert.match(replyText("mail:25", refused), /^no connection to mail:25: connect ECONNREFUSED/);
   const carry: Carry = () => Promise.reject(new Failure("network", "work", "forwarding is not allowed"));
-  const answer: Answer = { kind: "refused", why: "forwarding is not allowed" };
-  assert.deepEqual(await askTarget(mail, { ...patient, carry }), answer);
+  const answer: TargetReply = { kind: "refused", why: "forwarding is not allowed" };
+  assert.deepEqual(await tryTarget(mail, { ...patient, carry }), answer);
 });
 
 test("a server that never says whether it connects is given up, and what it opens later is closed", async () => {
@@ -102,7 +102,7 @@ test("a server that never says whether it connects is given up, and what it open
     });
     return carryByTcp(peer, origin);
   };
-  const answer = await within(askTarget(mail, { ...patient, carry, limit: 200 }), "an answer");
+  const answer = await within(tryTarget(mail, { ...patient, carry, limit: 200 }), "an answer");
   assert.deepEqual(answer, { kind: "refused", why: "took longer than 200 ms" });
   open();
   await peer.connected();
@@ -112,7 +112,7 @@ test("a server that never says whether it connects is given up, and what it open
 test("it is given up with the signal", async () => {
   await using peer = await silentServer();
   const enough = new AbortController();
-  const asked = askTarget(peer, { ...patient, signal: enough.signal });
+  const asked = tryTarget(peer, { ...patient, signal: enough.signal });
   await peer.connected();
   enough.abort(new Error("enough"));
   await assert.rejects(asked, /enough/);

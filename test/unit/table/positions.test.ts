@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { spotsOf } from "../../../src/table/places.ts";
-import type { Place, TomlPath } from "../../../src/table/table.ts";
+import { spotsOf } from "../../../src/table/positions.ts";
+import type { Position, TomlPath } from "../../../src/table/table.ts";
 import { SAMPLE } from "./sample.ts";
 
 /** The line of the sample that begins so, counted from 1. */
@@ -10,7 +10,7 @@ function lineOf(start: string): number {
 }
 
 /** Where --explain says that a value stands. */
-function placeOf(text: string, path: TomlPath): Place {
+function placeOf(text: string, path: TomlPath): Position {
   const { line, column } = spotsOf(text)(path, "statement");
   return { line, column };
 }

@@ -3,7 +3,7 @@ import type { Candidate } from "./candidate.ts";
 import type { Outcome } from "./key_offer.ts";
 
 /** A key that was offered to the server, or would have been. */
-export interface Attempt {
+export interface TriedKey {
   /** The file it is in or belongs to, else the agent's comment. */
   readonly name: string;
   readonly type: string;
@@ -17,7 +17,7 @@ export interface Attempt {
   readonly outcome: Outcome;
 }
 
-export function attemptOf(candidate: Candidate, outcome: Outcome): Attempt {
+export function triedKeyOf(candidate: Candidate, outcome: Outcome): TriedKey {
   const { name, type, source, certificate } = candidate;
   return {
     ...{ name, type, source, outcome },

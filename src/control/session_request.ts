@@ -1,7 +1,7 @@
 import type { Note } from "../report/note.ts";
 import type { Decision } from "../table/decision.ts";
 import { AT_ONCE, type PendingInput, type World } from "../world.ts";
-import { ask, type Control, putTo } from "./callers_end.ts";
+import { type Control, putTo, reachMaster } from "./callers_end.ts";
 import { messageFrame } from "./frames.ts";
 import type { Request } from "./protocol.ts";
 import { newest } from "./socket_names.ts";
@@ -14,7 +14,7 @@ import { controlPlace } from "./socket_place.ts";
 const QUIET_MS = 20;
 
 /** A mail call's request to the master for a session. */
-export class SessionAsk {
+export class SessionRequest {
   readonly #world: World;
   readonly #decision: Decision;
   #atOnce: Control | undefined;
@@ -42,7 +42,7 @@ export class SessionAsk {
 
   /** The master that has taken the request, started where there is none; undefined where one is to go without. */
   control(note: Note): Promise<Control | undefined> {
-    return ask(this.#world, this.#request(), { mayStart: true, note, asked: this.#atOnce });
+    return reachMaster(this.#world, this.#request(), { mayStart: true, note, asked: this.#atOnce });
   }
 
   async #put(): Promise<Control | undefined> {

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { Duplex, PassThrough } from "node:stream";
 import { after, before, test } from "node:test";
-import type { Carry } from "../../../src/forwards/carrier.ts";
+import type { Carry } from "../../../src/forwards/carry.ts";
 import { listen, refusingPort, silentServer, speakingServer } from "../../peers/tcp.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
 import { poll, within } from "../../peers/waiting.ts";

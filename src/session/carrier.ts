@@ -1,4 +1,4 @@
-import type { Carry, OpenSession } from "../forwards/carrier.ts";
+import type { Carry, OpenSession } from "../forwards/carry.ts";
 import { type Held, type HoldOptions, holdForwards } from "../forwards/hold.ts";
 import { lookUp } from "../ssh/network/addresses.ts";
 import type { Decision } from "../table/decision.ts";
@@ -19,7 +19,7 @@ export function carrierOf({ connection, target }: Connected, open: OpenSession):
 }
 
 /** Brings up the forwards of a decision, for whoever is to hold them. See holdForwards(). */
-export function holdOver(
+export function holdForwardsOver(
   { carry, open, target }: Carrier,
   world: Pick<World, "env" | "uid">,
   decision: Decision,

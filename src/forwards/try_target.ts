@@ -1,13 +1,13 @@
 import type { Duplex } from "node:stream";
 import { bounded, orAborted } from "../abort.ts";
 import type { Endpoint } from "../table/table.ts";
-import { abandon, type Carry, NOWHERE } from "./carrier.ts";
+import { abandon, type Carry, NOWHERE } from "./carry.ts";
 import { reasonOf } from "./reason.ts";
 
 export type Protocol = "SMTP" | "NNTP" | "POP3" | "IMAP";
 
 /** What a target has to say to a connection through the server. Lines hold control characters and all. */
-export type Answer =
+export type TargetReply =
   /** It greets as a server that is willing to serve. */
   | { readonly kind: "greets"; readonly protocol: Protocol; readonly line: string }
   /** It says something else, such as that it does not serve us. */
@@ -30,7 +30,7 @@ const GREETINGS: readonly (readonly [protocol: Protocol, greeting: RegExp])[] = 
 /** What is longer than a line of these protocols is cut (512 bytes: RFC 5321 section 4.5.3.1.5). */
 const LONGEST = 512;
 
-export interface AnswerOptions {
+export interface TryOptions {
   /** How long it may take from asking for a connection to the end of the line, in milliseconds. */
   readonly limit: number;
   /** Aborted to give up; the promise then rejects with the signal's reason. */
@@ -38,15 +38,15 @@ export interface AnswerOptions {
 }
 
 /** Whether a target answers: opens a connection through the server, reads the first line, and hangs up. */
-export function askTarget(
+export function tryTarget(
   to: Endpoint,
-  { carry, ...options }: AnswerOptions & { readonly carry: Carry },
-): Promise<Answer> {
-  return askThrough(() => carry(to, NOWHERE), options);
+  { carry, ...options }: TryOptions & { readonly carry: Carry },
+): Promise<TargetReply> {
+  return tryStream(() => carry(to, NOWHERE), options);
 }
 
 /** The same of a connection that is opened in any way. */
-export function askThrough(open: () => Promise<Duplex>, { limit, signal }: AnswerOptions): Promise<Answer> {
+export function tryStream(open: () => Promise<Duplex>, { limit, signal }: TryOptions): Promise<TargetReply> {
   return bounded(limit, signal, async (bound) => {
     signal.throwIfAborted();
     const opening = open();
@@ -82,7 +82,7 @@ async function firstLine(far: Duplex, signal: AbortSignal): Promise<Heard> {
   return { isOver: await orAborted(isOver, signal).catch(() => false), text: bytes.toString() };
 }
 
-function judged({ text, isOver }: Heard, ms: number): Answer {
+function judged({ text, isOver }: Heard, ms: number): TargetReply {
   const [line = ""] = text.slice(0, LONGEST).split(/\r?\n/);
   if (text === "") return isOver ? { kind: "closed" } : { kind: "silent", ms };
   const [protocol] = GREETINGS.find(([, greeting]) => greeting.test(line)) ?? [];
@@ -90,7 +90,7 @@ function judged({ text, isOver }: Heard, ms: number): Answer {
 }
 
 /** An answer of a target (`mail:25`) in words, for `--check`. */
-export function answerText(target: string, answer: Answer): string {
+export function replyText(target: string, answer: TargetReply): string {
   switch (answer.kind) {
     case "greets":
       return `${target} answers as ${answer.protocol}: "${answer.line}"`;

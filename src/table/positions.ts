@@ -1,6 +1,6 @@
 import type { AST } from "toml-eslint-parser";
 import { parseTOML } from "toml-eslint-parser";
-import type { Place, TomlPath } from "./table.ts";
+import type { Position, TomlPath } from "./table.ts";
 
 /**
  * The places of keys and values in a TOML document. smol-toml has none for what it could read, so this
@@ -14,7 +14,7 @@ import type { Place, TomlPath } from "./table.ts";
 type Part = "statement" | "key" | "value";
 
 /** A place, and the source text that stands there, cut to its first line; undefined when only near it. */
-interface Spot extends Place {
+interface Spot extends Position {
   readonly text: string | undefined;
 }
 
@@ -102,7 +102,7 @@ function add(found: Map<string, Nodes>, path: TomlPath, nodes: Nodes): void {
 }
 
 /** The parser counts columns from 0, in UTF-16 units as smol-toml does. */
-function placeAt({ loc: { start } }: AST.HasLocs): Place {
+function placeAt({ loc: { start } }: AST.HasLocs): Position {
   return { line: start.line, column: start.column + 1 };
 }
 
