@@ -18,6 +18,7 @@ const PEERS = [
   { program: "imapfilter", package: "imapfilter", need: "test", why: "reads mail from a port" },
   { program: "getmail", package: "getmail6", need: "test", why: "fetches mail with a password" },
   { program: "mbsync", package: "isync", need: "test", why: "another mail client" },
+  { program: "offlineimap", package: "offlineimap3", need: "test", why: "another mail client" },
   { program: "neomutt", package: "neomutt", need: "test", why: "another mail client" },
   { program: "interimap", package: "interimap", need: "test", why: "keeps mailboxes alike" },
   { program: "pullimap", package: "pullimap", need: "test", why: "hands mail to an SMTP server" },
