@@ -20,7 +20,7 @@ export const MASTER_ANSWER_MS = 1_000;
 /** How often a master is looked for: the first one may have ended just when it was found (control/callers_end.ts). */
 export const MASTER_ATTEMPTS = 2;
 
-/** How often a call is served by what the master holds for its server: what it waited for was ended (master/master.ts). */
+/** How often a call is served by what the master holds for its server: what it waited for was ended (master/shares.ts). */
 export const SHARE_ATTEMPTS = 2;
 
 /** Sessions that a call tries before it is told that there is none: each is lost or refused by another connection (master/share.ts). */

@@ -5,12 +5,11 @@ import { Failure } from "../failure.ts";
 import { Progress } from "../progress.ts";
 import { openLog } from "../report/log.ts";
 import type { Note } from "../report/note.ts";
-import { Logins, SHARE_ATTEMPTS } from "../second_chances.ts";
 import type { OpeningOptions } from "../session/opening.ts";
 import { stateDirectory } from "../state/directory.ts";
 import type { World } from "../world.ts";
 import { Listening } from "./listening.ts";
-import type { Share } from "./share.ts";
+import { Shares } from "./shares.ts";
 
 /** Milliseconds that a master waits for its first caller, who was there when it was started. */
 const FIRST_CALL_MS = 3_000;
@@ -59,10 +58,7 @@ class Master {
   readonly over: Promise<number>;
   #listening: Listening | undefined;
   #resolve: (status: number) => void = () => {};
-  /** Those that new calls join, by shareKey(). */
-  readonly #open = new Map<string, Share>();
-  /** All, those included that are only to end. */
-  readonly #shares = new Set<Share>();
+  readonly #shares: Shares;
   readonly #since = Date.now();
   #peers = 0;
   #isEnding = false;
@@ -72,6 +68,7 @@ class Master {
   constructor(world: World, note: Note) {
     this.#world = world;
     this.#note = note;
+    this.#shares = new Shares(world, note, () => this.#look());
     this.over = new Promise((resolve) => {
       this.#resolve = resolve;
     });
@@ -86,7 +83,7 @@ class Master {
   /** No caller finds it any more: it ends when nobody uses it. */
   retire(): void {
     this.#note("master: cannot be found any more: ending when nothing is in use");
-    for (const share of this.#shares) share.stop(false);
+    void this.#shares.stop(false);
     this.#asked();
   }
 
@@ -113,8 +110,7 @@ class Master {
     this.#isEnding = true;
     // First: nobody may find it who would not be answered.
     this.#listening?.end();
-    for (const share of this.#shares) share.stop(true);
-    void Promise.all([...this.#shares].map(({ left }) => left)).then(() => this.#resolve(status));
+    void this.#shares.stop(true).then(() => this.#resolve(status));
   }
 
   async #serve(peer: Peer, request: Request): Promise<void> {
@@ -135,7 +131,7 @@ class Master {
       case "forward": {
         peer.reply({ type: "here" });
         const options = this.#options(peer, request);
-        const lines = await this.#served(request, peer.gone, (share) =>
+        const lines = await this.#shares.serve(request, peer.gone, (share) =>
           share.forward(request.decision, options, request.time),
         );
         peer.reply({ type: "done", lines });
@@ -149,7 +145,7 @@ class Master {
           ...{ purpose: "login", person: remotePerson(peer) },
           progress: new Progress((step, outcome) => peer.reply({ type: "step", step, outcome })),
         };
-        const isNew = await this.#served(request, peer.gone, (share) =>
+        const isNew = await this.#shares.serve(request, peer.gone, (share) =>
           share.login(request.decision, options),
         );
         peer.reply({ type: "done", lines: isNew ? [] : [`${request.decision.server}: logged in already`] });
@@ -171,74 +167,30 @@ class Master {
     const here = setImmediate(() => peer.reply({ type: "here" }));
     const options = this.#options(peer, request);
     const [started, { carrySession }] = await Promise.all([
-      this.#served(request, peer.gone, (share) => share.session(request.decision, options)),
+      this.#shares.serve(request, peer.gone, (share) => share.session(request.decision, options)),
       import("./session.ts"),
     ]);
     clearImmediate(here);
     await carrySession(started, peer);
   }
 
-  /** What comes of a share's work; of another share's where somebody has ended the first one meanwhile. */
-  async #served<T>(request: Wanted, broken: AbortSignal, work: (share: Share) => Promise<T>): Promise<T> {
-    for (let left = SHARE_ATTEMPTS; ; left--) {
-      const share = await this.#share(request);
-      // It may have ended in that moment.
-      const wasOver = share.isOver;
-      try {
-        return await work(share);
-      } catch (error) {
-        if (!(wasOver || share.isStopped) || broken.aborted) throw error;
-        if (left === 1) throw stopped(request);
-        this.#note(`${request.decision.server}: stopped while a call was waiting: anew`);
-      }
-    }
-  }
-
-  /** The share of a request; made where there is none. What it needs is loaded now, and not before `here` was said. */
-  async #share({ decision, ...wanted }: Wanted): Promise<Share> {
-    const [{ Share }, { shareKey }] = await Promise.all([import("./share.ts"), import("./share_key.ts")]);
-    const key = shareKey(decision);
-    const found = this.#open.get(key);
-    if (found !== undefined) return found;
-    const options = this.#options(undefined, { decision, ...wanted });
-    const share = new Share(decision, options, this.#note, () => this.#retire(key, share));
-    this.#open.set(key, share);
-    this.#shares.add(share);
-    void share.left.then(() => {
-      this.#shares.delete(share);
-      this.#look();
-    });
-    return share;
-  }
-
-  /** No new call joins it. */
-  #retire(key: string, share: Share): void {
-    if (this.#open.get(key) === share) this.#open.delete(key);
-  }
-
-  /** What a caller brings along, as though it opened its session itself. Its deadline runs on from now. */
-  #options(peer: Peer | undefined, { env, home, elapsed }: Wanted): OpeningOptions {
-    const began = performance.now() - elapsed;
-    const world = { ...this.#world, env, home, elapsed: () => performance.now() - began };
-    const onRemark = (line: string): void => peer?.reply({ type: "remark", line });
-    const broken = peer?.gone ?? new AbortController().signal;
-    const logins = new Logins();
-    return { world, note: this.#note, progress: new Progress(), broken, purpose: "shared", onRemark, logins };
+  /** What a caller brings along: its environment, and its own end of what is said meanwhile. */
+  #options(peer: Peer, request: Wanted): OpeningOptions {
+    const { gone } = peer;
+    return this.#shares.options(request, { gone, onRemark: (line) => peer.reply({ type: "remark", line }) });
   }
 
   #status(): Status {
-    const shares = [...this.#shares].map((share) => share.status());
     return {
       pid: this.#world.pid,
       since: this.#since,
       socket: this.#listening?.path ?? "",
-      connections: shares.flatMap(({ connections }) => connections),
-      forwards: shares.flatMap(({ forwards }) => forwards),
+      ...this.#shares.status(),
     };
   }
 
   #stop(server: string | undefined, now: boolean): Reply {
-    const shares = [...this.#shares].filter((share) => server === undefined || share.isFor(server));
+    const shares = this.#shares.for(server);
     const sessions = shares.reduce((sum, share) => sum + share.sessions, 0);
     const forwards = shares.flatMap((share) => share.status().forwards);
     const carried = forwards.reduce((sum, { open, method }) => sum + (method === undefined ? open : 0), 0);
@@ -256,8 +208,4 @@ class Master {
   #look(): void {
     if (!this.#isEnding && this.#wasAsked && this.#shares.size === 0 && this.#peers === 0) this.end(0);
   }
-}
-
-function stopped({ decision }: Wanted): Failure {
-  return new Failure("gone", decision.server, "stopped by preauth --stop --now while it was being opened");
 }
