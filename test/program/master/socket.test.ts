@@ -85,6 +85,15 @@ class Scene implements AsyncDisposable {
     return Number(size);
   }
 
+  /** Waits until it has so many descriptors open, at least. */
+  async accepted(least: number): Promise<void> {
+    await poll(
+      () => this.descriptors >= least,
+      `${least} descriptors`,
+      () => String(this.descriptors),
+    );
+  }
+
   /** Waits until it has no more descriptors open than it had. */
   async letGo(before: number): Promise<void> {
     await poll(
@@ -253,6 +262,8 @@ describeForms("the control socket", (form) => {
         const some = Array.from({ length: 20 }, () => new Stranger(scene.path));
         await Promise.all(some.map(({ socket }) => within(once(socket, "connect"), "a connection")));
         strangers.push(...some);
+        // The runtime accepts one in each of its turns: until then they are in the queue, which has an end.
+        await scene.accepted(descriptors + strangers.length);
         await scene.unhurt();
       }
       if (bytes.length > 0) for (const stranger of strangers) stranger.send(bytes);
