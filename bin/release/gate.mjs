@@ -9,7 +9,7 @@ import {
   symlinkSync,
 } from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { debianRoot, muslLibraries, muslRoot } from "./foreign_libraries.mjs";
 import { checkMachO } from "./mach_o.mjs";
 import { manifest } from "./manifest.mjs";
@@ -101,8 +101,10 @@ async function checkNpmPackage(archive, work) {
   const prefix = join(work, "npm");
   mkdirSync(prefix);
   run("npm", ["install", "--global", "--offline", "--prefix", prefix, archive]);
-  if (!existsSync(join(prefix, "share", "man", "man1", "preauth.1")))
-    throw new Error("the man page is not linked");
+  for (const page of manifest.man) {
+    const place = join(prefix, "share", "man", `man${page.slice(-1)}`, basename(page));
+    if (!existsSync(place)) throw new Error(`${page} is not linked at ${place}`);
+  }
   return exercise([join(prefix, "bin", "preauth")]);
 }
 

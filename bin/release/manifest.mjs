@@ -24,9 +24,11 @@ export function requireReleasable() {
   if (!read("CHANGELOG.md").includes(`\n## [${version}]`)) {
     throw new Error(`CHANGELOG.md has no section [${version}]`);
   }
-  if (!read("doc/preauth.1").includes(`\n.Os preauth ${version}\n`)) {
-    throw new Error(
-      `doc/preauth.1 is not of version ${version}: its .Os line should be ".Os preauth ${version}"`,
-    );
+  for (const page of manifest.man) {
+    if (!read(page).includes(`\n.Os preauth ${version}\n`)) {
+      throw new Error(
+        `${page} is not of version ${version}: its .Os line should be ".Os preauth ${version}"`,
+      );
+    }
   }
 }

@@ -9,7 +9,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { epoch } from "./manifest.mjs";
+import { epoch, manifest } from "./manifest.mjs";
 import { root, run } from "./run.mjs";
 
 /** The documents that go along with every executable, by their paths from the root of the project. */
@@ -29,9 +29,7 @@ export const DOCUMENTS = [
 ];
 
 /** The man pages. */
-export const MANUAL = readdirSync(join(root, "doc"))
-  .filter((name) => /\.[1-9]$/.test(name))
-  .map((name) => `doc/${name}`);
+export const MANUAL = manifest.man;
 
 /** What completes the words of preauth in each shell: as built, as the shell calls it, and where packages put it. */
 export const COMPLETIONS = [

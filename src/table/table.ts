@@ -1,4 +1,4 @@
-/** The table of hosts as read and checked: shapes only. The file format is described in doc/preauth.1. */
+/** The table of hosts as read and checked: shapes only. The file format is described in doc/preauth-hosts.5. */
 
 /** What a client is told when a server of the table cannot be had. */
 export type OnFailure = "refuse" | "tell" | "silent";
@@ -15,7 +15,7 @@ export type Allow = "same-user" | "any-user";
  */
 export type LoginBy = "nobody" | "client" | "unable";
 
-/** A METHOD that is a port over there. */
+/** A METHOD that is a port on the server. */
 export interface PortCommand {
   readonly to: Endpoint;
   readonly login?: "client";

@@ -2,30 +2,14 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { formOf } from "../../../src/cli/help.ts";
 import { VERBS, type VerbName } from "../../../src/cli/verbs.ts";
 import { Failure, type Trouble } from "../../../src/failure.ts";
-import { decide } from "../../../src/table/decide.ts";
-import type { Decision } from "../../../src/table/decision.ts";
-import { parseTable } from "../../../src/table/schema.ts";
-import type { Forward, Host } from "../../../src/table/table.ts";
 import { describeForms } from "../../peers/binaries.ts";
+import { program } from "../../peers/programs.ts";
 import { rowsOf } from "./documents.ts";
-import { formLine, manualBlocks, manualItems, manualSection, plain } from "./manual.ts";
-
-type ForwardKey = Exclude<keyof Forward, "unless"> | `unless.${keyof Forward["unless"]}`;
-
-// As records of the types, these lists cannot miss a key: the compiler would say so.
-const HOST: Readonly<Record<keyof Host, true>> = {
-  ...{ match: true, server: true, user: true, port: true, identity: true, ssh_config: true },
-  ...{ known_hosts: true, compression: true, on_failure: true, deadline: true },
-  ...{ command: true, commands: true, share: true, persist: true, spare: true },
-};
-
-const FORWARD: Readonly<Record<ForwardKey, true>> = {
-  ...{ name: true, listen: true, to: true, method: true, via: true },
-  ...{ "unless.domain": true, "unless.reachable": true, allow: true },
-};
+import { formLine, manualItems, manualSection, PAGES } from "./manual.ts";
 
 const TROUBLES: Readonly<Record<Trouble, true>> = {
   ...{ usage: true, unknown: true, table: true, hostkey: true, auth: true, network: true },
@@ -50,57 +34,10 @@ function programText(): string {
   return names.map((name) => readFileSync(new URL(name, folder), "utf8")).join("\n");
 }
 
-function values(decision: Decision | undefined): unknown {
-  return Object.entries(decision ?? {}).map(([key, value]) => [
-    key,
-    typeof value === "object" && "value" in value ? value.value : value,
-  ]);
-}
-
-async function decided(line: string): Promise<unknown> {
-  const table = await parseTable(`[[host]]\nmatch = "h"\n${line}\n`, "hosts.toml");
-  return values(await decide(table, { server: "h", method: "imap" }));
-}
-
-test("the manual has every key of a host, and no other", () => {
-  assert.deepEqual([...manualItems("Keys of a host", "Ic").keys()].sort(), Object.keys(HOST).sort());
-});
-
-test("the manual has every key of a forward, and no other", () => {
-  assert.deepEqual([...manualItems("Keys of a forward", "Ic").keys()].sort(), Object.keys(FORWARD).sort());
-});
-
-test("the manual says what each key does", () => {
-  for (const title of ["Keys of a host", "Keys of a forward"]) {
-    for (const [key, text] of manualItems(title, "Ic")) {
-      const said = text.replace(/^\.It .*\n/, "").replace(/^The default is[\s\S]*/m, "");
-      assert.match(said, /\w/, key);
-      assert.doesNotMatch(said, /no effect/i, key);
-    }
-  }
-});
-
 test("the manual has every variable that says where the program's files are, and no other", () => {
   const used = new Set(programText().match(PLACE));
   const told = [...manualItems("ENVIRONMENT", "Ev").keys()].filter((name) => name.search(PLACE) === 0);
   assert.deepEqual(told.sort(), [...used].sort());
-});
-
-test("the defaults of the manual are those of the program", async () => {
-  const told: string[] = [];
-  for (const [key, text] of manualItems("Keys of a host", "Ic")) {
-    const [, value] = /^The default is\n\.Li (\S+) \.$/m.exec(text) ?? [];
-    if (value === undefined) continue;
-    told.push(key);
-    assert.deepEqual(await decided(`${key} = ${plain(value)}`), await decided(""), key);
-  }
-  assert.deepEqual(told, ["on_failure", "deadline", "share", "persist", "spare"]);
-});
-
-test("the tables of the manual are tables", async () => {
-  const tables = manualBlocks("THE TABLE");
-  assert.equal(tables.length, 2);
-  for (const table of tables) await parseTable(table, "preauth.1");
 });
 
 test("the manual has every exit status, and no other", () => {
@@ -139,6 +76,21 @@ test("the manual describes each verb under its form, in their order, and no othe
     FORMS,
   );
 });
+
+for (const page of PAGES) {
+  test(`${page} is a page of mdoc(7) to groff and to mandoc`, () => {
+    const file = fileURLToPath(new URL(`../../../${page}`, import.meta.url));
+    const groff = spawnSync(program("groff"), ["-mandoc", "-ww", "-Tutf8", file], { encoding: "utf8" });
+    assert.equal(groff.stderr, "");
+    // Only names of pages that this machine may not have are a matter of the machine.
+    const mandoc = spawnSync(program("mandoc"), ["-T", "lint", "-W", "style", file], { encoding: "utf8" });
+    const said = mandoc.stdout.split("\n").filter((line) => line !== "" && !ELSEWHERE.test(line));
+    assert.deepEqual(said, []);
+  });
+}
+
+/** What mandoc remarks of the machine and the system, and not of the page. */
+const ELSEWHERE = /referenced manual not found|operating system explicitly specified/;
 
 describeForms("the manual's verbs", (form) => {
   for (const verb of Object.keys(VERBS) as readonly VerbName[]) {

@@ -1,10 +1,15 @@
 import { documentText } from "./documents.ts";
 
+/** The pages of the manual. */
+export const PAGES = ["doc/preauth.1", "doc/preauth-hosts.5"] as const;
+
+type Page = (typeof PAGES)[number];
+
 /** The lines of a section (.Sh) or subsection (.Ss) of the manual, as mdoc(7) has them. */
-export function manualSection(title: string): readonly string[] {
-  const lines = documentText("doc/preauth.1").split("\n");
+export function manualSection(title: string, page: Page = PAGES[0]): readonly string[] {
+  const lines = documentText(page).split("\n");
   const start = lines.findIndex((line) => line === `.Sh ${title}` || line === `.Ss ${title}`);
-  if (start < 0) throw new Error(`the manual has no section "${title}"`);
+  if (start < 0) throw new Error(`${page} has no section "${title}"`);
   const rest = lines.slice(start + 1);
   const isNext = (line: string): boolean =>
     line.startsWith(".Sh ") || (lines[start]?.startsWith(".Ss ") === true && line.startsWith(".Ss "));
@@ -13,11 +18,15 @@ export function manualSection(title: string): readonly string[] {
 }
 
 /** The items of a section's lists, by what they are about (`.It Li 64` and what follows), in order. */
-export function manualItems(title: string, macro: string): ReadonlyMap<string, string> {
+export function manualItems(
+  title: string,
+  macro: string,
+  page: Page = PAGES[0],
+): ReadonlyMap<string, string> {
   const items = new Map<string, string>();
   const start = `.It ${macro} `;
   let name: string | undefined;
-  for (const line of manualSection(title)) {
+  for (const line of manualSection(title, page)) {
     if (line.startsWith(start)) name = plain(line.slice(start.length).split(" ")[0] ?? "");
     else if (/^\.(It|El)\b/.test(line)) name = undefined;
     if (name !== undefined) items.set(name, `${items.get(name) ?? ""}${line}\n`);
@@ -26,8 +35,8 @@ export function manualItems(title: string, macro: string): ReadonlyMap<string, s
 }
 
 /** The literal blocks of a section, as they are to be typed. */
-export function manualBlocks(title: string): readonly string[] {
-  const text = manualSection(title).join("\n");
+export function manualBlocks(title: string, page: Page = PAGES[0]): readonly string[] {
+  const text = manualSection(title, page).join("\n");
   return [...text.matchAll(/^\.Bd -literal[^\n]*\n(.*?)^\.Ed$/gms)].map(([, block = ""]) => plain(block));
 }
 

@@ -30,6 +30,7 @@ describe("a release of this tree", {
     for (const wanted of [
       "usr/bin/preauth",
       "usr/share/man/man1/preauth.1.gz",
+      "usr/share/man/man5/preauth-hosts.5.gz",
       "usr/share/bash-completion/completions/preauth",
       "usr/share/zsh/vendor-completions/_preauth",
       "usr/share/fish/vendor_completions.d/preauth.fish",
