@@ -6,24 +6,22 @@ import type { Person } from "../person.ts";
 import { Progress } from "../progress.ts";
 import { logRemarks, openLog } from "../report/log.ts";
 import { personAt } from "../report/person_at.ts";
-import { print, tellPerson } from "../report/results.ts";
+import { print } from "../report/results.ts";
 import { Logins } from "../second_chances.ts";
-import { described, type End, statusOf } from "../session/exit.ts";
-import { FAREWELL_MS } from "../session/farewell.ts";
 import { type Opened, type OpeningOptions, openSession, takeLeave } from "../session/opening.ts";
-import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
 import { stateDirectory } from "../state/directory.ts";
 import { oddRecords } from "../state/record.ts";
 import type { Decision } from "../table/decision.ts";
 import { readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
 import type { World } from "../world.ts";
-import { foreseen, forwardLines } from "./forward_report.ts";
-import { type Selected, selectInbox } from "./inbox.ts";
-import { alpinesPatience, canonicalNotes, pinercReport } from "./pinerc_report.ts";
+import { type Findings, printedFindings } from "./findings.ts";
+import { findingOf, foreseen } from "./forward_report.ts";
+import { openInbox } from "./opened_inbox.ts";
+import { alpinesPatience, canonicalNotes, pinercFindings, pinercLines } from "./pinerc_report.ts";
 import type { ServerWords } from "./server_words.ts";
 import { Timeline } from "./timeline.ts";
-import { decideAsClient, userNotes } from "./user.ts";
+import { type ClientCall, decideAsClient, userNotes } from "./user.ts";
 import { originsIn } from "./where.ts";
 
 /**
@@ -32,44 +30,72 @@ import { originsIn } from "./where.ts";
  * the table may mend, 69 when it was not opened, and else the one that the mail call would have had.
  */
 export async function check(world: World, words: ServerWords): Promise<number> {
-  const file = tablePath(world.env, world.home);
   const timeline = new Timeline(world);
-  const state = stateDirectory(world.env, world.home);
-  // Before anything is logged, which makes right what can be.
-  const remarks = [...logRemarks(state, world.uid), ...oddRecords(state)];
-  const text = readText(file, world.uid);
-  const table = await parseTable(text, file);
-  const call = await decideAsClient(world, table, words);
-  if (call === undefined) {
-    timeline.done("table", `${file} does not have it: the mail client goes direct`);
-    return 1;
-  }
-  const { decision } = call;
-  timeline.done("table", originsIn(file, text)({ kind: "table", path: ["host", decision.host] }));
+  const begun = await beginCheck(world, words, timeline);
+  if (begun === undefined) return 1;
+  const { call, remarks, file } = begun;
   // About the host key; passwords are asked by --login alone.
   const terminal = world.terminal();
   const person = terminal && personAt(terminal);
   try {
-    return await connectAndSelect(world, decision, timeline, { person, interactive: false });
+    return await connectAndSelect(world, call.decision, timeline, { person, interactive: false });
   } finally {
     const bars = timeline.bars();
     if (bars.length > 0) print(world, ["", ...bars]);
-    const signal = AbortSignal.timeout(decision.deadline.value);
     print(world, [
       ...remarks.map((remark) => `note: ${remark}`),
       ...["", alpinesPatience(world, timeline.greeted)],
-      ...(await pinercReport(world, table, call)),
-      ...(await canonicalNotes(table, call, signal)),
-      ...(await userNotes(world, call)),
+      ...pinercLines(await pinercFindings(world, file.table, call)),
+      ...(await checkNotes(world, file.table, call)),
     ]);
   }
 }
 
-/** Who can be asked while a connection is made. */
-interface Asked {
+/** What a check begins with: the call, the table that decided it, and what ailed the files of the state directory. */
+export interface BegunCheck {
+  readonly call: ClientCall;
+  readonly file: { readonly path: string; readonly table: Awaited<ReturnType<typeof parseTable>> };
+  readonly remarks: readonly string[];
+}
+
+/** Reads the table, which is the first step; undefined for a server that it does not have. Throws a TableFailure. */
+export async function beginCheck(
+  world: World,
+  words: ServerWords,
+  timeline: Timeline,
+): Promise<BegunCheck | undefined> {
+  const path = tablePath(world.env, world.home);
+  const state = stateDirectory(world.env, world.home);
+  // Before anything is logged, which makes right what can be.
+  const remarks = [...logRemarks(state, world.uid), ...oddRecords(state)];
+  const text = readText(path, world.uid);
+  const table = await parseTable(text, path);
+  const call = await decideAsClient(world, table, words);
+  if (call === undefined) {
+    timeline.done("table", `${path} does not have it: the mail client connects directly`);
+    return undefined;
+  }
+  timeline.done("table", originsIn(path, text)({ kind: "table", path: ["host", call.decision.host] }));
+  return { call, file: { path, table }, remarks };
+}
+
+/** What to know about a call beside its steps: other names and other users of the mail program's. */
+export async function checkNotes(
+  world: World,
+  table: BegunCheck["file"]["table"],
+  call: ClientCall,
+): Promise<readonly string[]> {
+  const signal = AbortSignal.timeout(call.decision.deadline.value);
+  return [...(await canonicalNotes(table, call, signal)), ...(await userNotes(world, call))];
+}
+
+/** Who can be asked while a connection is made, and where goes what is found beside its steps. */
+interface Surroundings {
   readonly person: Person | undefined;
   /** Whether for passwords and passphrases, too. */
   readonly interactive: boolean;
+  /** Default: each is printed. */
+  readonly findings?: Findings;
 }
 
 /** Makes the connection of a decision with a line for each step, and opens INBOX; gives the exit status. Throws a Failure. */
@@ -77,7 +103,7 @@ export async function connectAndSelect(
   world: World,
   decision: Decision,
   timeline: Timeline,
-  { person, interactive }: Asked,
+  { person, interactive, findings = printedFindings(world) }: Surroundings,
 ): Promise<number> {
   const { server, method } = decision;
   const note = openLog(stateDirectory(world.env, world.home), world);
@@ -86,7 +112,7 @@ export async function connectAndSelect(
   world.onSignal((signal, status) => broken.abort(new Failure("gone", server, signal, { status })));
   const onRemark = (line: string): void => {
     note(`${server}: said: ${line}`);
-    print(world, [`  the server says: ${line}`]);
+    findings.remark(line);
   };
   const options: OpeningOptions = {
     world,
@@ -108,10 +134,9 @@ export async function connectAndSelect(
     timeline.roundTrip = performance.now() - pinged;
   });
   try {
-    await checkForwards(world, decision, opened, broken.signal);
+    await checkForwards(world, decision, opened, { findings, signal: broken.signal });
     if (method !== "imap") return 0;
-    if (!/^\* PREAUTH/i.test(String(opened.first[0]))) return await leaveUnopened(world, opened, timeline);
-    return await select(world, opened, { decision, timeline, broken });
+    return await openInbox(opened, { decision, timeline, findings, broken });
   } finally {
     await takeLeave(opened.connection);
   }
@@ -126,112 +151,23 @@ function withSharing(error: unknown): unknown {
   return new Failure(trouble, subject, what, { status, hints: [...hints, share], cause: error });
 }
 
-/** Prints how each forward would stand, and whether its target answers through the server. Listens on nothing. */
+/** Finds how each forward would stand, and whether its target answers through the server. Listens on nothing. */
 async function checkForwards(
   world: World,
   decision: Decision,
   { connection, target }: Opened,
-  signal: AbortSignal,
+  { findings, signal }: { readonly findings: Findings; readonly signal: AbortSignal },
 ): Promise<void> {
   const carry: Carry = (to, origin) => connection.forward(to, origin);
   for (const standing of await foreseen(world, decision, { signal, mayConnect: true })) {
+    const finding = findingOf(standing, decision, target);
     const { to } = standing.forward;
-    print(world, forwardLines(standing, decision, target));
     // A METHOD is looked at by a check of its own: of imap this is it.
-    if (to === undefined) continue;
-    const answer = await tryTarget(to, { carry, limit: ANSWER_MS, signal });
-    print(world, [`  through ${decision.server}: ${replyText(endpointText(to), answer)}`]);
+    const answer = to && (await tryTarget(to, { carry, limit: ANSWER_MS, signal }));
+    const said = answer && `through ${decision.server}: ${replyText(endpointText(to), answer)}`;
+    findings.forward({ ...finding, answer: said });
   }
 }
 
 /** Milliseconds that the target of a forward has to say its first line. */
 const ANSWER_MS = 3000;
-
-/** What a SELECT needs beside the session. */
-interface Selecting {
-  readonly decision: Decision;
-  readonly timeline: Timeline;
-  readonly broken: AbortController;
-}
-
-async function select(
-  world: World,
-  opened: Opened,
-  { decision, timeline, broken }: Selecting,
-): Promise<number> {
-  const { server } = decision;
-  const late = (): void =>
-    broken.abort(new Failure("deadline", server, `SELECT INBOX took longer than ${SELECT_S} s`));
-  const timer = setTimeout(late, SELECT_S * 1000);
-  const { remote, first } = opened;
-  try {
-    const selected = await selectInbox(remote, first[1] ?? Buffer.alloc(0), broken.signal);
-    if (selected === undefined) throw endedInSelect(server, await remote.ended);
-    const { answer, messages } = selected;
-    timeline.done("select", messages === undefined ? answer : `${answer} (${messages} messages)`);
-    const end = await farewell(remote);
-    print(world, [`ended ${described(end)}`]);
-    const objection = objectionTo(selected, decision);
-    if (objection === undefined) return statusOf(end);
-    tellPerson(world, objection);
-    return objection.status;
-  } catch (error) {
-    timeline.failed("select");
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** INBOX is the mail program's to open, which logs in by itself where the greeting was OK. */
-async function leaveUnopened(world: World, { remote }: Opened, timeline: Timeline): Promise<number> {
-  timeline.done("select", "not tried: the mail program logs in by itself");
-  remote.stdin.end("a1 LOGOUT\r\n");
-  remote.stdout.resume();
-  print(world, [`ended ${described(await farewell(remote))}`]);
-  return UNOPENED;
-}
-
-/** Waits for the end after LOGOUT no longer than a mail call would (section 3.4 of RFC 3501 has the server close). */
-async function farewell(remote: RemoteCommand): Promise<End> {
-  let timer: NodeJS.Timeout | undefined;
-  const left = new Promise<End>((resolve) => {
-    timer = setTimeout(() => {
-      remote.hangUp();
-      resolve({ kind: "left" });
-    }, FAREWELL_MS);
-  });
-  const end = await Promise.race([remote.ended, left]);
-  clearTimeout(timer);
-  return end;
-}
-
-function endedInSelect(server: string, end: End): Failure {
-  const trouble = end.kind === "lost" ? "lost" : "command";
-  return new Failure(trouble, server, `the IMAP server ended ${described(end)} instead of opening INBOX`, {
-    status: UNOPENED,
-  });
-}
-
-/** EX_UNAVAILABLE of sysexits(3). */
-const UNOPENED = 69;
-
-/** Seconds that a SELECT may take: a large mbox is read from end to end. */
-const SELECT_S = 60;
-
-/** What is wrong with an INBOX for a mail program that wants to read and delete mail; undefined for nothing. */
-function objectionTo(
-  { isOk, isReadOnly, answer }: Selected,
-  { server, command }: Decision,
-): Failure | undefined {
-  if (isOk && !isReadOnly) return undefined;
-  const isAuto = command?.value.kind === "auto";
-  const hints = isAuto ? [] : ['let preauth find the imapd and the mail: commands.imap = "auto"'];
-  return isOk
-    ? new Failure("table", server, `INBOX can be read but not written: "${answer}"`, {
-        hints: [...hints, "ask over there for the right to write the mail, and to make locks beside it"],
-      })
-    : new Failure("command", server, `INBOX cannot be opened: "${answer}"`, {
-        hints: [...hints, "ask over there where the mail is, and for the right to write it"],
-      });
-}

@@ -36,6 +36,28 @@ export function rowsUnder(
   );
 }
 
+/** What a bar stands for: its name, its size, and the size as a person reads it. */
+export interface Bar {
+  readonly name: string;
+  readonly size: number;
+  readonly shown: string;
+}
+
+/** Bars below each other, the longest as long as `columns` leave room for; none where that is next to nothing. */
+export function barLines(bars: readonly Bar[], columns: number): readonly string[] {
+  const names = Math.max(...bars.map(({ name }) => name.length));
+  const most = columns - names - 2 - Math.max(...bars.map(({ shown }) => shown.length)) - 2;
+  const largest = Math.max(...bars.map(({ size }) => size));
+  if (most < SHORTEST_BAR || largest === 0) return [];
+  return bars.map(({ name, size, shown }) => {
+    const length = size === 0 ? 0 : Math.max(1, Math.round((size / largest) * most));
+    return `${name.padEnd(names)}  ${"#".repeat(length).padEnd(most)}  ${shown}`;
+  });
+}
+
+/** Characters of a longest bar that tells nothing any more. */
+const SHORTEST_BAR = 8;
+
 /** Text in lines of at most `width` columns, broken between words; each line begins with `indent` spaces. */
 export function wrapped(text: string, width: number, indent = 0): readonly string[] {
   const lines: string[] = [];

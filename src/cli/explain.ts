@@ -1,50 +1,107 @@
 import { Failure } from "../failure.ts";
-import { endpointText, lastLegNote } from "../forwards/plan.ts";
+import { lastLegNote } from "../forwards/plan.ts";
 import { openLog } from "../report/log.ts";
 import { print } from "../report/results.ts";
 import { outOfTime } from "../session/deadline.ts";
 import { stateDirectory } from "../state/directory.ts";
-import type { Command, Decision, Settled } from "../table/decision.ts";
+import type { Decision } from "../table/decision.ts";
 import { readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
+import type { Table } from "../table/table.ts";
 import { askSsh, baseline } from "../target/ask_ssh.ts";
 import { readLocal } from "../target/local.ts";
 import { settle, type Target } from "../target/target.ts";
 import type { World } from "../world.ts";
 import { columns } from "./columns.ts";
-import { foreseen, forwardLines } from "./forward_report.ts";
-import { readPinerc } from "./pinerc_files.ts";
-import { pinercReport } from "./pinerc_report.ts";
+import { documented } from "./document.ts";
+import { type Explained, explained } from "./explanation.ts";
+import { type ForwardFinding, findingLines, findingOf, foreseen } from "./forward_report.ts";
+import { plainNotes } from "./notes.ts";
+import { obstaclesJson, type PinercFindings, pinercFindings, pinercLines } from "./pinerc_report.ts";
 import type { ServerWords } from "./server_words.ts";
 import { type ClientCall, decideAsClient, userNotes } from "./user.ts";
 import { originsIn, type Sayer } from "./where.ts";
 
+/** What there is to tell about a server that the table has. */
+interface Explanation {
+  readonly values: readonly Explained[];
+  readonly notes: readonly string[];
+  readonly forwards: readonly ForwardFinding[];
+  readonly pinerc: PinercFindings | undefined;
+  readonly decision: Decision;
+  readonly target: Target;
+}
+
 /** `--explain`: prints what would be done for a server, each value with where it came from. Connects to nothing. */
 export async function explain(world: World, words: ServerWords): Promise<number> {
   const file = tablePath(world.env, world.home);
-  const text = readText(file, world.uid);
-  const table = await parseTable(text, file);
-  const call = await decideAsClient(world, table, words);
-  if (call === undefined) {
+  const found = await explanation(world, words, file);
+  if (found === undefined) {
     print(world, [
-      `${words.server} is not in the table ${file}: exit 1 at once, and the mail client goes direct`,
+      `${words.server} is not in the table ${file}: exit 1 at once, and the mail client connects directly`,
     ]);
     return 1;
   }
+  const { values, notes, forwards, pinerc, decision } = found;
+  const rows = columns(values.map(({ name, shown, from }) => [name, shown, from]));
+  print(world, [`table ${file}`, "", ...rows, ...notes]);
+  if (forwards.length > 0) print(world, ["", ...forwards.flatMap(findingLines)]);
+  if (pinerc !== undefined) print(world, ["", ...pinercLines(pinerc)]);
+  return requireCommand(decision);
+}
+
+/** `--explain --json`: the same as one JSON document. Exit status and Failure as without --json. */
+export function explainDocument(world: World, words: ServerWords): Promise<number> {
+  return documented(world, "explain", async (document) => {
+    const file = tablePath(world.env, world.home);
+    document.add({ server: words.server, method: words.method, table: file });
+    const found = await explanation(world, words, file);
+    if (found === undefined) return 1;
+    const { values, notes, forwards, pinerc, decision, target } = found;
+    document.hide(decision, target);
+    document.add({
+      values: Object.fromEntries(values.map(({ key, value, from }) => [key, { value, from }])),
+      notes: plainNotes(notes),
+      forwards: forwards.map(({ name, state, hint, notes }) => ({ name, state, hint: hint ?? null, notes })),
+      pinerc: obstaclesJson(pinerc),
+    });
+    return requireCommand(decision);
+  });
+}
+
+/** 0 for a decision with a command. Throws a Failure for one without. */
+function requireCommand({ server, method, command }: Decision): number {
+  if (command !== undefined) return 0;
+  throw new Failure("command", server, `the table has no command for METHOD "${method}"`);
+}
+
+/** Finds all that there is to tell; undefined for a server that the table does not have. Throws a Failure. */
+async function explanation(world: World, words: ServerWords, file: string): Promise<Explanation | undefined> {
+  const text = readText(file, world.uid);
+  const table: Table = await parseTable(text, file);
+  const call = await decideAsClient(world, table, words);
+  if (call === undefined) return undefined;
   const { decision } = call;
   const signal = limit(world, decision);
   const { target, notes } = await settleForPerson(world, call, signal);
   const origin = originsIn(file, text);
   const from: Sayer = (one) => (one.kind === "call" ? call.from : origin(one));
-  const rows = columns(rowsOf(decision, target, origin, from));
-  print(world, [`table ${file}`, "", ...rows, ...notes, ...lastLeg(decision, target)]);
   const standings = await foreseen(world, decision, { signal, mayConnect: false });
-  if (standings.length > 0) {
-    print(world, ["", ...standings.flatMap((standing) => forwardLines(standing, decision, target))]);
-  }
-  if (readPinerc(world) !== undefined) print(world, ["", ...(await pinercReport(world, table, call))]);
-  if (decision.command !== undefined) return 0;
-  throw new Failure("command", words.server, `the table has no command for METHOD "${words.method}"`);
+  return {
+    values: explained(decision, target, origin, from),
+    notes: [...notes, ...lastLeg(decision, target)],
+    forwards: standings.map((standing) => findingOf(standing, decision, target)),
+    pinerc: await pinercFindings(world, table, call),
+    ...{ decision, target },
+  };
+}
+
+/** The target that a decision comes to with ssh_config. Throws a Failure. */
+export async function settledTarget(world: World, decision: Decision): Promise<Target> {
+  const signal = AbortSignal.timeout(decision.deadline.value);
+  const note = openLog(stateDirectory(world.env, world.home), world);
+  const answers = await askSsh(decision, { env: world.env, home: world.home, signal, note });
+  return settle(decision, answers, await readLocal(world, decision, answers, signal));
 }
 
 /** Aborted at the deadline of a decision, and by a signal. */
@@ -88,57 +145,4 @@ function lastLeg({ server, destination, command }: Decision, target: Target): re
   if (command?.value.kind !== "port") return [];
   const note = lastLegNote(command.value, [server, destination.value, target.host.value]);
   return note === undefined ? [] : ["", `note: ${note}`];
-}
-
-type Row = readonly [name: string, value: string, from: string];
-
-function rowsOf(decision: Decision, target: Target, origin: Sayer, user: Sayer): readonly Row[] {
-  const row = <T>(name: string, { value, from }: Settled<T>, show: (value: T) => string = String): Row => [
-    name,
-    show(value),
-    origin(from),
-  ];
-  const list = (values: readonly string[]): string => values.join(" ") || "none";
-  const { command } = decision;
-  return [
-    ["server", decision.server, "the call"],
-    ["match", `[[host]] ${decision.host + 1}`, origin({ kind: "table", path: ["host", decision.host] })],
-    row("ssh to", decision.destination),
-    row("address", target.host),
-    row("port", target.port),
-    row("family", target.addressFamily),
-    ["user", target.user.value, user(target.user.from)],
-    command === undefined ? ["command", "none for this METHOD", ""] : row("command", command, commandText),
-    row("known as", target.hostKeyName),
-    row("known_hosts", target.knownHosts, list),
-    row("identities", target.identityFiles, list),
-    row("only these", target.identitiesOnly, yesNo),
-    row("agent", target.agent, (socket) => socket ?? "none"),
-    row("proxy", target.proxyCommand, (line) => line ?? "none"),
-    row("compression", target.compression, yesNo),
-    row("on_failure", decision.onFailure),
-    row("deadline", decision.deadline, inSeconds),
-    row("share", decision.share, yesNo),
-    row("persist", decision.persist, (value) => `${value === "forever" ? value : inSeconds(value)}`),
-    row("spare", decision.spare, String),
-  ];
-}
-
-function commandText(command: Command): string {
-  switch (command.kind) {
-    case "auto":
-      return "auto: the first imapd that is found there";
-    case "line":
-      return command.line;
-    case "port":
-      return `port ${endpointText(command.to)} as seen from there${command.login === "nobody" ? "" : "; the client logs in"}`;
-  }
-}
-
-function yesNo(value: boolean): string {
-  return value ? "yes" : "no";
-}
-
-function inSeconds(ms: number): string {
-  return `${ms / 1000} s`;
 }

@@ -13,6 +13,7 @@ import { askSsh } from "../target/ask_ssh.ts";
 import { readLocal } from "../target/local.ts";
 import { settle } from "../target/target.ts";
 import type { World } from "../world.ts";
+import { documented } from "./document.ts";
 import { covers, exampleOf, isName, neverIn, plainGlob } from "./glob_reach.ts";
 import { originsIn } from "./where.ts";
 
@@ -28,19 +29,42 @@ interface Warning {
  */
 export async function explainTable(world: World): Promise<number> {
   const file = tablePath(world.env, world.home);
-  const text = readText(file, world.uid);
-  const table = await parseTable(text, file);
+  const { table, warnings } = await warningsOf(world, file);
   const { hosts, forwards } = table;
   print(world, [`table ${file}: ${counted(hosts.length, "host")}, ${counted(forwards.length, "forward")}`]);
-  const unfound = await Promise.all(hosts.map((_host, index) => missing(world, table, index)));
-  const warnings = [...(await unmatched(table)), ...(await uncarried(table)), ...unfound.flat()];
-  const place = originsIn(file, text);
   print(
     world,
-    warnings.map(({ path, what }) => `${place({ kind: "table", path })}: ${what}`),
+    warnings.map(({ at, what }) => `${at}: ${what}`),
   );
   if (warnings.length === 0) print(world, ["nothing is wrong with it"]);
   return 0;
+}
+
+/** The same with --json: one document. */
+export function tableDocument(world: World): Promise<number> {
+  return documented(world, "explain", async (document) => {
+    const file = tablePath(world.env, world.home);
+    document.add({ table: file });
+    const { table, warnings } = await warningsOf(world, file);
+    document.add({ hostCount: table.hosts.length, forwardCount: table.forwards.length, warnings });
+    return 0;
+  });
+}
+
+/** The table, and the warnings about it, each with its place. Throws a TableFailure. */
+async function warningsOf(
+  world: World,
+  file: string,
+): Promise<{ readonly table: Table; readonly warnings: readonly { at: string; what: string }[] }> {
+  const text = readText(file, world.uid);
+  const table = await parseTable(text, file);
+  const unfound = await Promise.all(table.hosts.map((_host, index) => missing(world, table, index)));
+  const warnings = [...(await unmatched(table)), ...(await uncarried(table)), ...unfound.flat()];
+  const place = originsIn(file, text);
+  return {
+    table,
+    warnings: warnings.map(({ path, what }) => ({ at: place({ kind: "table", path }), what })),
+  };
 }
 
 function counted(count: number, what: string): string {

@@ -40,16 +40,34 @@ async function tried(standing: Standing, surroundings: Surroundings): Promise<St
   return { forward, state: by === undefined ? { ...state, untried: undefined } : { kind: "withheld", by } };
 }
 
-/** A forward in lines for a person: how it stands, what to do about it, and where SSH does not protect it. */
-export function forwardLines(standing: Standing, decision: Decision, target: Target): readonly string[] {
+/** What there is to tell of a forward: how it stands, what to do about it, and where SSH does not protect it. */
+export interface ForwardFinding {
+  readonly name: string;
+  readonly state: string;
+  readonly hint: string | undefined;
+  readonly notes: readonly string[];
+  /** What its target answered through the server; undefined where it was not asked. */
+  readonly answer: string | undefined;
+}
+
+export function findingOf(standing: Standing, decision: Decision, target: Target): ForwardFinding {
   const { forward } = standing;
-  const note = lastLegNote(forward, [decision.server, decision.destination.value, target.host.value]);
-  const hint = standingHint(standing);
-  const hearsay = hearsayNote(standing);
+  const lastLeg = lastLegNote(forward, [decision.server, decision.destination.value, target.host.value]);
+  return {
+    name: forward.name,
+    state: standingText(standing),
+    hint: standingHint(standing),
+    notes: [hearsayNote(standing), lastLeg].filter((note) => note !== undefined),
+    answer: undefined,
+  };
+}
+
+/** The same in lines for a person. */
+export function findingLines({ name, state, hint, notes, answer }: ForwardFinding): readonly string[] {
   return [
-    `forward "${forward.name}": ${standingText(standing)}`,
+    `forward "${name}": ${state}`,
     ...(hint === undefined ? [] : [`  hint: ${hint}`]),
-    ...(hearsay === undefined ? [] : [`  note: ${hearsay}`]),
-    ...(note === undefined ? [] : [`  note: ${note}`]),
+    ...notes.map((note) => `  note: ${note}`),
+    ...(answer === undefined ? [] : [`  ${answer}`]),
   ];
 }

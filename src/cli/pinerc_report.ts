@@ -4,13 +4,19 @@ import { decide } from "../table/decide.ts";
 import type { Table } from "../table/table.ts";
 import { runProgram } from "../target/run_program.ts";
 import type { World } from "../world.ts";
-import { type PinercFiles, readPinerc } from "./pinerc_files.ts";
-import { obstaclesIn, openTimeout, type PinercObstacle } from "./pinerc_obstacles.ts";
+import type { Json } from "./document.ts";
+import { readPinerc } from "./pinerc_files.ts";
+import { obstaclesIn, openTimeout } from "./pinerc_obstacles.ts";
 import { type ClientCall, namesOf, placeText } from "./user.ts";
+
+/** Seconds that Alpine waits for a greeting; 0 where it does not call. */
+export function alpinesTimeout(world: World): number {
+  return openTimeout(readPinerc(world)?.pinerc);
+}
 
 /** How a call that had its greeting after `greeted` milliseconds compares with Alpine's timeout. */
 export function alpinesPatience(world: World, greeted: number | undefined): string {
-  const timeout = openTimeout(readPinerc(world)?.pinerc);
+  const timeout = alpinesTimeout(world);
   if (timeout === 0) return "Alpine does not call: rsh-open-timeout=0";
   if (greeted === undefined) return `no greeting; Alpine waits ${timeout} s for one`;
   const seconds = (greeted / 1000).toFixed(2);
@@ -18,25 +24,54 @@ export function alpinesPatience(world: World, greeted: number | undefined): stri
   return `greeting after ${seconds} s, ${verdict} for Alpine, which waits ${timeout} s`;
 }
 
-/** What in Alpine's configuration keeps it from making a call, in lines, each with the line to write. */
-export async function pinercReport(world: World, table: Table, call: ClientCall): Promise<readonly string[]> {
+/** What keeps Alpine from making a call: where, and the line to write; undefined where there is no configuration. */
+export interface PinercFindings {
+  /** The person's own file, as a person would name it. */
+  readonly own: string;
+  readonly obstacles: readonly {
+    readonly at: string;
+    readonly what: string;
+    readonly write: string | undefined;
+  }[];
+}
+
+/** Looks at Alpine's configuration; undefined where there is none. */
+export async function pinercFindings(
+  world: World,
+  table: Table,
+  call: ClientCall,
+): Promise<PinercFindings | undefined> {
   const files = readPinerc(world);
-  if (files === undefined) return ["there is no ~/.pinerc to look at"];
+  if (files === undefined) return undefined;
   const { decision, login } = call;
   const isServer = await namesOf(table, decision, files.pinerc.mailboxes);
   const obstacles = obstaclesIn(files.pinerc, {
     ...{ server: decision.server, login, deadline: decision.deadline.value, program: world.program() },
     ...{ isServer, isExecutable, isPreauth: (path: string) => isPreauth(path, world.program()) },
   });
-  if (obstacles.length === 0) return [`${files.own}: nothing there keeps Alpine from calling`];
-  return obstacles.flatMap((obstacle) => told(obstacle, files));
+  return {
+    own: files.own,
+    obstacles: obstacles.map(({ at, what, line }) => {
+      return { at: at === undefined ? files.own : placeText(at), what, write: line };
+    }),
+  };
 }
 
-function told({ at, what, line }: PinercObstacle, { own }: PinercFiles): readonly string[] {
-  return [
-    `${at === undefined ? own : placeText(at)}: ${what}`,
-    ...(line === undefined ? [] : [`  write: ${line}`]),
-  ];
+/** The same for a JSON document: a list that is empty where nothing is wrong; null where there is no configuration. */
+export function obstaclesJson(found: PinercFindings | undefined): Json {
+  if (found === undefined) return null;
+  return found.obstacles.map(({ at, what, write = null }) => ({ at, what, write }));
+}
+
+/** The same in lines for a person. */
+export function pinercLines(found: PinercFindings | undefined): readonly string[] {
+  if (found === undefined) return ["there is no ~/.pinerc to look at"];
+  const { own, obstacles } = found;
+  if (obstacles.length === 0) return [`${own}: nothing in it keeps Alpine from calling preauth`];
+  return obstacles.flatMap(({ at, what, write }) => [
+    `${at}: ${what}`,
+    ...(write === undefined ? [] : [`  write: ${write}`]),
+  ]);
 }
 
 /**

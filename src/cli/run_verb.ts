@@ -5,9 +5,10 @@ import { Failure } from "../failure.ts";
 import { print, remark, tellPerson } from "../report/results.ts";
 import type { World } from "../world.ts";
 import { check } from "./check.ts";
+import { checkDocument } from "./check_document.ts";
 import { completion } from "./completion.ts";
-import { explain } from "./explain.ts";
-import { explainTable } from "./explain_table.ts";
+import { explain, explainDocument } from "./explain.ts";
+import { explainTable, tableDocument } from "./explain_table.ts";
 import { checkedTime, forward, USUAL_TIME } from "./forward.ts";
 import { help } from "./help.ts";
 import { hosts } from "./hosts.ts";
@@ -32,7 +33,11 @@ const RUNS: Readonly<Record<VerbName, Run>> = {
       server: server === undefined ? undefined : checkedServer(server),
       printsOnly: options.has("print"),
     }),
-  explain: (world, words) => (words.length === 0 ? explainTable(world) : explain(world, serverWords(words))),
+  explain: (world, words, options) => {
+    const isJson = options.has("json");
+    if (words.length === 0) return isJson ? tableDocument(world) : explainTable(world);
+    return isJson ? explainDocument(world, serverWords(words)) : explain(world, serverWords(words));
+  },
   hosts: (world) => hosts(world),
   snippet: (world, [client, server, user]) =>
     snippet(world, {
@@ -41,7 +46,9 @@ const RUNS: Readonly<Record<VerbName, Run>> = {
       user: user === undefined ? undefined : checkedUser(user),
     }),
   completion: (world, [shell = ""]) => completion(world, checkedChoice("SHELL", CHOICES.SHELL, shell)),
-  check: (world, words) => check(world, serverWords(words)),
+  check: (world, words, options) => {
+    return options.has("json") ? checkDocument(world, serverWords(words)) : check(world, serverWords(words));
+  },
   login: (world, words) => login(world, serverWords(words)),
   forward: (world, words, options) => {
     const { server, user } = serverWords(words);

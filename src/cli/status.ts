@@ -1,8 +1,8 @@
 import type { ConnectionStatus, ForwardStatus, Status } from "../control/protocol.ts";
 import { requestStatus } from "../control/request.ts";
-import { print, printWhole } from "../report/results.ts";
+import { type Line, print, printWhole } from "../report/results.ts";
 import type { World } from "../world.ts";
-import { rowsUnder } from "./columns.ts";
+import { barLines, rowsUnder } from "./columns.ts";
 
 /**
  * `--status`: what the process in the background holds, and others that listen elsewhere; with `json` for programs. The
@@ -21,14 +21,25 @@ export async function status(world: World, json: boolean): Promise<number> {
 function lines(
   { pid, since, socket, connections, forwards }: Status,
   columns: number | undefined,
-): readonly string[] {
+): readonly Line[] {
   const servers = rowsUnder(SERVER_COLUMNS, connections.map(serverRow), columns);
   const ports = rowsUnder(FORWARD_COLUMNS, forwards.map(forwardRow), columns);
   return [
     `process ${pid}, since ${when(since)}, at ${socket}`,
     ...(connections.length > 0 ? ["", ...servers] : []),
+    ...(columns === undefined || connections.length === 0 ? [] : traffic(connections, columns)),
     ...(forwards.length > 0 ? ["", ...ports] : []),
   ];
+}
+
+/** On a terminal, the bytes of each connection as bars. */
+function traffic(connections: readonly ConnectionStatus[], columns: number): readonly Line[] {
+  const bars = connections.flatMap(({ server, bytesReceived, bytesSent }) => [
+    { name: `${server} received`, size: bytesReceived, shown: size(bytesReceived) },
+    { name: `${server} sent`, size: bytesSent, shown: size(bytesSent) },
+  ]);
+  const lines = barLines(bars, columns).map((text): Line => ({ text, colour: "cyan" }));
+  return lines.length === 0 ? [] : ["", ...lines];
 }
 
 const SERVER_COLUMNS = [

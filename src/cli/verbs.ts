@@ -37,12 +37,14 @@ export const VERBS = {
   },
   explain: {
     words: ["SERVER", "USER", "METHOD"],
+    flags: ["json"],
     about:
       "tells what the table of hosts says about SERVER, and where, or what is odd in the table; connects to nothing",
   },
   check: {
     words: ["SERVER", "USER", "METHOD"],
     needed: 1,
+    flags: ["json"],
     about: "makes the connection, tells how long each step takes, and what to do about the one that fails",
   },
   login: {
@@ -79,8 +81,8 @@ export const VERBS = {
     needed: 1,
     about: "prints what completes these words in SHELL, which is bash, zsh or fish",
   },
-  help: { words: [], about: "says this" },
-  version: { words: [], about: "tells the version" },
+  help: { words: [], about: "prints this help" },
+  version: { words: [], about: "prints the version" },
 } as const satisfies Readonly<Record<string, Verb>>;
 
 export type VerbName = keyof typeof VERBS;

@@ -24,7 +24,7 @@ export interface RefusedClient {
  *
  * "refuse" greets with PREAUTH and answers the first command with BYE and NO: Alpine shows the reason and does
  * not connect to port 143 by itself, where it would ask for the password or send it in the clear. "tell" is an
- * untagged NO, shown before the client goes direct (c-client's imap_open). No other untagged keyword may ever
+ * untagged NO, shown before the client connects directly (c-client's imap_open). No other untagged keyword may ever
  * go out: c-client aborts the whole program on one that it does not know.
  */
 export async function refuse(client: RefusedClient, how: OnFailure, failure: Failure): Promise<void> {

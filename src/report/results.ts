@@ -1,11 +1,15 @@
 import type { Failure } from "../failure.ts";
 import { TableFailure } from "../table/failure.ts";
 import type { World } from "../world.ts";
+import { type Colour, inColour, showsColours } from "./colour.ts";
 import { fitted } from "./fit.ts";
 import { escapeControls } from "./printable.ts";
 import { failureLines } from "./speak.ts";
 
 // What verbs say. On a terminal each line takes as many as it needs there; elsewhere it stays one.
+
+/** A line, and the colour that it has on a terminal. */
+export type Line = string | { readonly text: string; readonly colour: Colour };
 
 /** Tells of a verb that failed, with the hints, and with every problem of a table. */
 export function tellPerson(world: World, failure: Failure): void {
@@ -19,7 +23,7 @@ export function remark(world: World, text: string): void {
 }
 
 /** Prints a result of a verb, a line each. */
-export function print(world: World, lines: readonly string[]): void {
+export function print(world: World, lines: readonly Line[]): void {
   show(world, 1, lines);
 }
 
@@ -28,8 +32,13 @@ export function printWhole(world: World, lines: readonly string[]): void {
   world.write(1, lines.map((line) => `${line}\n`).join(""));
 }
 
-function show(world: World, descriptor: 1 | 2, lines: readonly string[]): void {
+function show(world: World, descriptor: 1 | 2, lines: readonly Line[]): void {
   const columns = world.columns(descriptor);
-  const shown = lines.flatMap((line) => fitted(escapeControls(line), columns));
+  const isColoured = showsColours(world, descriptor);
+  const shown = lines.flatMap((line) => {
+    const { text, colour } = typeof line === "string" ? { text: line, colour: undefined } : line;
+    const pieces = fitted(escapeControls(text), columns);
+    return colour === undefined || !isColoured ? pieces : pieces.map((piece) => inColour(piece, colour));
+  });
   world.write(descriptor, shown.map((line) => `${line}\n`).join(""));
 }

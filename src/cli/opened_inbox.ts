@@ -1,0 +1,103 @@
+import { Failure } from "../failure.ts";
+import { described, type End, statusOf } from "../session/exit.ts";
+import { FAREWELL_MS } from "../session/farewell.ts";
+import type { Opened } from "../session/opening.ts";
+import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
+import type { Decision } from "../table/decision.ts";
+import type { Findings } from "./findings.ts";
+import { type Selected, selectInbox } from "./inbox.ts";
+import type { Timeline } from "./timeline.ts";
+
+/** EX_UNAVAILABLE of sysexits(3). */
+const UNOPENED = 69;
+
+/** Seconds that a SELECT may take: a large mbox is read from end to end. */
+const SELECT_S = 60;
+
+/** What it takes to open INBOX, beside the session. */
+export interface OpeningInbox {
+  readonly decision: Decision;
+  readonly timeline: Timeline;
+  readonly findings: Findings;
+  readonly broken: AbortController;
+}
+
+/** Opens INBOX, and gives the status that the imapd ended with. Throws a Failure where it is not opened for writing. */
+export async function openInbox(
+  opened: Opened,
+  { decision, timeline, findings, broken }: OpeningInbox,
+): Promise<number> {
+  if (!/^\* PREAUTH/i.test(String(opened.first[0]))) return leaveUnopened(opened, timeline, findings);
+  const { server } = decision;
+  const late = (): void =>
+    broken.abort(new Failure("deadline", server, `SELECT INBOX took longer than ${SELECT_S} s`));
+  const timer = setTimeout(late, SELECT_S * 1000);
+  const { remote, first } = opened;
+  let objection: Failure | undefined;
+  try {
+    const selected = await selectInbox(remote, first[1] ?? Buffer.alloc(0), broken.signal);
+    if (selected === undefined) throw endedInSelect(server, await remote.ended);
+    const { answer, messages } = selected;
+    timeline.done("select", messages === undefined ? answer : `${answer} (${messages} messages)`);
+    const end = await farewell(remote);
+    findings.ended(described(end));
+    objection = objectionTo(selected, decision);
+    if (objection === undefined) return statusOf(end);
+  } catch (error) {
+    timeline.failed("select");
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+  throw objection;
+}
+
+/** INBOX is the mail program's to open, which logs in by itself where the greeting was OK. */
+async function leaveUnopened({ remote }: Opened, timeline: Timeline, findings: Findings): Promise<number> {
+  timeline.done("select", "not tried: the mail program logs in by itself");
+  remote.stdin.end("a1 LOGOUT\r\n");
+  remote.stdout.resume();
+  findings.ended(described(await farewell(remote)));
+  return UNOPENED;
+}
+
+/** Waits for the end after LOGOUT no longer than a mail call would (section 3.4 of RFC 3501 has the server close). */
+async function farewell(remote: RemoteCommand): Promise<End> {
+  let timer: NodeJS.Timeout | undefined;
+  const left = new Promise<End>((resolve) => {
+    timer = setTimeout(() => {
+      remote.hangUp();
+      resolve({ kind: "left" });
+    }, FAREWELL_MS);
+  });
+  const end = await Promise.race([remote.ended, left]);
+  clearTimeout(timer);
+  return end;
+}
+
+function endedInSelect(server: string, end: End): Failure {
+  const trouble = end.kind === "lost" ? "lost" : "command";
+  return new Failure(trouble, server, `the IMAP server ended ${described(end)} instead of opening INBOX`, {
+    status: UNOPENED,
+  });
+}
+
+/** What is wrong with an INBOX for a mail program that wants to read and delete mail; undefined for nothing. */
+function objectionTo(
+  { isOk, isReadOnly, answer }: Selected,
+  { server, command }: Decision,
+): Failure | undefined {
+  if (isOk && !isReadOnly) return undefined;
+  const isAuto = command?.value.kind === "auto";
+  const hints = isAuto ? [] : ['let preauth find the imapd and the mail: commands.imap = "auto"'];
+  return isOk
+    ? new Failure("table", server, `INBOX can be read but not written: "${answer}"`, {
+        hints: [
+          ...hints,
+          "ask the server's administrator for the right to write the mail, and to make locks beside it",
+        ],
+      })
+    : new Failure("command", server, `INBOX cannot be opened: "${answer}"`, {
+        hints: [...hints, "ask the server's administrator where the mail is, and for the right to write it"],
+      });
+}
