@@ -90,7 +90,7 @@ async function refuseUnknown({ home }: Stage): Promise<void> {
   await using call = await startCall([preauth, UNKNOWN, USER, "imap"], { env: home.env });
   const { status, output } = await call.finished();
   const time = Math.round(performance.now() - call.started);
-  page.text(`Not a byte, exit status ${status}, after ${time} ms: Alpine goes direct, at once.`);
+  page.text(`Not a byte, exit status ${status}, after ${time} ms: Alpine connects directly, at once.`);
   expect(status === 1 && output.length === 0, `status ${status}, output "${output}"`);
 }
 

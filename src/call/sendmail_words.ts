@@ -30,7 +30,7 @@ const IDLE_WITH_VALUE = /^-([FNRVB])(.*)$/s;
 const SENDER = /^-[fr](.*)$/s;
 
 /**
- * A sender is the one word of a call that goes to a shell over there, in single quotes: letters, digits, and what all
+ * A sender is the one word of a call that goes to a shell on the server, in single quotes: letters, digits, and what all
  * login shells leave alone inside of them. It cannot be taken for an option.
  */
 const SAFE_SENDER = /^[A-Za-z0-9_][A-Za-z0-9._+=%~/#-]*(?:@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)?$/;

@@ -43,7 +43,7 @@ export async function openShared(
     return { remote, first: [], lastRemark: () => remote.lastRemark, finish: nothing, leave: nothing };
   } catch (error) {
     if (!(error instanceof MasterGone) && !(error instanceof Failure && error.trouble === "bug")) throw error;
-    note(`master: ${error.what}: going on without`);
+    note(`master: ${error.what}: the call connects by itself`);
     return undefined;
   }
 }

@@ -48,7 +48,7 @@ export function help(columns?: number): readonly string[] {
     ...verbs,
     "",
     ...wrapped(
-      "The table of hosts is ~/.config/preauth/hosts.toml (or $PREAUTH_TABLE), the log ~/.local/state/preauth/log. preauth(1) describes both.",
+      "The table of hosts is ~/.config/preauth/hosts.toml (or $PREAUTH_TABLE), the log ~/.local/state/preauth/log. preauth(1) describes the program, preauth-hosts(5) the table.",
       width,
     ),
   ];

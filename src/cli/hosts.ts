@@ -19,7 +19,7 @@ export async function hosts(world: World): Promise<number> {
   const text = readText(file, world.uid);
   const table = await parseTable(text, file);
   if (table.hosts.length === 0) {
-    print(world, [`${file} has no [[host]]: every mail program goes direct`]);
+    print(world, [`${file} has no [[host]]: every mail program connects directly`]);
     return 0;
   }
   // One that does not answer keeps nothing from being listed.

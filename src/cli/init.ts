@@ -170,7 +170,7 @@ async function asked(asker: Asker | undefined, usual: Wanted): Promise<Wanted> {
   const answer = await asker.line("ssh to, as [USER@]HOST[:PORT]", usual.destination, isDestination);
   const [jump] = parseJumps(answer) ?? [];
   const { host: destination = usual.destination, port, user: given } = jump ?? {};
-  const user = await asker.line("login name there", given ?? usual.user, isUser);
+  const user = await asker.line("login name on the server", given ?? usual.user, isUser);
   return { server: usual.server, destination, port, user };
 }
 

@@ -116,7 +116,7 @@ function timeoutObstacles({ rshOpenTimeout }: Pinerc, deadline: number): readonl
 }
 
 function unnamed({ server }: ObstacleContext): PinercObstacle {
-  return { at: undefined, what: `no mailbox there names ${server}`, line: `inbox-path={${server}}INBOX` };
+  return { at: undefined, what: `no mailbox in it names ${server}`, line: `inbox-path={${server}}INBOX` };
 }
 
 /** Switches of a mailbox name with which c-client goes straight to the network, or speaks something other than IMAP. */
@@ -131,7 +131,7 @@ function mailboxObstacles({ spec, host, ...at }: RemoteMailbox): readonly Pinerc
     ...(/^:\d/.test(rest) ? [rest.replace(/\/.*/, "")] : []),
     ...DIRECT.filter((name) => has(rest, name)),
   ];
-  return reasons.map((reason) => ({ at, what: `"${reason}" in {${spec}} makes Alpine go direct` }));
+  return reasons.map((reason) => ({ at, what: `"${reason}" in {${spec}} makes Alpine connect directly` }));
 }
 
 /** Whether a switch stands there whole: /tls, but not /tls-sslv23's beginning. */

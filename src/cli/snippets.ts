@@ -46,7 +46,7 @@ function unsplit(name: string, words: readonly string[]): readonly string[] {
     "--snippet",
     `${name} cannot be given ${JSON.stringify(odd)}: it splits at blanks`,
     {
-      hints: ["lead there by a link or a name without them, and name the user in the table"],
+      hints: ["use a link or a name without blanks, and name the user in the table"],
     },
   );
 }

@@ -172,11 +172,11 @@ export async function reachMaster(
     for (let left = MASTER_ATTEMPTS; left > 0 && control === undefined; left--) {
       control = await attempt(world, place, request, mayStart);
     }
-    if (control === undefined && mayStart) note("master: cannot be reached: going on without");
+    if (control === undefined && mayStart) note("master: cannot be reached: the call connects by itself");
     return control;
   } catch (error) {
     if (!mayStart) throw error;
-    note(`master: ${error instanceof Error ? error.message : String(error)}: going on without`);
+    note(`master: ${error instanceof Error ? error.message : String(error)}: the call connects by itself`);
     return undefined;
   }
 }

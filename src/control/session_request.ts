@@ -40,7 +40,7 @@ export class SessionRequest {
     if (control !== undefined && this.#decision.method === "imap") this.#heard = await this.#greet(control);
   }
 
-  /** The master that has taken the request, started where there is none; undefined where one is to go without. */
+  /** The master that has taken the request, started where there is none; undefined where the call connects by itself. */
   control(note: Note): Promise<Control | undefined> {
     return reachMaster(this.#world, this.#request(), { mayStart: true, note, asked: this.#atOnce });
   }

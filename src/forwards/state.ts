@@ -140,7 +140,7 @@ export function occupantStatus(
 export function hearsayNote({ forward, state }: Standing): string | undefined {
   if (!("isHearsay" in state) || state.isHearsay !== true) return undefined;
   const homes = (forward.unless.domain ?? []).map((home) => `"${home}"`).join(", ");
-  const why = "whatever network this is can have it say so: send nothing by its word without TLS";
+  const why = "any network can write into that file: never send mail without TLS because of it";
   return `only resolv.conf tells whether this is ${homes}, and ${why}`;
 }
 

@@ -26,7 +26,9 @@ export class Descriptors {
   get hasRoom(): boolean {
     const hasRoom = this.#most === Number.POSITIVE_INFINITY || this.#count() <= this.#most - RESERVE;
     if (!hasRoom && this.#hadRoom) {
-      this.#note(`master: ${this.#most} files may be open, and nearly all are: calls go without (ulimit -n)`);
+      this.#note(
+        `master: ${this.#most} files may be open, and nearly all are: calls connect by themselves (ulimit -n)`,
+      );
     }
     this.#hadRoom = hasRoom;
     return hasRoom;

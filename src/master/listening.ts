@@ -98,7 +98,7 @@ async function listen(
   return { server, generation: claimed.generation };
 }
 
-/** Tells a caller to go without. One that waited to be accepted would have the runtime turn in a loop. */
+/** Tells a caller to connect by itself. One that waited to be accepted would have the runtime turn in a loop. */
 function turnAway(socket: Socket): void {
   const failure = partsOf(new Failure("bug", "master", "no more files can be open"));
   socket.on("error", () => {});

@@ -11,7 +11,7 @@ import { onceEnded } from "./ended.ts";
 export type PortCommand = Command & { readonly kind: "port" };
 
 /**
- * The line for the login shell over there; undefined for a METHOD that is a port, which needs none. Throws a Failure
+ * The line for the login shell on the server; undefined for a METHOD that is a port, which needs none. Throws a Failure
  * where the table has nothing for the METHOD.
  */
 export function commandLine({ server, method, command }: Decision): string | undefined {

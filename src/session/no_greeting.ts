@@ -15,8 +15,8 @@ export type Called = Pick<Decision, "server" | "method">;
 export type Said = Pick<Remarks, "last" | "telling">;
 
 const NAME_IT = {
-  imap: 'name the imapd over there in the table, as in commands.imap = "exec /path/to/imapd"',
-  smtp: 'name the program over there in the table, as in commands.smtp = "exec /usr/sbin/sendmail -bs"',
+  imap: 'name the imapd of the remote host in the table, as in commands.imap = "exec /path/to/imapd"',
+  smtp: 'name the program of the remote host in the table, as in commands.smtp = "exec /usr/sbin/sendmail -bs"',
 };
 
 const NAME_THE_MAIL =
@@ -43,7 +43,7 @@ export function unwelcome({ isOk, text }: OtherGreeting, server: string, { telli
 }
 
 const MAKE_MAILDIR =
-  'Courier with mail in ~/Mail: commands.imap = "exec imapd Mail"; without any: maildirmake ~/Maildir over there';
+  'Courier with mail in ~/Mail: commands.imap = "exec imapd Mail"; without any mail, run on the server: maildirmake ~/Maildir';
 
 /** A server that talks without end, and does not greet. */
 export function flooded({ server, method }: Called, { last }: Said): Failure {

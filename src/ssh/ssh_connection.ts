@@ -22,7 +22,7 @@ const PROHIBITED = 1;
 
 /** What sshd wants of its configuration and of the key, for a direct-tcpip channel. */
 const ALLOWANCE =
-  "over there sshd_config must have AllowTcpForwarding yes, and authorized_keys must not restrict the key without port-forwarding";
+  "the server's sshd_config must have AllowTcpForwarding yes, and authorized_keys must not restrict the key without port-forwarding";
 
 /** How long the server has to take our leave (milliseconds). */
 const LEAVE = 500;

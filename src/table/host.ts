@@ -94,7 +94,7 @@ function commands(value: unknown, path: TomlPath, problems: Problem[]): HostKeys
   return lines;
 }
 
-/** A METHOD that is a port over there. */
+/** A METHOD that is a port on the server. */
 const portCommand: Check<PortCommand> = (value, path, problems) => {
   const title = path.slice(-2).join(".");
   const keys = table<PortCommand>(title, { to: endpoint, login: word("client") })(value, path, problems);

@@ -9,7 +9,7 @@ const DOVECOTS = ["/usr/libexec/dovecot/imap", "/usr/lib/dovecot/imap", "/usr/lo
 const TOLD = [FIRST, "imapd on PATH", ...IMAPDS, ...DOVECOTS].join(", ");
 
 /** How the search begins what it says of itself. */
-const OWN_WORDS = /^no (?:imapd was found|\S+ is) over there\b/;
+const OWN_WORDS = /^no (?:imapd was found|\S+ is) on the server\b/;
 
 /**
  * Where the mail is, for Dovecot 2.3 and 2.4: each leaves aside the words of the other. Not with a tilde, which is
@@ -36,7 +36,7 @@ const DOVECOT = [
   `if [ -s "$box" ]; then [ -w "$box" ] || echo "$USER may not write $box: it can only be read" >&2; else case "$(doveconf mail_location mail_inbox_path 2>/dev/null)" in ` +
     `(*INBOX="$spool/%"*|*mail_inbox_path*"= $spool/%"*) if [ -d ~/Maildir/cur ]; then set -- "$@" ${MAILDIR}; ` +
     `elif [ -f "$box" ] || [ -w "$spool" ]; then :; ` +
-    `else echo "no $box is over there, and $USER may not make it: ask for it there, ` +
+    `else echo "no $box is on the server, and $USER may not make it: ask the administrator for it, ` +
     `or have commands.imap in hosts.toml name the place of the mail" >&2; exit 69; fi;; esac; fi`,
 ].join("; ");
 
@@ -50,7 +50,7 @@ const SCRIPT = [
   `case "$imapd $(readlink -f "$imapd" 2>/dev/null)" in (*/dovecot/imap) ${DOVECOT};; esac`,
   `exec "$imapd" "$@"`,
   "done",
-  `echo "no imapd was found over there\${barred:+ that $USER may start, only $barred}: ` +
+  `echo "no imapd was found on the server\${barred:+ that $USER may start, only $barred}: ` +
     `have commands.imap in hosts.toml name one (looked for ${TOLD})" >&2`,
   "exit 127",
 ].join("; ");

@@ -41,7 +41,7 @@ export async function readTable(path: string, uid: number): Promise<Table> {
  * written it. Throws a TableFailure, with `missing` set when there is no such file.
  */
 export function readText(path: string, uid: number): string {
-  // First: who can swap the table can also take it away, and a missing one has the client go direct.
+  // First: who can swap the table can also take it away, and with a missing one the client connects directly.
   const danger = dangerOn(path, uid);
   if (danger !== undefined) throw wrong(path, danger.what, danger.hint);
   const fd = openTable(path);

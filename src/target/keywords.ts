@@ -124,7 +124,7 @@ export const HARMLESS = {
   verifyhostkeydns: "DNS vouches for no key",
   versionaddendum: "an addition to the version line",
   visualhostkey: "fingerprints are shown as text",
-  warnweakcrypto: "weak algorithms are not there at all",
+  warnweakcrypto: "preauth has no weak algorithms",
   xauthlocation: NO_AGENT,
 } as const satisfies Readonly<Record<string, string>>;
 

@@ -64,7 +64,7 @@ export function requireMethod(
   throw new Failure("auth", server, `ssh_config turns ${what}`, {
     hints: [
       ...(person === undefined && value.length > 0 ? [login] : []),
-      `see which files say PubkeyAuthentication or PreferredAuthentications: ${typed("ssh", "-vG", ...byHand)}`,
+      `find the file that sets PubkeyAuthentication or PreferredAuthentications: ${typed("ssh", "-vG", ...byHand)}`,
     ],
   });
 }

@@ -9,7 +9,7 @@ export function unsupported(decision: Decision, name: string, value: string): Fa
   const destination = quoted(destinationOf(decision));
   return new Failure("table", decision.server, `${source} says "${name} ${value}", which is not supported`, {
     hints: [
-      ...(decision.sshConfig === undefined ? [`see which files say so: ssh -vG ${destination}`] : []),
+      ...(decision.sshConfig === undefined ? [`find the file that sets it: ssh -vG ${destination}`] : []),
       `leave ${name} out for this host, or give it an ssh_config of its own in the table`,
     ],
   });

@@ -22,7 +22,7 @@ export interface MailHostOptions {
   readonly folder?: string;
   /** Files below the home, each with its mode: `{ "bin/imapd": ["#!/bin/sh...", 0o755] }`. */
   readonly files?: Readonly<Record<string, readonly [text: string, mode: number]>>;
-  /** jane's home over there; default: /home/jane. */
+  /** jane's home on the server; default: /home/jane. */
   readonly home?: string;
   /** In front of sshd's own PATH. */
   readonly path?: string;

@@ -140,7 +140,7 @@ function some(
   option: string,
 ): readonly string[] {
   if (left.length > 0) return left;
-  throw new Failure("table", server, `ssh_config allows none of the ${option} there are here`, {
+  throw new Failure("table", server, `ssh_config allows none of the ${option} that preauth has`, {
     hints: [`allow one of them for this host: ${option} ${ours.join(",")}`],
   });
 }

@@ -57,7 +57,7 @@ function obstacleOf(identity: Identity, canAsk: boolean): Obstacle | undefined {
     case "encrypted": {
       const missing = canAsk ? identity.missing() : undefined;
       if (canAsk && missing === undefined) return undefined;
-      const how = missing === undefined ? "" : ` with ${missing}, which there is not here`;
+      const how = missing === undefined ? "" : ` with ${missing}, which this program does not have`;
       // macOS keeps the passphrase then, and its agent has the key after each start.
       const keychain = platform() === "darwin" ? "--apple-use-keychain " : "";
       return {

@@ -19,7 +19,7 @@ export const NAME_ONE = 'name one key for this server in the table: identity = "
 /** Ways in that there are not (RFC 4462, and host-based of RFC 4252 section 9), and what to do instead. */
 const UNBUILT = /^(gssapi|hostbased)/;
 const NOT_BUILT =
-  "GSSAPI and host-based logins are not built in: log in there with ssh, and ask for public keys to be allowed";
+  "GSSAPI and host-based logins are not built in: log in with ssh, and ask the server's administrator to allow public keys";
 
 /** What was tried to get in. */
 export interface Tried {
@@ -144,13 +144,13 @@ function hints(
   const isLocked = told.some((hint) => /ssh-add|an agent|tmux/.test(hint));
   if (!takesKeys && takesAnswers && !isAsking) return [onTerminal];
   if (!takesKeys && !takesAnswers && methods.some((method) => UNBUILT.test(method))) return [NOT_BUILT];
-  if (!takesKeys) return ["ask for public keys to be allowed there"];
+  if (!takesKeys) return ["ask the server's administrator to allow public keys"];
   if (agent.value === undefined && isLocked) told.unshift('start an agent: eval "$(ssh-agent)"');
   if ((takesAnswers || isLocked) && !isAsking) told.push(onTerminal);
   if (ending !== undefined && attempts.length > 1) told.push(NAME_ONE);
   if (attempts.some((one) => one.source === "agent" && failureOf(one) !== undefined)) {
     const again = `ssh-add -h ${quoted(hostKeyName.value)} KEYFILE`;
-    told.push(`say yes where the agent asks, or touch the key; if it is for certain hosts only: ${again}`);
+    told.push(`answer yes when the agent asks, or touch the key; if it is for certain hosts only: ${again}`);
   }
   const first = attempts.find(({ outcome }) => outcome === "offered" || outcome === "signed");
   if (first !== undefined) {

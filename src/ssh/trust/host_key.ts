@@ -159,7 +159,7 @@ export class HostKeyCheck {
     const line = `${name} ${typeOf(key)} ${key.toString("base64")}`;
     const [certified] = authorities;
     const hints = [
-      `compare it with the server's own: ${printing(key)} over there`,
+      `compare it with the server's own key; on the server run: ${printing(key)}`,
       `if it is the same, accept it: ${accepting(line, newHostKeys.value ?? "known_hosts")}`,
       ...(certified && objection === undefined
         ? [`${place(certified)} trusts an authority, but the server has shown no certificate`]

@@ -38,7 +38,7 @@ export class HostKeyQuestion {
     this.#person.tell([
       `The host key of ${name} is not known. The server offers:`,
       `  ${shown(key)}`,
-      `  compare it with the server's own: ${printing(key)} over there`,
+      `  compare it with the server's own key; on the server run: ${printing(key)}`,
       `  a "yes" writes it to ${this.#file}`,
       ...elsewhere.map((entry) => `  ${place(entry)} has the same key for ${entry.names}`),
     ]);

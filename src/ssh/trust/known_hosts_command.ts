@@ -30,7 +30,7 @@ export async function askKnownHosts(
     });
   });
   if (ran === undefined) {
-    note(`${server}: ${KNOWN_HOSTS_COMMAND} "${program}" is not there: passed over`);
+    note(`${server}: ${KNOWN_HOSTS_COMMAND} "${program}" does not exist: passed over`);
     return [];
   }
   if (ran.status === 0) return parseKnownHosts(ran.stdout, KNOWN_HOSTS_COMMAND);

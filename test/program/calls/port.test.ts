@@ -60,7 +60,7 @@ const loginAt = ({ port }: { readonly port: number }): string =>
   `{ to = "127.0.0.1:${port}", login = "client" }`;
 
 describeForms("a METHOD that is a port", { concurrency: 3 }, (form) => {
-  test("carries bytes both ways as they are, each end passed on, with nothing run over there", async () => {
+  test("carries bytes both ways as they are, each end passed on, with nothing run on the server", async () => {
     await using target = await echo();
     await using on = await scene(form, "imaps", to(target));
     const input = `\x16\x03\x01 no greeting is waited for\r\n${"x".repeat(200_000)}`;
@@ -264,7 +264,7 @@ describeForms("a METHOD that is a port", { concurrency: 3 }, (form) => {
 
     on.home.writeTable(portTable(on.sshd, "imaps", `{ to = "mail.test:993" }`));
     const far = (await ask("--explain", "imaps")).output.toString();
-    assert.match(far, /^command +port mail\.test:993 as seen from there /m);
+    assert.match(far, /^command +port mail\.test:993 as seen from the server /m);
     assert.doesNotMatch(far, /^note:/m);
     on.home.writeTable(portTable(on.sshd, "imaps", `{ to = "elsewhere:993" }`));
     const farther = (await ask("--explain", "imaps")).output.toString();

@@ -9,7 +9,7 @@ import { IMAP_PORT, timeOf, trace } from "../../peers/strace.ts";
 import { refusingPort } from "../../peers/tcp.ts";
 
 /*
- * Servers are called "localhost" where Alpine could go direct: it does so only for a name that resolves.
+ * Servers are called "localhost" where Alpine could connect directly: it does so only for a name that resolves.
  * What that resolves to is written as getaddrinfo's canonical name, so those tables match everything.
  */
 const INBOX = "{localhost/user=jane}INBOX";
@@ -48,7 +48,7 @@ function opensMailbox(form: Form, title: string, lines: { readonly rshCommand?: 
 describeForms("Alpine", (form) => {
   for (const { title, lines } of RSH_COMMANDS) opensMailbox(form, title, lines);
 
-  test("goes direct at once when the server is not in the table", TIMEOUT, async () => {
+  test("connects directly at once when the server is not in the table", TIMEOUT, async () => {
     using home = makeHome();
     home.writeTable(hostTable({ match: "mail.test" }));
     const calls = trace(home, ["connect", "execve"]);
@@ -82,7 +82,7 @@ describeForms("Alpine", (form) => {
     assert.equal(sshd.logins(), 0);
   });
 
-  test('shows the reason and goes direct with on_failure = "tell"', TIMEOUT, async () => {
+  test('shows the reason and connects directly with on_failure = "tell"', TIMEOUT, async () => {
     using home = makeHome();
     const server = { server: "127.0.0.1", port: await refusingPort(), ssh_config: "none" };
     home.writeTable(hostTable({ match: "*", ...server, on_failure: "tell" }));

@@ -7,16 +7,19 @@ export const DOCUMENTS = [
   "CHANGELOG.md",
   "LICENSE",
   "pinerc.example",
+  "CONTRIBUTING.md",
   "doc/preauth.1",
+  "doc/preauth-hosts.5",
   "doc/recipes.md",
   "doc/ssh.md",
   "doc/history.md",
   "doc/table.md",
   "doc/troubleshooting.md",
+  "doc/packaging.md",
   "doc/bun-licence.txt",
 ] as const;
 
-type DocumentPath = (typeof DOCUMENTS)[number];
+export type DocumentPath = (typeof DOCUMENTS)[number];
 
 /** The text of a document. */
 export function documentText(path: DocumentPath | "package.json"): string {

@@ -59,7 +59,7 @@ describeForms("a forward to METHOD imap", { concurrency: 3 }, (form) => {
     ["goes", (client: ImapClient) => client[Symbol.dispose]()],
     ["ends without a byte", (client: ImapClient) => client.end()],
   ] as const) {
-    test(`hangs up over there when a client ${how} before its greeting`, TIMEOUT, async () => {
+    test(`hangs up on the server when a client ${how} before its greeting`, TIMEOUT, async () => {
       const host = { "commands.imap": "exec sleep 60", "commands.news": "exec cat" };
       await using on = await inboxScene(form, { host });
       await on.scene.start({ method: "news" });

@@ -80,7 +80,7 @@ for (const verb of ["--explain", "--check"] as const) {
     test("with an unless.domain of which no program knows: a warning that resolv.conf alone decides", async () => {
       const listen = await freePort();
       const forward = { listen, "unless.domain": ["home.net", "work.net"] };
-      const why = "whatever network this is can have it say so: send nothing by its word without TLS";
+      const why = "any network can write into that file: never send mail without TLS because of it";
       const note = `note: only resolv.conf tells whether this is "home.net", "work.net", and ${why}`;
       const { standing, below } = await ask({
         form,

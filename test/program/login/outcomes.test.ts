@@ -40,7 +40,7 @@ const START = /hint: start an agent: eval "\$\(ssh-agent\)"$/m;
 const MAKE = /hint: make a key: ssh-keygen -t ed25519$/m;
 const ALLOW = /hint: GSSAPI and host-based logins are not built in: /;
 const UNLOCK = /hint: .*ssh-add; or unlock it: ssh-add -X$/m;
-const SAY_YES = /hint: say yes where the agent asks, or touch the key; /;
+const SAY_YES = /hint: answer yes when the agent asks, or touch the key; /;
 const NEW_AGENT = /hint: start an agent, and the mail client after it/;
 const ALL = [ON_TERMINAL, PUT, ADD, START, MAKE, ALLOW, UNLOCK, SAY_YES, NEW_AGENT];
 

@@ -52,7 +52,7 @@ for (const release of RELEASES) {
       await using host = await startMailHost(release);
       assert.equal(
         (await reason(host)).said,
-        "no /var/mail/jane is over there, and jane may not make it: ask for it there, " +
+        "no /var/mail/jane is on the server, and jane may not make it: ask the administrator for it, " +
           "or have commands.imap in hosts.toml name the place of the mail",
       );
       assert.deepEqual(host.files(), []);

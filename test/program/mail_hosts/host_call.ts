@@ -5,7 +5,7 @@ import { makeHome, tableFor } from "../../peers/home.ts";
 import type { MailHost } from "../../peers/mail_host.ts";
 import { converse, MAIL } from "../calls/client.ts";
 
-// What happens over there is the same for both.
+// What happens on the server is the same for both.
 const [form] = forms;
 
 /** The server's answers to a client that opens INBOX, marks a message, and leaves. */

@@ -22,8 +22,8 @@ const CASES: readonly (readonly [title: string, options: MailHostOptions, begins
   [
     "a Dovecot that the user may not start",
     { imapMode: 0o750 },
-    "no imapd was found over there that jane may start, only /usr/lib/dovecot/imap: have commands.imap in hosts.toml",
-    /hint: name the imapd over there .*\n.*hint: .* commands\.imap = \{ to = "localhost:143", login = "client" \}/,
+    "no imapd was found on the server that jane may start, only /usr/lib/dovecot/imap: have commands.imap in hosts.toml",
+    /hint: name the imapd of the remote host .*\n.*hint: .* commands\.imap = \{ to = "localhost:143", login = "client" \}/,
   ],
   [
     "a Dovecot whose configuration the user may not read",

@@ -78,7 +78,7 @@ describeForms("with a master, a hang-up after the greeting", { concurrency: 4 },
     await answers(other, "a1");
   });
 
-  test("where the server ignores the end of input: gone within 3 s, and the command over there with it", async () => {
+  test("where the server ignores the end of input: gone within 3 s, and the command on the server with it", async () => {
     await using scene = await startScene(form, { host: { "commands.imap": `${GREET}; exec sleep 1000` } });
     const call = await scene.open();
     call.end();

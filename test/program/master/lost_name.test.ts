@@ -54,7 +54,7 @@ describeForms("a process in the background whose socket goes", { concurrency: 4 
 });
 
 describeForms("a process in the background that has hardly a descriptor left", (form) => {
-  test("turns callers away at once, who go without, and stays calm", async () => {
+  test("turns callers away at once, who connect by themselves, and stays calm", async () => {
     await using scene = await startScene(form, {
       ...{ host: { persist: "1m" }, sshd: { config: ["MaxSessions 100"] } },
     });
@@ -67,7 +67,7 @@ describeForms("a process in the background that has hardly a descriptor left", (
     }
     // The last one went without: it had a login of its own.
     assert.equal(scene.sshd.logins(), 2);
-    assert.match(scene.home.log(), /master: no more files can be open: going on without/);
+    assert.match(scene.home.log(), /master: no more files can be open: the call connects by itself/);
     assert.ok(readdirSync(`/proc/${pid}/fd`).length <= 33);
     for (const call of calls) assert.equal(await logout(call), 0);
   });

@@ -80,7 +80,10 @@ describeForms("the control socket", { concurrency: 4 }, (form) => {
     mkdirSync(directory, { mode: 0o700 });
     const server = createServer(() => {}).listen(join(directory, "master-1.1"));
     try {
-      assert.match(await mailAsUsual(scene), /master: no answer within a second: going on without/);
+      assert.match(
+        await mailAsUsual(scene),
+        /master: no answer within a second: the call connects by itself/,
+      );
       assert.deepEqual(mastersOf(scene.home), []);
     } finally {
       server.close();
@@ -96,7 +99,7 @@ describeForms("the control socket", { concurrency: 4 }, (form) => {
       socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
     }).listen(join(directory, "master-1.1"));
     try {
-      assert.match(await mailAsUsual(scene), /master: .*going on without/);
+      assert.match(await mailAsUsual(scene), /master: .*the call connects by itself/);
       assert.deepEqual(mastersOf(scene.home), []);
     } finally {
       server.close();
@@ -125,7 +128,7 @@ describeForms("the control socket", { concurrency: 4 }, (form) => {
       const directory = directoryOf(scene);
       mkdirSync(directory, { mode: 0o700 });
       spoil(directory);
-      assert.match(await mailAsUsual(scene), /master: .*preauth.*: going on without/);
+      assert.match(await mailAsUsual(scene), /master: .*preauth.*: the call connects by itself/);
       assert.deepEqual(mastersOf(scene.home), []);
     });
   }
@@ -142,7 +145,10 @@ describeForms("the control socket", { concurrency: 4 }, (form) => {
     try {
       chownSync(join(directory, "master-1.1"), 12345, 12345);
       chownSync(directory, 12345, 12345);
-      assert.match(await mailAsUsual(scene), /master: .*must be a directory of uid 0.*: going on without/);
+      assert.match(
+        await mailAsUsual(scene),
+        /master: .*must be a directory of uid 0.*: the call connects by itself/,
+      );
       assert.equal(asked, 0);
     } finally {
       server.close();
@@ -167,7 +173,7 @@ describeForms("the control socket", { concurrency: 4 }, (form) => {
     mkdirSync(long, { mode: 0o700 });
     assert.match(
       await mailAsUsual(scene, { XDG_RUNTIME_DIR: long }),
-      /master: .*the path is too long for a socket: going on without/,
+      /master: .*the path is too long for a socket: the call connects by itself/,
     );
     assert.deepEqual(mastersOf(scene.home), []);
     assert.deepEqual(readdirSync(long), []);

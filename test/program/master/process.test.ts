@@ -89,7 +89,7 @@ describeForms("the master's process", { concurrency: 4 }, (form) => {
     assert.deepEqual(socketsOf(scene), []);
   });
 
-  test("leaves ssh2 to itself: no client loads it, unless it goes direct", async () => {
+  test("leaves ssh2 to itself: no client loads it, unless it connects by itself", async () => {
     const forward = `[[forward]]\nname = "smtp"\nlisten = ${await refusingPort()}\nto = "127.0.0.1:1"\n`;
     await using scene = await startScene(form, { table: forward, host: { "commands.smtp": "exec cat" } });
     const loaded = ssh2Loaded(scene.home);

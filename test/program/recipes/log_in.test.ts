@@ -14,7 +14,7 @@ import { type Replacements, recipe } from "./recipes.ts";
 
 const TIMEOUT = { timeout: 60_000 };
 
-/** The recipe, with a Dovecot over there that lets nobody in without a password. */
+/** The recipe, with a Dovecot on the server that lets nobody in without a password. */
 async function loginScene(form: Form): Promise<{ scene: Scene; server: LoginServer } & AsyncDisposable> {
   const port = await freePort();
   const scene = await makeScene(form, "log-in", { "localhost:143": `127.0.0.1:${port}` });

@@ -20,7 +20,7 @@ interface Sender {
   readonly write: (name: string, text: string) => string;
 }
 
-/** Lets a mail program send by the recipe; gives how it ended, and what the sendmail over there has got. */
+/** Lets a mail program send by the recipe; gives how it ended, and what the sendmail on the server has got. */
 async function send(
   form: Form,
   start: (sender: Sender) => readonly string[],

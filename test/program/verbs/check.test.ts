@@ -213,7 +213,7 @@ describeForms("--check", (form) => {
 
   test("a server that is not in the table: 1", async () => {
     const { lines, status } = await check(form, { match: "other" });
-    assert.match(outcome(lines, "table"), /does not have it: the mail client goes direct$/);
+    assert.match(outcome(lines, "table"), /does not have it: the mail client connects directly$/);
     assert.equal(status, 1);
   });
 
@@ -241,8 +241,8 @@ describeForms("--check", (form) => {
       [
         '~/.pinerc:1: rsh-path must not have a space in it: "/no such/preauth"',
         "~/.pinerc:2: rsh-open-timeout=8 is not above the table's deadline of 10 s",
-        '~/.pinerc:3: ":143" in {work:143} makes Alpine go direct',
-        '~/.pinerc:4: "/ssl" in {WORK/user=jane/ssl} makes Alpine go direct',
+        '~/.pinerc:3: ":143" in {work:143} makes Alpine connect directly',
+        '~/.pinerc:4: "/ssl" in {WORK/user=jane/ssl} makes Alpine connect directly',
       ],
     );
   });

@@ -74,7 +74,7 @@ describeForms("--explain", (form) => {
     using home = tableHome("");
     const { rows } = await explain(form, home, ["plain"]);
     assert.deepEqual(rows.get("user"), [userInfo().username, "your login name"]);
-    assert.deepEqual(rows.get("command"), ["auto: the first imapd that is found there", "default"]);
+    assert.deepEqual(rows.get("command"), ["auto: the first imapd found on the server", "default"]);
     assert.deepEqual(rows.get("port"), ["22", "default"]);
   });
 
@@ -115,12 +115,12 @@ describeForms("--explain", (form) => {
     assert.equal(status, 69);
   });
 
-  test("a server that is not in the table: 1, and that the client goes direct", async () => {
+  test("a server that is not in the table: 1, and that the client connects directly", async () => {
     using home = tableHome("");
     const { status, text } = await explain(form, home, ["imap.example.com"]);
     assert.match(
       text,
-      /imap\.example\.com is not in the table \/.*: exit 1 at once, and the mail client goes direct/,
+      /imap\.example\.com is not in the table \/.*: exit 1 at once, and the mail client connects directly/,
     );
     assert.equal(status, 1);
   });

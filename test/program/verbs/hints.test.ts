@@ -326,7 +326,7 @@ describeForms("hints about the login", { concurrency: 2 }, (form) => {
     write(home, { ssh_config });
     const { hints } = await check(form, home);
     lineOf(hints, /preauth --login work$/);
-    const { stdout, stderr } = type(form, home, lineOf(hints, /^see which files/));
+    const { stdout, stderr } = type(form, home, lineOf(hints, /^find the file that sets/));
     assert.match(stdout, /^pubkeyauthentication (no|false)$/m);
     assert.equal(stderr.includes(ssh_config), true);
   });

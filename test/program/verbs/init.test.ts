@@ -62,7 +62,7 @@ function answer(terminal: Terminal, text: string): void {
 async function untilMailbox(terminal: Terminal): Promise<void> {
   await terminal.waitFor(/ssh to, as \[USER@\]HOST\[:PORT\] \[work\]:/, "the destination's question");
   answer(terminal, `${sshd.user}@127.0.0.1:${sshd.port}`);
-  await terminal.waitFor(new RegExp(`login name there \\[${sshd.user}\\]:`), "the name's question");
+  await terminal.waitFor(new RegExp(`login name on the server \\[${sshd.user}\\]:`), "the name's question");
   answer(terminal, "");
   await terminal.waitFor(/\(3\s+messages\)[\s\S]*is this your mail \[yes\]:/, "the mailbox");
 }
@@ -125,7 +125,7 @@ describeForms("--init on a terminal", { concurrency: 2 }, (form) => {
     await using terminal = await start(form, home);
     await terminal.waitFor(/ssh to/, "the destination's question");
     answer(terminal, `${sshd.user}@127.0.0.1:${sshd.port}`);
-    await terminal.waitFor(/login name there/, "the name's question");
+    await terminal.waitFor(/login name on the server/, "the name's question");
     answer(terminal, "");
     await terminal.waitFor(/the fingerprint/, "the question about the key");
     answer(terminal, "yes");
@@ -204,7 +204,7 @@ describeForms("--init on a terminal", { concurrency: 2 }, (form) => {
     await using terminal = await start(form, home, ["work"], 40);
     await terminal.waitFor(/ssh to, as/, "the destination's question");
     answer(terminal, `${sshd.user}@127.0.0.1:${sshd.port}`);
-    await terminal.waitFor(/login name there/, "the name's question");
+    await terminal.waitFor(/login name on the server/, "the name's question");
     answer(terminal, "");
     await terminal.waitFor(/is this your mail/, "the mailbox");
     answer(terminal, "");

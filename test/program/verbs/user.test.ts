@@ -130,7 +130,7 @@ describeForms("--check and ~/.pinerc", { concurrency: 2 }, (form) => {
       "rsh-path=PREAUTH\nrsh-command=%s %s %s\ninbox-path={work}INBOX",
       "~/.pinerc:2: rsh-command must have four %s, not 3",
     ],
-    ["rsh-path=PREAUTH\ninbox-path=INBOX", "~/.pinerc: no mailbox there names work"],
+    ["rsh-path=PREAUTH\ninbox-path=INBOX", "~/.pinerc: no mailbox in it names work"],
     [
       "rsh-path=PREAUTH\ninbox-path={work/user=jane}INBOX\nrsh-command=%s -l %s %s %s",
       '~/.pinerc:3: rsh-command makes the call "preauth -l work jane imap", which is refused: SERVER: "-l" is not a host name',

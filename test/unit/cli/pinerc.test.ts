@@ -42,13 +42,16 @@ describe("a .pinerc", () => {
   test("that is right has no obstacles", () => assert.deepEqual(obstacles(good), []));
 
   for (const [line, obstacle] of [
-    ["inbox-path={work:143}INBOX", '4: ":143" in {work:143} makes Alpine go direct'],
-    ["inbox-path={work/ssl}INBOX", '4: "/ssl" in {work/ssl} makes Alpine go direct'],
-    ["inbox-path={work/user=jane/TLS}INBOX", '4: "/tls" in {work/user=jane/TLS} makes Alpine go direct'],
-    ["inbox-path={work/norsh}INBOX", '4: "/norsh" in {work/norsh} makes Alpine go direct'],
+    ["inbox-path={work:143}INBOX", '4: ":143" in {work:143} makes Alpine connect directly'],
+    ["inbox-path={work/ssl}INBOX", '4: "/ssl" in {work/ssl} makes Alpine connect directly'],
+    [
+      "inbox-path={work/user=jane/TLS}INBOX",
+      '4: "/tls" in {work/user=jane/TLS} makes Alpine connect directly',
+    ],
+    ["inbox-path={work/norsh}INBOX", '4: "/norsh" in {work/norsh} makes Alpine connect directly'],
     [
       "inbox-path={work/service=pop3}INBOX",
-      '4: "/service=pop3" in {work/service=pop3} makes Alpine go direct',
+      '4: "/service=pop3" in {work/service=pop3} makes Alpine connect directly',
     ],
     [
       'inbox-path={work/user="jo e"}INBOX',
@@ -113,7 +116,7 @@ describe("a .pinerc", () => {
 
   test("that does not name the server says so, with the line to write", () => {
     assert.deepEqual(obstacles(good.replaceAll("{work", "{home")), [
-      "-: no mailbox there names work => inbox-path={work}INBOX",
+      "-: no mailbox in it names work => inbox-path={work}INBOX",
     ]);
   });
 

@@ -34,7 +34,7 @@ test("both hosts of the SSH book's connection script run their own imapd", async
   );
 });
 
-test("a METHOD can be a port over there, at which nobody logs in unless the table says so", async () => {
+test("a METHOD can be a port on the server, at which nobody logs in unless the table says so", async () => {
   const lines = 'imap = { to = "localhost:143", login = "client" }, imaps = { to = "[::1]:993" }';
   const table = `[[host]]\nmatch = "h"\ncommands = { ${lines} }\n`;
   const to = { host: "localhost", port: 143 };

@@ -80,7 +80,7 @@ for (const shell of SHELLS) {
     assert.equal(stdout, "");
     assert.equal(
       stderr,
-      "no imapd was found over there: have commands.imap in hosts.toml name one " +
+      "no imapd was found on the server: have commands.imap in hosts.toml name one " +
         "(looked for /etc/rimapd, imapd on PATH, ~/bin/imapd, /usr/sbin/imapd, /usr/local/sbin/imapd, " +
         "/usr/libexec/dovecot/imap, /usr/lib/dovecot/imap, /usr/local/libexec/dovecot/imap)\n",
     );
@@ -107,7 +107,7 @@ test("an imapd that the user may not start is named when there is no other", () 
     assert.equal(status, 127);
     assert.match(
       stderr,
-      /^no imapd was found over there that jane may start, only \/usr\/lib\/dovecot\/imap: have commands\.imap /,
+      /^no imapd was found on the server that jane may start, only \/usr\/lib\/dovecot\/imap: have commands\.imap /,
     );
   } finally {
     rmSync(join(root, "/usr/lib/dovecot/imap"));
