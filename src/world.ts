@@ -6,7 +6,7 @@ export type EndingSignal = "SIGHUP" | "SIGINT" | "SIGTERM";
 /** What standard error is: the client's own stream of bytes (`merged`), nowhere, a terminal, or something else. */
 export type StandardError = "merged" | "nowhere" | "terminal" | "separate";
 
-/** What the program is given of the world outside. Only bin/ gathers it; nothing else touches `process`. */
+/** What the program is given of the world outside. Only bin/ gathers it, and touches `process`, but for own_process.ts. */
 export interface World {
   /** The words of the call, without the program's own name. */
   readonly words: readonly string[];
