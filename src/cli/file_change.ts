@@ -1,6 +1,6 @@
 import {
-  chmodSync,
   closeSync,
+  fchmodSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -76,20 +76,19 @@ function unwritten(path: string, error: unknown): unknown {
 /** Writes a text beside the place that it is for. */
 function laidOut(to: string, text: string, mode: number, pid: number): { from: string; to: string } {
   const from = `${to}.${pid}.new`;
+  const fd = openSync(from, "wx", 0o600);
   try {
-    const fd = openSync(from, "wx", 0o600);
-    try {
-      const bytes = Buffer.from(text);
-      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    chmodSync(from, mode);
+    const bytes = Buffer.from(text);
+    for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+    // By its descriptor: who can write to the directory may have put something else at its name by now.
+    fchmodSync(fd, mode);
+    fsyncSync(fd);
     return { from, to };
   } catch (error) {
     remove(from);
     throw error;
+  } finally {
+    closeSync(fd);
   }
 }
 
