@@ -32,12 +32,17 @@ export function fencedBlocks(markdown: string, language: string): readonly strin
   return fences.filter(([, mark]) => mark === language).map(([, , block = ""]) => block);
 }
 
-/** The block of doc/troubleshooting.md that begins with these words, without its first line. */
+/** The blocks of a document that begin with a command, each without that line. */
+export function shownOutputs(path: DocumentPath, command: string): readonly (readonly string[])[] {
+  const blocks = fencedBlocks(documentText(path), "").filter((text) => text.startsWith(`$ ${command}\n`));
+  return blocks.map((block) => block.trimEnd().split("\n").slice(1));
+}
+
+/** The first such block of doc/troubleshooting.md. */
 export function shownOutput(command: string): readonly string[] {
-  const path = "doc/troubleshooting.md";
-  const block = fencedBlocks(documentText(path), "").find((text) => text.startsWith(`$ ${command}\n`));
-  if (block === undefined) throw new Error(`${path} does not show "${command}"`);
-  return block.trimEnd().split("\n").slice(1);
+  const [first] = shownOutputs("doc/troubleshooting.md", command);
+  if (first === undefined) throw new Error(`doc/troubleshooting.md does not show "${command}"`);
+  return first;
 }
 
 /** The tables of hosts in a document. */

@@ -12,7 +12,7 @@ import { type Home, makeHome, tableFor } from "../../peers/home.ts";
 import { startSshd } from "../../peers/sshd.ts";
 import { refusingPort } from "../../peers/tcp.ts";
 import { startScene } from "../master/shared_home.ts";
-import { documentText, exampleTable, shownOutput, tablesOf } from "./documents.ts";
+import { documentText, exampleTable, shownOutput, shownOutputs, tablesOf } from "./documents.ts";
 
 const HEADINGS = [
   "Install",
@@ -49,6 +49,18 @@ function columns(lines: readonly string[]): readonly string[] {
       .replace(/[\d.]+ k?B/g, "SIZE")
       .replace(/[\d.]+ ms/, "MS"),
   );
+}
+
+/** A line of --check with what differs from one machine and one time to the next put aside. */
+function anonymous(line: string): string {
+  return line
+    .replace(/ +\d+ ms/, " MS")
+    .replace(/hosts\.toml:\d+:\d+/, "PLACE")
+    .replace(/\S+@\S+ port \d+/, "USER@HOST port N")
+    .replace(/\d+(?:\.\d+){3}( port \d+)?/, "ADDRESS$1")
+    .replace(/ADDRESS port \d+/, "ADDRESS port N")
+    .replace(/SHA256:[^\s)]+/, "FINGERPRINT")
+    .replace(/'\S+ ssh-ed25519 AAAA[^']*' >> .*/, "'NAME ssh-ed25519 KEY' >> KNOWN_HOSTS");
 }
 
 /** The remote command that the table of doc/table.md has for a call. */
@@ -139,5 +151,19 @@ describeForms("doc/troubleshooting.md", (form) => {
     assert.deepEqual(names(shown), names(printed));
     const last = (lines: readonly string[]) => lines.slice(-4).map((line) => line.replace(/[\d.]+ s,/, "T,"));
     assert.deepEqual(last(shown), last(printed));
+  });
+
+  test("and the README show a --check that fails, to the letter but for names and numbers", async () => {
+    using home = makeHome();
+    await using sshd = await startSshd();
+    home.writeTable(tableFor(sshd, { match: "work", known_hosts: sshd.knownHostsFile("empty") }));
+    home.write(".pinerc", `rsh-path=${rshPath(home, form.argv)}\ninbox-path={work}INBOX\n`);
+    const [program = "", ...words] = [...form.argv, "--check", "work"];
+    const { stdout, stderr } = spawnSync(program, words, { env: home.env, encoding: "utf8" });
+    const printed = `${stdout}${stderr}`.trimEnd().split("\n").map(anonymous);
+    const [, failing] = shownOutputs("doc/troubleshooting.md", "preauth --check work");
+    const [readme] = shownOutputs("README.md", "preauth --check work");
+    assert.deepEqual(failing?.map(anonymous), printed);
+    assert.deepEqual(readme, failing);
   });
 });
