@@ -16,7 +16,7 @@ import type { MailCall } from "./words.ts";
 export async function serveMail(world: World, call: MailCall): Promise<number> {
   try {
     const file = tablePath(world.env, world.home);
-    const found = await decide(await readTable(file, world.uid), call);
+    const found = await decide(await readTable(file, world.uid, world.home), call);
     if (found !== undefined) {
       const decision = sentBy(call.sender, heeding(found, world));
       const request = await requestAtOnce(world, call, decision);

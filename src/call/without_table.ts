@@ -19,7 +19,9 @@ const LOOK_MS = 10;
 export async function serveWithoutTable(world: World, call: MailCall): Promise<number> {
   const caller = new Caller(world, call);
   try {
-    const table = await lookedForAgain(() => readTable(tablePath(world.env, world.home), world.uid));
+    const table = await lookedForAgain(() =>
+      readTable(tablePath(world.env, world.home), world.uid, world.home),
+    );
     const decision = await decide(table, call);
     // It has been mended since.
     if (decision !== undefined) return await runFor(caller, decision, new SessionRequest(world, decision));

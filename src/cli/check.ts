@@ -69,7 +69,7 @@ export async function beginCheck(
   // Before anything is logged, which makes right what can be.
   const remarks = [...logRemarks(state, world.uid), ...oddRecords(state)];
   const text = readText(path, world.uid);
-  const table = await parseTable(text, path);
+  const table = await parseTable(text, path, world.home);
   const call = await decideAsClient(world, table, words);
   if (call === undefined) {
     timeline.done("table", `${path} does not have it: the mail client connects directly`);

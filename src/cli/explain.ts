@@ -78,7 +78,7 @@ function requireCommand({ server, method, command }: Decision): number {
 /** Finds all that there is to tell; undefined for a server that the table does not have. Throws a Failure. */
 async function explanation(world: World, words: ServerWords, file: string): Promise<Explanation | undefined> {
   const text = readText(file, world.uid);
-  const table: Table = await parseTable(text, file);
+  const table: Table = await parseTable(text, file, world.home);
   const call = await decideAsClient(world, table, words);
   if (call === undefined) return undefined;
   const { decision } = call;

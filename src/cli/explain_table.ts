@@ -57,7 +57,7 @@ async function warningsOf(
   file: string,
 ): Promise<{ readonly table: Table; readonly warnings: readonly { at: string; what: string }[] }> {
   const text = readText(file, world.uid);
-  const table = await parseTable(text, file);
+  const table = await parseTable(text, file, world.home);
   const unfound = await Promise.all(table.hosts.map((_host, index) => missing(world, table, index)));
   const warnings = [...(await unmatched(table)), ...(await uncarried(table)), ...unfound.flat()];
   const place = originsIn(file, text);

@@ -35,7 +35,7 @@ export function checkedTime(word: string): Persist {
  * its target. The process in the background holds none of our descriptors: who waits for their end need not wait.
  */
 export async function forward(world: World, words: ForwardWords): Promise<number> {
-  const table = await readTable(tablePath(world.env, world.home), world.uid);
+  const table = await readTable(tablePath(world.env, world.home), world.uid, world.home);
   const call = await decideAsClient(world, table, { ...words, method: "imap" });
   if (call === undefined) throw new Failure("unknown", words.server, "not in the table");
   const { decision } = call;

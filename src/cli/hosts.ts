@@ -17,7 +17,7 @@ const COLUMNS = ["MATCH", "LEADS TO", "FORWARDS", "HELD", "AT"];
 export async function hosts(world: World): Promise<number> {
   const file = tablePath(world.env, world.home);
   const text = readText(file, world.uid);
-  const table = await parseTable(text, file);
+  const table = await parseTable(text, file, world.home);
   if (table.hosts.length === 0) {
     print(world, [`${file} has no [[host]]: every mail program connects directly`]);
     return 0;

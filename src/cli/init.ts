@@ -53,7 +53,7 @@ export async function init(world: World, { server: given, printsOnly }: InitWord
   const known = await decide(await parseTable(before ?? "", file), { server, method: "imap" });
   const after =
     known === undefined ? await withHost(world, before ?? "", { server, found, asker }) : (before ?? "");
-  const table = await parseTable(after, file);
+  const table = await parseTable(after, file, world.home);
   const words = { server, user: undefined, method: "imap" };
   const decision = (await decideAsClient(world, table, words))?.decision;
   if (decision === undefined) throw new Failure("table", file, `has a [[host]] that excludes "${server}"`);

@@ -31,7 +31,7 @@ export async function login(world: World, { server, user }: LoginWords): Promise
     throw new Failure("usage", "--login", "standard input is not a terminal: there is nobody to ask");
   }
   const person = personAt(terminal);
-  const table = await readTable(tablePath(world.env, world.home), world.uid);
+  const table = await readTable(tablePath(world.env, world.home), world.uid, world.home);
   const call = await decideAsClient(world, table, { server, user, method: "imap" });
   if (call === undefined) throw new Failure("unknown", server, "not in the table");
   const { decision } = call;

@@ -29,7 +29,7 @@ export async function snippet(world: World, { client, server, user }: SnippetWor
     );
     return 0;
   }
-  const table = await readTable(tablePath(world.env, world.home), world.uid);
+  const table = await readTable(tablePath(world.env, world.home), world.uid, world.home);
   const parts = await partsFor(world, table, server ?? firstName(table), user);
   const { place, lines } = SNIPPETS[client];
   printWhole(world, lines(parts));

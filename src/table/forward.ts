@@ -25,9 +25,12 @@ type ForwardKeys = Omit<PlaceForward, "to" | "method"> & { readonly to: Endpoint
 
 const forwardKeys = table<ForwardKeys>("[[forward]]", {
   name: text("a name", isPlain),
-  listen: value("a port from 1 to 65535 or the absolute path of a socket", (value) => {
-    return typeof value === "string" && isPath(value) ? value : portOf(value);
-  }),
+  listen: value(
+    'a port from 1 to 65535, an absolute path of a socket, or one that begins with "~/"',
+    (value) => {
+      return typeof value === "string" && isPath(value) ? value : portOf(value);
+    },
+  ),
   to: endpoint,
   method: text('a METHOD, as in "imap"', isMethod),
   via: globs,

@@ -31,9 +31,9 @@ export function tablePath(env: Readonly<Record<string, string | undefined>>, hom
   return posix.join(base, "preauth", "hosts.toml");
 }
 
-/** Reads and checks the table at a path for the user `uid`. Throws a TableFailure. */
-export async function readTable(path: string, uid: number): Promise<Table> {
-  return parseTable(readText(path, uid), path);
+/** Reads and checks the table at a path for the user `uid`, with parseTable()'s `home`. Throws a TableFailure. */
+export async function readTable(path: string, uid: number, home?: string): Promise<Table> {
+  return parseTable(readText(path, uid), path, home);
 }
 
 /**

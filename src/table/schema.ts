@@ -17,15 +17,24 @@ interface Tables {
 const document = table<Tables>("the table", { defaults, host: tables("[[host]]", host), forward: forwards });
 
 /**
- * Reads and checks the text of a table; `file` is what messages call it. Throws a TableFailure that holds
- * all that is wrong with it, or the first thing when it is not TOML at all (https://toml.io/en/v1.1.0).
+ * Reads and checks the text of a table; `file` is what messages call it, and `home` what the tilde of a forward's socket
+ * means; it stays where there is none. Throws a TableFailure that holds all that is wrong with it, or the first thing when
+ * it is not TOML at all (https://toml.io/en/v1.1.0).
  */
-export async function parseTable(text: string, file: string): Promise<Table> {
+export async function parseTable(text: string, file: string, home?: string): Promise<Table> {
   const source = text.startsWith("\ufeff") ? text.slice(1) : text;
   const problems: Problem[] = [];
   const read = document(parseToml(source, file), [], problems);
   if (problems.length > 0) throw await failureOf(problems, source, file);
-  return { file, defaults: read?.defaults ?? {}, hosts: read?.host ?? [], forwards: read?.forward ?? [] };
+  const forwards = (read?.forward ?? []).map((forward) => atHome(forward, home));
+  return { file, defaults: read?.defaults ?? {}, hosts: read?.host ?? [], forwards };
+}
+
+/** Told apart by its path in the process in the background and in --status: so it is whole from the beginning. */
+function atHome(forward: Forward, home: string | undefined): Forward {
+  const { listen } = forward;
+  if (home === undefined || typeof listen !== "string") return forward;
+  return { ...forward, listen: listen.replace(/^~(?=\/)/, () => home) };
 }
 
 function parseToml(source: string, file: string): unknown {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { lstatSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, lstatSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { describeForms } from "../../peers/binaries.ts";
-import type { ImapClient } from "../../peers/imap_client.ts";
+import { type ImapClient, imapClient } from "../../peers/imap_client.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
 import { poll } from "../../peers/waiting.ts";
 import { LOOPBACKS, runClient, STRANGER, withoutRoot } from "../../unit/forwards/fixtures.ts";
@@ -120,6 +120,30 @@ describeForms("a forward to METHOD imap", { concurrency: 3 }, (form) => {
     assert.match(await one.ended(), /^a OK /m);
     removeTemporary(folder);
   });
+
+  test(
+    "serves a Unix socket below the home, where nobody else may write to a directory",
+    TIMEOUT,
+    async () => {
+      await using on = await inboxScene(form, { listen: "~/sockets/inbox" });
+      const { home } = on.scene;
+      const folder = dirname(home.write("sockets/other", ""));
+      await on.up("--for", "1s");
+      using one = await imapClient(join(folder, "inbox"));
+      await one.until(GREETED);
+      const status = await on.scene.status();
+      assert.equal(status?.forwards[0]?.listen, join(folder, "inbox"));
+      assert.equal((await on.scene.run("--stop", "--now")).status, 0);
+
+      chmodSync(folder, 0o777);
+      const { status: refused, stderr } = await on.scene.run("--forward", "mail.test");
+      assert.match(
+        stderr,
+        /cannot listen on socket ".*\/sockets\/inbox": it is below .*\/sockets, which is writable/,
+      );
+      assert.equal(refused, 69);
+    },
+  );
 
   test("lets no other user in, on any loopback", { ...TIMEOUT, skip: withoutRoot }, async () => {
     await using on = await inboxScene(form);

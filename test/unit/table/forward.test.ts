@@ -4,13 +4,12 @@ import { decide } from "../../../src/table/decide.ts";
 import { parseTable } from "../../../src/table/schema.ts";
 import { forwardProblem, problems } from "./refused.ts";
 
+const PLACE = 'a port from 1 to 65535, an absolute path of a socket, or one that begins with "~/"';
+
 const FORWARD_PROBLEMS: readonly (readonly [line: string, problem: string])[] = [
   ['name = ""', '2:8: name must be a name, not ""'],
-  ["listen = 0", "2:10: listen must be a port from 1 to 65535 or the absolute path of a socket, not 0"],
-  [
-    'listen = "2025"',
-    '2:10: listen must be a port from 1 to 65535 or the absolute path of a socket, not "2025"',
-  ],
+  ["listen = 0", `2:10: listen must be ${PLACE}, not 0`],
+  ['listen = "2025"', `2:10: listen must be ${PLACE}, not "2025"`],
   ['to = "mail"', '2:6: to must be HOST:PORT, as in "mail:25" or "[::1]:25", not "mail"'],
   ['to = "mail:0"', '2:6: to must be HOST:PORT, as in "mail:25" or "[::1]:25", not "mail:0"'],
   ['to = "mail:65536"', '2:6: to must be HOST:PORT, as in "mail:25" or "[::1]:25", not "mail:65536"'],
@@ -40,6 +39,18 @@ test("a forward without a name, a port or a target is refused", async () => {
     "2:1: [[forward]] has no listen",
     "2:1: [[forward]] has no to, and no method",
   ]);
+});
+
+test("the tilde of a socket's path is the home", async () => {
+  const table = (path: string): string =>
+    `[[forward]]\nname = "a"\nlisten = ${JSON.stringify(path)}\nto = "h:25"\n`;
+  for (const [path, whole] of [
+    ["~/run/inbox", "/home/jane $&/run/inbox"],
+    ["/run/~/inbox", "/run/~/inbox"],
+  ] as const) {
+    const { forwards } = await parseTable(table(path), "t", "/home/jane $&");
+    assert.equal(forwards[0]?.listen, whole);
+  }
 });
 
 test("two forwards on one port, one path or with one name are refused", async () => {
