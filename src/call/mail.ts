@@ -35,7 +35,7 @@ export async function runFor(caller: Caller, decision: Decision, request: Sessio
   }
   try {
     caller.world.tierUp();
-    const status = await carry(caller, session);
+    const status = await carry(caller, decision, session);
     await session.finish();
     return status;
   } catch (error) {
@@ -70,12 +70,12 @@ async function checkRecipients(caller: Caller, decision: Decision): Promise<void
 }
 
 /** Joins client and server until one of them ends. Throws a Failure when the connection is lost. */
-async function carry(caller: Caller, session: Session): Promise<number> {
+async function carry(caller: Caller, { command }: Decision, session: Session): Promise<number> {
   const { client, server, method, note, broken, isImap } = caller;
   const { remote, first } = session;
   caller.doing = () => "carrying mail";
   note(`${server}: ${method}: open after ${Math.round(caller.world.elapsed())} ms`);
-  const guard = await guardFor(caller, session);
+  const guard = await guardFor(caller, command, session);
   const end = await Promise.race([
     relay(client, remote, { inputEndsSession: isImap, first, guard }),
     hangUpOf(broken),
@@ -105,11 +105,16 @@ async function carry(caller: Caller, session: Session): Promise<number> {
 }
 
 /** What holds back a shell's noise before the client sees the server; METHOD imap has been greeted already. */
-async function guardFor(caller: Caller, { remote }: Session): Promise<SmtpGuard | undefined> {
-  if (caller.method !== "smtp") return undefined;
+async function guardFor(
+  caller: Caller,
+  command: Decision["command"],
+  { remote }: Session,
+): Promise<SmtpGuard | undefined> {
+  const { server, method } = caller;
+  if (method !== "smtp") return undefined;
   const { SmtpGuard } = await import("../session/smtp_guard.ts");
   const onRemark = (line: string): void => caller.remark(line);
-  return new SmtpGuard(caller, onRemark, () => remote.hangUp());
+  return new SmtpGuard({ server, method, command }, onRemark, () => remote.hangUp());
 }
 
 /** Resolves with a hang-up; rejects with anything else that a signal was aborted for. */

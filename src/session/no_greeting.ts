@@ -1,15 +1,17 @@
 import { Failure } from "../failure.ts";
+import { endpointText } from "../forwards/plan.ts";
 import type { Exit } from "../ssh/channel/remote_command.ts";
 import type { Decision } from "../table/decision.ts";
 import { isOfSearch } from "../table/imapd.ts";
+import type { Endpoint } from "../table/table.ts";
 import { described, quotedTail, statusOf } from "./exit.ts";
 import type { OtherGreeting } from "./guard.ts";
 import type { Remarks } from "./remarks.ts";
 
 // Alpine shows some 60 characters of a reason, so each begins with what is wrong, which the server knows best.
 
-/** What was called. */
-export type Called = Pick<Decision, "server" | "method">;
+/** What was called, and what of the server's it leads to, where that is known. */
+export type Called = Pick<Decision, "server" | "method"> & Partial<Pick<Decision, "command">>;
 
 /** What a server has said beside a greeting. */
 export type Said = Pick<Remarks, "last" | "telling">;
@@ -46,7 +48,16 @@ const MAKE_MAILDIR =
   'Courier with mail in ~/Mail: commands.imap = "exec imapd Mail"; without any mail, run on the server: maildirmake ~/Maildir';
 
 /** A server that talks without end, and does not greet. */
-export function flooded({ server, method }: Called, { last }: Said): Failure {
+export function flooded(called: Called, { last }: Said): Failure {
+  const { server, method, command } = called;
+  if (command?.value.kind === "port") {
+    return fromPort(
+      called,
+      command.value.to,
+      `says 64 KiB without an ${method.toUpperCase()} greeting`,
+      last,
+    );
+  }
   const what = `64 KiB without ${method === "imap" ? "an IMAP" : "a"} greeting`;
   return new Failure("command", server, `${what}${quotedTail(last)}`, {
     hints: [
@@ -56,9 +67,13 @@ export function flooded({ server, method }: Called, { last }: Said): Failure {
 }
 
 /** A command that is over, and has not greeted. */
-export function endedWithoutGreeting(exit: Exit, { server, method }: Called, said: Said): Failure {
+export function endedWithoutGreeting(exit: Exit, called: Called, said: Said): Failure {
+  const { server, method, command } = called;
   if (exit.kind === "lost")
     return new Failure("lost", server, `connection lost before the greeting${quotedTail(exit.why)}`);
+  if (command?.value.kind === "port") {
+    return fromPort(called, command.value.to, "closed the connection before any greeting", said.last);
+  }
   const ended = `the remote command ended ${described(exit)} before any greeting`;
   // What a shell says of a missing program is the last that it says.
   const line = isNotFound(exit) ? said.last : said.telling;
@@ -66,6 +81,13 @@ export function endedWithoutGreeting(exit: Exit, { server, method }: Called, sai
     // Status 0 without a greeting is no success.
     status: statusOf(exit) || 69,
     hints: hintsFor(exit, method, line),
+  });
+}
+
+/** A port over there at which no such server is, or one that wants TLS first. */
+function fromPort({ server, method }: Called, to: Endpoint, what: string, last: string): Failure {
+  return new Failure("command", server, `${endpointText(to)} ${what}${quotedTail(last)}`, {
+    hints: [`commands.${method} has to lead to an ${method.toUpperCase()} server without TLS`],
   });
 }
 

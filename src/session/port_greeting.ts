@@ -3,9 +3,9 @@ import { Failure } from "../failure.ts";
 import { endpointText } from "../forwards/plan.ts";
 import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
 import type { PortCommand } from "./command.ts";
-import { quotedTail } from "./exit.ts";
 import type { GreetingOptions } from "./greeting.ts";
 import { shortened } from "./guard.ts";
+import { type Called, endedWithoutGreeting, flooded } from "./no_greeting.ts";
 import type { Remarks } from "./remarks.ts";
 
 /** How an IMAP server may begin (RFC 3501 section 7.1). */
@@ -50,6 +50,7 @@ function firstGreeting(
   port: PortCommand,
   { server, signal }: GreetingOptions,
 ): Promise<Greeted> {
+  const called: Called = { server, method: "imap", command: { value: port, from: { kind: "default" } } };
   return new Promise((resolve, reject) => {
     let bytes = Buffer.alloc(0);
     let noise = 0;
@@ -77,26 +78,16 @@ function firstGreeting(
         }
         remarks.add(Buffer.from(line, "latin1").toString());
       }
-      if (noise > MAX_NOISE) fail(silent(port, server, "says 64 KiB without an IMAP greeting", remarks.last));
+      if (noise > MAX_NOISE) fail(flooded(called, remarks));
     };
     const abort = (): void => fail(withHint(signal.reason));
     if (signal.aborted) return abort();
     deafen = onAbort(signal, abort);
     stdout.on("data", take);
     void ended.then((exit) => {
-      if (exit.kind === "lost") {
-        fail(new Failure("lost", server, `connection lost before the greeting${quotedTail(exit.why)}`));
-      } else {
-        const last = bytes.toString().trim() || remarks.last;
-        fail(silent(port, server, "closed the connection before any greeting", last));
-      }
+      const last = bytes.toString().trim() || remarks.last;
+      fail(endedWithoutGreeting(exit, called, { last, telling: last }));
     });
-  });
-}
-
-function silent({ to }: PortCommand, server: string, what: string, last: string): Failure {
-  return new Failure("command", server, `${endpointText(to)} ${what}${quotedTail(last)}`, {
-    hints: ["commands.imap has to lead to an IMAP server without TLS"],
   });
 }
 

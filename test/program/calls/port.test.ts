@@ -135,6 +135,19 @@ describeForms("a METHOD that is a port", { concurrency: 3 }, (form) => {
     assert.equal(status, 69);
   });
 
+  for (const share of [false, true]) {
+    test(`for METHOD smtp that closes without a greeting is told so (share = ${share})`, async () => {
+      await using target = await closingServer();
+      await using on = await scene(form, "smtp", to(target));
+      on.home.writeTable(portTable(on.sshd, "smtp", to(target), { share }));
+      const { status, stderr } = await on.run({ stdio: "pipes", input: "EHLO me\r\n" });
+      const place = `127.0.0.1:${target.port}`;
+      assert.equal(stderr, `preauth: mail.test: ${place} closed the connection before any greeting\n`);
+      assert.equal(status, 69);
+      assert.match(on.home.log(), /hint: commands\.smtp has to lead to an SMTP server without TLS/);
+    });
+  }
+
   test("for METHOD imap has to be preauthenticated", async () => {
     await using preauth = await echo("* PREAUTH [CAPABILITY IMAP4rev1] here\r\n");
     await using on = await scene(form, "imap", to(preauth));
