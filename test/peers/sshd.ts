@@ -46,6 +46,8 @@ export interface Sshd extends AsyncDisposable {
   freeze(): void;
   /** The end of freeze(). */
   thaw(): void;
+  /** Ends the daemon and all its sessions, and gives what starts it again on the same port; both resolve when done. */
+  down(): Promise<() => Promise<void>>;
   /** Ends everything it has started: daemon, sessions, remote commands. */
   stop(): Promise<void>;
 }
@@ -82,16 +84,25 @@ function prepare(folder: string, options: SshdOptions): Omit<Parts, "port"> & { 
   return { folder, home, client, hostKeys, marker, options };
 }
 
-/** Gives undefined when another program has taken the port since it was found free. */
+/** Gives undefined when another program has taken the port since it was found free, as run() does. */
 async function launch(parts: Parts & { readonly client: Key }): Promise<Sshd | undefined> {
   if (process.getuid?.() === 0) mkdirSync("/run/sshd", { recursive: true });
-  const file = join(parts.folder, "sshd_config");
-  write(file, configuration(parts));
+  write(configurationFile(parts), configuration(parts));
+  const running = await run(parts);
+  return running && new RunningSshd({ ...parts, ...running });
+}
+
+function configurationFile({ folder }: Pick<Parts, "folder">): string {
+  return join(folder, "sshd_config");
+}
+
+/** Starts the daemon; done when it listens. */
+async function run(parts: Parts): Promise<Pick<Running, "child" | "log"> | undefined> {
   // A test that is killed cannot stop it: the kernel then does, where setpriv(1) can ask for that.
   const setpriv = findProgram("setpriv");
   const sshd = parts.options.program?.path ?? program("sshd");
   const bound = setpriv === undefined ? [] : [setpriv, "--pdeathsig", "KILL"];
-  const [first = "", ...words] = [...bound, sshd, "-D", "-e", "-f", file];
+  const [first = "", ...words] = [...bound, sshd, "-D", "-e", "-f", configurationFile(parts)];
   const child = spawn(first, words, {
     stdio: ["ignore", "ignore", "pipe"],
     cwd: "/",
@@ -102,7 +113,7 @@ async function launch(parts: Parts & { readonly client: Key }): Promise<Sshd | u
     for (const host of parts.options.listen ?? ["127.0.0.1"]) {
       await log.until(new RegExp(`Address already in use|Server listening on ${host} port ${parts.port}`));
     }
-    if (!/Address already in use/.test(log.text)) return new RunningSshd({ ...parts, child, log });
+    if (!/Address already in use/.test(log.text)) return { child, log };
     child.kill("SIGKILL");
     return undefined;
   } catch (error) {
@@ -132,6 +143,10 @@ interface Running extends Parts {
   readonly log: Received;
 }
 
+function exitOf(child: ChildProcess): Promise<unknown> {
+  return child.exitCode === null ? once(child, "exit") : Promise.resolve();
+}
+
 class RunningSshd implements Sshd {
   readonly host: string;
   readonly port: number;
@@ -140,9 +155,8 @@ class RunningSshd implements Sshd {
   readonly hostKeys: readonly Key[];
   readonly knownHosts: string;
   readonly home: string;
-  readonly pid: number;
-  readonly #parts: Running;
-  readonly #exited: Promise<unknown>;
+  #parts: Running;
+  #exited: Promise<unknown>;
   #stopped: Promise<void> | undefined;
 
   constructor(parts: Running) {
@@ -152,9 +166,12 @@ class RunningSshd implements Sshd {
     this.identity = parts.client.path;
     this.hostKeys = parts.hostKeys;
     this.home = parts.home;
-    this.pid = parts.child.pid ?? 0;
-    this.#exited = parts.child.exitCode === null ? once(parts.child, "exit") : Promise.resolve();
+    this.#exited = exitOf(parts.child);
     this.knownHosts = this.#writeKnownHosts("known_hosts", parts.hostKeys);
+  }
+
+  get pid(): number {
+    return this.#parts.child.pid ?? 0;
   }
 
   knownHostsFile(kind: "hashed" | "wrong" | "empty"): string {
@@ -212,16 +229,30 @@ class RunningSshd implements Sshd {
     for (const pid of [this.pid, ...descendantsOf(this.pid)]) signal(pid, "SIGCONT");
   }
 
+  async down(): Promise<() => Promise<void>> {
+    await this.#kill();
+    return async () => {
+      const running = await run(this.#parts);
+      if (running === undefined) throw new Error(`sshd's port ${this.port} is another's`);
+      this.#parts = { ...this.#parts, ...running };
+      this.#exited = exitOf(running.child);
+    };
+  }
+
   stop(): Promise<void> {
     this.#stopped ??= this.#end();
     return this.#stopped;
   }
 
-  async #end(): Promise<void> {
+  async #kill(): Promise<void> {
     const started = [...descendantsOf(this.pid), ...processesMarked(this.#parts.marker)];
     for (const pid of [this.pid, ...started]) signal(pid, "SIGKILL");
     await within(this.#exited, "sshd's end", () => this.log());
     for (const pid of started) await gone(pid);
+  }
+
+  async #end(): Promise<void> {
+    await this.#kill();
     removeTemporary(this.#parts.folder);
   }
 

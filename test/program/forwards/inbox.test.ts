@@ -181,6 +181,23 @@ describeForms("a forward to METHOD imap", { concurrency: 3 }, (form) => {
     await last.until(/^a OK /m);
   });
 
+  test("works again by itself when the server's daemon is started anew", TIMEOUT, async () => {
+    await using on = await inboxScene(form, { host: { deadline: "3s" } });
+    await on.up("--for", "forever");
+    using before = await on.greeted();
+    const master = await on.scene.master();
+    const startAgain = await on.scene.sshd.down();
+    await before.ended();
+    using during = await on.client();
+    assert.match(await during.ended(), /^\* BYE preauth: mail\.test: connection refused [^\r\n]*\r\n$/);
+    during.end();
+    await startAgain();
+    using later = await on.greeted();
+    later.say("a NOOP\r\n");
+    await later.until(/^a OK /m);
+    assert.equal(await on.scene.master(), master);
+  });
+
   test("keeps what a client says before its greeting", TIMEOUT, async () => {
     await using on = await inboxScene(form);
     await on.up();
