@@ -39,7 +39,7 @@ async function checked(
       ...{ person: undefined, interactive: false, findings },
     });
   } finally {
-    const notes = [...remarks, ...plainNotes(await checkNotes(world, file.table, call))];
+    const notes = [...remarks, ...findings.notes, ...plainNotes(await checkNotes(world, file.table, call))];
     document.add({
       ...findings.parts(),
       notes,

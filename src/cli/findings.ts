@@ -8,6 +8,8 @@ export interface Findings {
   /** A line that the server said beside the mail. */
   remark(line: string): void;
   forward(finding: ForwardFinding): void;
+  /** Something to know about INBOX. */
+  note(line: string): void;
   /** How the session ended, as in "with status 0". */
   ended(how: string): void;
 }
@@ -17,6 +19,7 @@ export function printedFindings(world: World): Findings {
   return {
     remark: (line) => print(world, [`  the server says: ${line}`]),
     forward: (finding) => print(world, findingLines(finding)),
+    note: (line) => print(world, [`note: ${line}`]),
     ended: (how) => print(world, [`ended ${how}`]),
   };
 }
@@ -25,6 +28,8 @@ export function printedFindings(world: World): Findings {
 export class KeptFindings implements Findings {
   #remarks = 0;
   #ended: string | null = null;
+  /** What there is to know about INBOX. */
+  readonly notes: string[] = [];
   readonly #forwards: Json[] = [];
 
   remark(): void {
@@ -33,6 +38,10 @@ export class KeptFindings implements Findings {
 
   forward({ name, state, hint, notes, answer }: ForwardFinding): void {
     this.#forwards.push({ name, state, hint: hint ?? null, notes, answer: answer ?? null });
+  }
+
+  note(line: string): void {
+    this.notes.push(line);
   }
 
   ended(how: string): void {

@@ -8,6 +8,8 @@ export interface Selected {
   readonly isReadOnly: boolean;
   readonly answer: string;
   readonly messages: number | undefined;
+  /** UIDVALIDITY, which changes when the mailbox is made anew. */
+  readonly uidValidity: number | undefined;
 }
 
 /** Longest answer to a SELECT that is waited for, in characters. */
@@ -25,14 +27,18 @@ export async function selectInbox(
   const answer = await taggedAnswer(remote, "a1 SELECT INBOX", already, signal);
   const [, status, text = ""] = /^a1 (\w+) ?([^\r\n]*)/m.exec(answer) ?? [];
   if (status === undefined) return undefined;
-  const exists = /^\* (\d+) EXISTS/im.exec(answer)?.[1];
+  const numberIn = (pattern: RegExp): number | undefined => {
+    const digits = pattern.exec(answer)?.[1];
+    return digits === undefined ? undefined : Number(digits);
+  };
   remote.stdin.end("a2 LOGOUT\r\n");
   remote.stdout.resume();
   return {
     isOk: status.toUpperCase() === "OK",
     isReadOnly: /^\[READ-ONLY\]/i.test(text),
     answer: `${status} ${text}`.trim(),
-    messages: exists === undefined ? undefined : Number(exists),
+    messages: numberIn(/^\* (\d+) EXISTS/im),
+    uidValidity: numberIn(/\[UIDVALIDITY (\d+)\]/i),
   };
 }
 

@@ -1,4 +1,5 @@
 import { Failure } from "../failure.ts";
+import { portOf } from "../session/command.ts";
 import { described, type End, statusOf } from "../session/exit.ts";
 import { FAREWELL_MS } from "../session/farewell.ts";
 import type { Opened } from "../session/opening.ts";
@@ -6,6 +7,7 @@ import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Findings } from "./findings.ts";
 import { type Selected, selectInbox } from "./inbox.ts";
+import { ofEmpty, otherMail } from "./other_mail.ts";
 import type { Timeline } from "./timeline.ts";
 
 /** EX_UNAVAILABLE of sysexits(3). */
@@ -42,6 +44,8 @@ export async function openInbox(
     const end = await farewell(remote);
     findings.ended(described(end));
     objection = objectionTo(selected, decision);
+    if (messages === 0)
+      objection ??= await objectionToEmpty(opened, selected, { decision, findings, broken });
     if (objection === undefined) return statusOf(end);
   } catch (error) {
     timeline.failed("select");
@@ -50,6 +54,21 @@ export async function openInbox(
     clearTimeout(timer);
   }
   throw objection;
+}
+
+/** What is wrong with an INBOX without a message: that the mail is elsewhere; undefined for nothing. */
+async function objectionToEmpty(
+  { connection }: Opened,
+  selected: Selected,
+  { decision, findings, broken }: Omit<OpeningInbox, "timeline">,
+): Promise<Failure | undefined> {
+  // Where nothing runs on the remote host, nothing can look around there.
+  if (portOf(decision) !== undefined) return undefined;
+  const mail = await otherMail(connection, broken.signal);
+  if (mail === undefined) return undefined;
+  const { note, objection } = ofEmpty(selected, mail, decision);
+  if (note !== undefined) findings.note(note);
+  return objection;
 }
 
 /** INBOX is the mail program's to open, which logs in by itself where the greeting was OK. */

@@ -13,23 +13,9 @@ const KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg";
 export function unpackDebian(folder, { suite, groups, depends = false, finish = () => {} }) {
   const work = `${folder}.${process.pid}`;
   try {
-    for (const name of ["none", "lists/partial", "cache/archives/partial", "root"]) {
-      mkdirSync(join(work, name), { recursive: true });
-    }
-    const sources = join(work, "debian.sources");
-    writeFileSync(sources, sourcesOf(suite));
-    const settings = [
-      `Dir::Etc::sourcelist=${sources}`,
-      `Dir::Etc::sourceparts=${join(work, "none")}`,
-      `Dir::Etc::preferencesparts=${join(work, "none")}`,
-      `Dir::State::Lists=${join(work, "lists")}`,
-      `Dir::Cache=${join(work, "cache")}`,
-      "APT::Sandbox::User=root",
-      // A machine that has nothing needs everything.
-      ...(depends ? ["Dir::State::status=/dev/null"] : []),
-    ];
-    const options = ["-qq", ...settings.flatMap((setting) => ["-o", setting])];
-    run("apt-get", [...options, "update"], work);
+    // A machine that has nothing needs everything.
+    const options = aptFor(work, "deb", suite, depends ? ["Dir::State::status=/dev/null"] : []);
+    mkdirSync(join(work, "root"));
     const how = depends ? ["-y", "--no-install-recommends", "--download-only", "install"] : ["download"];
     for (const group of groups) run("apt-get", [...options, ...how, ...group], work);
     for (const place of [work, join(work, "cache", "archives")]) {
@@ -45,6 +31,35 @@ export function unpackDebian(folder, { suite, groups, depends = false, finish = 
   }
 }
 
+/** Downloads the source of a package of a suite, as its authors have made it, and unpacks it into a folder, `work`. */
+export function unpackSource(work, suite, name) {
+  const options = aptFor(work, "deb-src", suite);
+  run("apt-get", [...options, "source", "--download-only", "--tar-only", name], work);
+  const [tar] = readdirSync(work).filter((file) => /\.orig\.tar\.\w+$/.test(file));
+  run("tar", ["-xf", tar ?? name, "--strip-components=1"], work);
+}
+
+/** Words for apt-get that keep it to a suite and to a folder, where it has fetched the lists of packages. */
+function aptFor(work, type, suite, more = []) {
+  for (const name of ["none", "lists/partial", "cache/archives/partial"]) {
+    mkdirSync(join(work, name), { recursive: true });
+  }
+  const sources = join(work, "debian.sources");
+  writeFileSync(sources, sourcesOf(type, suite));
+  const settings = [
+    `Dir::Etc::sourcelist=${sources}`,
+    `Dir::Etc::sourceparts=${join(work, "none")}`,
+    `Dir::Etc::preferencesparts=${join(work, "none")}`,
+    `Dir::State::Lists=${join(work, "lists")}`,
+    `Dir::Cache=${join(work, "cache")}`,
+    "APT::Sandbox::User=root",
+    ...more,
+  ];
+  const options = ["-qq", ...settings.flatMap((setting) => ["-o", setting])];
+  run("apt-get", [...options, "update"], work);
+  return options;
+}
+
 /** The release of this Debian, "bookworm"; undefined on another system. */
 export function debianRelease() {
   const os = existsSync("/etc/os-release") ? readFileSync("/etc/os-release", "utf8") : "";
@@ -53,9 +68,9 @@ export function debianRelease() {
 }
 
 /** apt's source for a suite: where the machine's own apt has Debian from, which may be a mirror. */
-function sourcesOf(suite) {
+function sourcesOf(type, suite) {
   const signed = existsSync(KEYS) ? `Signed-By: ${KEYS}\n` : "";
-  return `Types: deb\nURIs: ${debianAddress()}\nSuites: ${suite}\nComponents: main\n${signed}`;
+  return `Types: ${type}\nURIs: ${debianAddress()}\nSuites: ${suite}\nComponents: main\n${signed}`;
 }
 
 function debianAddress() {
@@ -68,8 +83,9 @@ function debianAddress() {
   throw new Error(`apt has no source for Debian's ${release ?? "releases"}`);
 }
 
-function run(program, words, cwd) {
-  const { status, error } = spawnSync(program, words, { cwd, stdio: ["ignore", "ignore", "inherit"] });
+/** Runs a program to its end without its output; `input` is what it reads. Throws when it fails. */
+export function run(program, words, cwd, input = "") {
+  const { status, error } = spawnSync(program, words, { cwd, input, stdio: ["pipe", "ignore", "inherit"] });
   if (status !== 0) throw new Error(`${program} ${words.at(-1)} failed${error ? `: ${error.message}` : ""}`);
 }
 

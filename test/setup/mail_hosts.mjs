@@ -1,19 +1,31 @@
-import { appendFileSync, chmodSync, cpSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { join } from "node:path";
-import { debianRelease, miss, unpackDebian } from "./debian.mjs";
+import { debianRelease, miss, run, unpackDebian, unpackSource } from "./debian.mjs";
 import { root } from "./npm.mjs";
 
 /**
- * The mail hosts of the tests: Debian's releases with the Dovecots that people have, 2.3 and 2.4, and in the first one
- * Courier's imapd, which cannot be installed beside them.
+ * The mail hosts of the tests: Debian's releases with the Dovecots that people have, 2.3 and 2.4, and in the first one the
+ * imapds of Courier and Cyrus, which cannot be installed beside them, and UW's, which Debian has as source alone.
  */
 const HOSTS = [
-  { suite: "bookworm", groups: [["dovecot-imapd"], ["courier-imap"]] },
-  { suite: "trixie", groups: [["dovecot-imapd"]] },
+  { suite: "bookworm", groups: [["dovecot-imapd"], ["courier-imap"], ["cyrus-imapd"]], uw: true },
+  { suite: "trixie", groups: [["dovecot-imapd"]], uw: false },
 ];
 
+/** Where UW's imapd is put, below the root: off the PATH. */
+const UW = "opt/uw/imapd";
+
 /** Enough for a login shell's line. */
-const TOOLS = ["dash", "coreutils", "base-files"];
+const TOOLS = ["dash", "coreutils", "base-files", "grep", "findutils"];
 
 /** Accounts that Dovecot's configuration asks for. */
 const PASSWD = [
@@ -35,18 +47,36 @@ const IDLE = ["doc", "man", "locale", "info", "lintian", "perl"];
  * installed. test/peers/mail_host.ts leads an sshd into them.
  */
 export function provideMailHosts() {
-  for (const { suite, groups } of HOSTS) {
+  for (const { suite, groups, uw } of HOSTS) {
     const folder = join(root, "test", ".cache", suite);
-    if (MOUNTED_ON.every((name) => existsSync(join(folder, name)))) continue;
+    const wanted = ["bin/grep", ...MOUNTED_ON, ...(uw ? [UW] : [])];
+    if (wanted.every((name) => existsSync(join(folder, name)))) continue;
     if (debianRelease() === undefined) return miss("no Debian to take other Dovecots from");
     process.stdout.write(`setup: the Dovecot of Debian ${suite}, in a root of its own\n`);
     try {
       const [first, ...others] = groups;
-      unpackDebian(folder, { suite, groups: [[...TOOLS, ...first], ...others], depends: true, finish });
+      unpackDebian(folder, {
+        ...{ suite, groups: [[...TOOLS, ...first], ...others], depends: true },
+        finish: (made) => {
+          finish(made);
+          if (uw) buildUw(suite, join(made, UW));
+        },
+      });
     } catch (error) {
       miss(error.message);
     }
   }
+}
+
+/** Builds the imapd of c-client's authors, which is in Alpine's source, in some seconds. */
+function buildUw(suite, file) {
+  const work = `${file}.source`;
+  unpackSource(work, suite, "alpine");
+  const imap = join(work, "imap");
+  // It asks whether it is meant, without TLS and with IPv6.
+  run("make", ["-s", "slx", "IP=6", "SSLTYPE=none", "EXTRACFLAGS=-w -O0 -g0"], imap, "y\ny\n");
+  cpSync(join(imap, "imapd", "imapd"), file);
+  rmSync(work, { recursive: true, force: true });
 }
 
 /** What the packages' scripts would do. */
@@ -67,5 +97,6 @@ function finish(folder) {
     rmSync(join(folder, "usr", "sbin", "imapd"), { force: true });
   }
   for (const name of MOUNTED_ON) mkdirSync(join(folder, name), { recursive: true });
+  symlinkSync("../mail", join(folder, "var", "spool", "mail"));
   chmodSync(join(folder, "home"), 0o755);
 }

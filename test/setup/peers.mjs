@@ -41,6 +41,8 @@ const PEERS = [
   { program: "fish", package: "fish", need: "test", why: "a login shell unlike sh" },
   { program: "perl", package: "perl-base", need: "test", why: "a listener that never answers" },
   { program: "strip", package: "binutils", need: "test", why: "what packagers do to an executable" },
+  { program: "make", package: "make", need: "test", why: "builds UW's imapd" },
+  { program: "gcc", package: "gcc libc6-dev", need: "test", why: "builds UW's imapd" },
   { program: "script", package: "bsdutils", need: "test", why: "a terminal for one program" },
   { program: "dbclient", package: "dropbear-bin", need: "bench", why: "another SSH client to compare with" },
   { program: "plink", package: "putty-tools", need: "bench", why: "another SSH client to compare with" },

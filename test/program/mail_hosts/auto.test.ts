@@ -1,8 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { forms } from "../../peers/binaries.ts";
-import { runCall } from "../../peers/call.ts";
-import { makeHome, tableFor } from "../../peers/home.ts";
 import {
   type MailHostOptions,
   RELEASES,
@@ -10,7 +7,7 @@ import {
   skipWithoutMailHosts,
   startMailHost,
 } from "../../peers/mail_host.ts";
-import { assertWritable, open, reason } from "./host_call.ts";
+import { assertWritable, check, open, reason } from "./host_call.ts";
 
 const skip = skipWithoutMailHosts();
 
@@ -67,17 +64,10 @@ for (const release of RELEASES) {
 
     test("says so where the mailbox in /var/mail may only be read", async () => {
       await using host = await startMailHost(release, { spool: 2, spoolMode: 0o440 });
-      using home = makeHome();
-      home.writeTable(tableFor(host.sshd));
-      const [form] = forms;
-      const words = [...(form?.argv ?? []), "--check", "mail.test"];
-      const { status, output } = await runCall(words, { env: home.env, stdio: "pipes" });
+      const { status, text } = await check(host);
       assert.equal(status, 78);
-      assert.match(
-        output.toString(),
-        /the server says: jane may not write \/var\/mail\/jane: it can only be read$/m,
-      );
-      assert.match(output.toString(), /OK \[READ-ONLY\]/);
+      assert.match(text, /the server says: jane may not write \/var\/mail\/jane: it can only be read$/m);
+      assert.match(text, /OK \[READ-ONLY\]/);
     });
 
     test("makes the Maildir of its configuration, as Dovecot does", async () => {

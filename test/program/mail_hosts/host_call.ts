@@ -17,6 +17,15 @@ export async function open(host: MailHost, keys: Readonly<Record<string, string>
   return output.toString("latin1");
 }
 
+/** What --check makes of it: its status, its results, and its trouble. */
+export async function check(host: MailHost, keys: Readonly<Record<string, string>> = {}) {
+  using home = makeHome();
+  home.writeTable(tableFor(host.sshd, keys));
+  const words = [...(form?.argv ?? []), "--check", "mail.test"];
+  const { status, output, stderr } = await runCall(words, { env: home.env, stdio: "pipes" });
+  return { status, text: output.toString(), stderr };
+}
+
 /** Why a client does not get the mailbox, and what the log has. */
 export async function reason(host: MailHost): Promise<{ readonly said: string; readonly log: string }> {
   using home = makeHome();

@@ -31,10 +31,10 @@ const CASES: readonly (readonly [title: string, options: MailHostOptions, begins
     '"doveconf: Fatal: open(/etc/dovecot/dovecot.conf) failed: Permission denied" (the remote command ended with status 89',
     /hint: .* commands\.imap = \{ to = "localhost:143", login = "client" \}/,
   ],
-  // Cyrus's ends so, and tells nobody but syslog.
+  // It tells nobody but syslog, and is not looked for, since it never opens for its user.
   [
-    "an imapd that ends with 70 without a word",
-    imapd("exit 70"),
+    "Cyrus, whose imapd is for its own master to start",
+    imapd("exec /usr/lib/cyrus/bin/imapd"),
     "the remote command ended with status 70 before any greeting",
     /hint: .*Cyrus.* commands\.imap = \{ to = "localhost:143", login = "client" \}/,
   ],
