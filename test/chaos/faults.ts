@@ -119,7 +119,8 @@ async function stopped(pids: readonly number[], ms: number): Promise<void> {
 }
 
 function remove({ home }: Scene, name: string): void {
-  rmSync(join(home.path, name), { recursive: true, force: true });
+  // The program may be writing there: what it adds meanwhile goes with the next attempt.
+  rmSync(join(home.path, name), { recursive: true, force: true, maxRetries: 20, retryDelay: 10 });
 }
 
 async function tableAway({ home }: Scene, ms: number): Promise<void> {
