@@ -119,12 +119,12 @@ export async function connectAndSelect(
     note,
     progress,
     broken: broken.signal,
-    purpose: "check",
+    purpose: interactive ? "first" : "check",
     onRemark,
     logins: new Logins(),
   };
-  const asked = { person: person && timeline.patient(person), interactive };
-  const opened = await openSession(decision, { ...options, ...asked }).catch((error: unknown) => {
+  const asked = person && timeline.patient(person);
+  const opened = await openSession(decision, { ...options, person: asked }).catch((error: unknown) => {
     timeline.failed(progress.step);
     throw decision.share.value ? error : withSharing(error);
   });

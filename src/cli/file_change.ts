@@ -26,6 +26,11 @@ export interface FileChange {
   readonly keepsCopy: boolean;
 }
 
+/** A path as a person names it: with a tilde where it is below the home. */
+export function shortName(path: string, home: string): string {
+  return path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path;
+}
+
 /** What a file that was changed is kept as, beside it. */
 export const COPY = ".before-preauth";
 

@@ -5,15 +5,14 @@ import { print, printWhole, remark, tellPerson } from "../report/results.ts";
 import { decide } from "../table/decide.ts";
 import type { Decision } from "../table/decision.ts";
 import { TableFailure } from "../table/failure.ts";
-import { isHostname, isUser } from "../table/names.ts";
 import { readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
-import { readAccount } from "../target/account.ts";
-import { parseJumps } from "../target/jump.ts";
 import type { World } from "../world.ts";
+import { Asker } from "./asker.ts";
 import { connectAndSelect } from "./check.ts";
-import { COPY, diffOf, type FileChange, textOf, writeChanges } from "./file_change.ts";
-import { type FoundServer, foundServers } from "./found_servers.ts";
+import { COPY, diffOf, type FileChange, shortName, textOf, writeChanges } from "./file_change.ts";
+import { foundServers } from "./found_servers.ts";
+import { chosenServer, withHost } from "./new_host.ts";
 import { isAlpineRunning, type PinercLines, withSettings } from "./pinerc_change.ts";
 import { readPinerc } from "./pinerc_files.ts";
 import { Timeline } from "./timeline.ts";
@@ -24,14 +23,6 @@ export interface InitWords {
   readonly server: string | undefined;
   /** To print what would be written, to ask nothing, and to connect to nothing. */
   readonly printsOnly: boolean;
-}
-
-/** What the person, or a proposal, says about a server that the table does not have. */
-interface Wanted {
-  readonly server: string;
-  readonly destination: string;
-  readonly port: string | undefined;
-  readonly user: string;
 }
 
 /**
@@ -49,7 +40,7 @@ export async function init(world: World, { server: given, printsOnly }: InitWord
   const file = tablePath(world.env, world.home);
   const before = tableText(file, world.uid);
   const found = foundServers(world);
-  const server = given ?? (await chosen(found, asker));
+  const server = given ?? (await chosenServer(found, asker));
   const known = await decide(await parseTable(before ?? "", file), { server, method: "imap" });
   const after =
     known === undefined ? await withHost(world, before ?? "", { server, found, asker }) : (before ?? "");
@@ -68,10 +59,6 @@ export async function init(world: World, { server: given, printsOnly }: InitWord
   return finish(world, changes, asker);
 }
 
-async function account(world: World, signal: AbortSignal): Promise<string> {
-  return (await readAccount(world.uid, signal)).user;
-}
-
 /** The text of the table; undefined where there is none. Throws a TableFailure for one that is not to be added to. */
 function tableText(file: string, uid: number): string | undefined {
   try {
@@ -80,108 +67,6 @@ function tableText(file: string, uid: number): string | undefined {
     if (error instanceof TableFailure && error.missing) return undefined;
     throw error;
   }
-}
-
-/** Asks until an answer is good. */
-class Asker {
-  readonly #person: Person;
-  readonly #signal: AbortSignal;
-
-  constructor(person: Person, signal: AbortSignal) {
-    this.#person = person;
-    this.#signal = signal;
-  }
-
-  /** One line; the default for an empty one. */
-  async line(question: string, usual: string, isGood: (answer: string) => boolean): Promise<string> {
-    for (;;) {
-      const shown = usual === "" ? `${question}: ` : `${question} [${usual}]: `;
-      const answer = (await this.#person.ask(shown, { echo: true, signal: this.#signal })).trim() || usual;
-      if (isGood(answer)) return answer;
-      this.#person.tell([`"${answer}" is not one`]);
-    }
-  }
-
-  async yes(question: string, usual: "yes" | "no"): Promise<boolean> {
-    return (await this.line(question, usual, (answer) => /^(y|yes|n|no)$/i.test(answer)))
-      .toLowerCase()
-      .startsWith("y");
-  }
-
-  tell(lines: readonly string[]): void {
-    this.#person.tell(lines);
-  }
-}
-
-/** The SERVER to begin with: one of those that were found, by its number, or another. */
-async function chosen(found: readonly FoundServer[], asker: Asker | undefined): Promise<string> {
-  const [first] = found;
-  if (asker === undefined) {
-    if (first !== undefined) return first.name;
-    throw new Failure("usage", "usage", "--init needs a SERVER: no configuration names one");
-  }
-  if (first !== undefined) {
-    asker.tell(
-      found.slice(0, MOST_SHOWN).map(({ name, user, from }, index) => {
-        return `${index + 1}  ${user === undefined ? "" : `${user}@`}${name}  (${from})`;
-      }),
-    );
-  }
-  const usual = first === undefined ? "" : "1";
-  const byNumber = (answer: string): string | undefined => found[Number(answer) - 1]?.name;
-  const answer = await asker.line("the mail server, as the mail program is to call it", usual, (one) =>
-    /^\d{1,2}$/.test(one) ? byNumber(one) !== undefined : isHostname(one),
-  );
-  return byNumber(answer) ?? answer;
-}
-
-/** Proposals beyond these scroll away. */
-const MOST_SHOWN = 20;
-
-/** The table with one more [[host]] at its end: what stands there already stays to the byte. */
-async function withHost(
-  world: World,
-  before: string,
-  { server, found, asker }: { server: string; found: readonly FoundServer[]; asker: Asker | undefined },
-): Promise<string> {
-  const own = found.find(({ name }) => name === server.toLowerCase());
-  const user = own?.user ?? (await account(world, AbortSignal.timeout(USUAL_MS)));
-  const wanted = await asked(asker, { server, destination: server, port: undefined, user });
-  const eol = before.includes("\r\n") ? "\r\n" : "\n";
-  const gap = before === "" ? "" : before.endsWith("\n") ? eol : eol + eol;
-  return (
-    before +
-    gap +
-    hostLines(wanted)
-      .map((line) => line + eol)
-      .join("")
-  );
-}
-
-/** Milliseconds for a look at the password file. */
-const USUAL_MS = 10_000;
-
-async function asked(asker: Asker | undefined, usual: Wanted): Promise<Wanted> {
-  if (asker === undefined) return usual;
-  const isDestination = (text: string): boolean => {
-    const [jump, ...others] = parseJumps(text) ?? [];
-    return jump !== undefined && others.length === 0 && isHostname(jump.host) && !/[@/]/.test(jump.host);
-  };
-  const answer = await asker.line("ssh to, as [USER@]HOST[:PORT]", usual.destination, isDestination);
-  const [jump] = parseJumps(answer) ?? [];
-  const { host: destination = usual.destination, port, user: given } = jump ?? {};
-  const user = await asker.line("login name on the server", given ?? usual.user, isUser);
-  return { server: usual.server, destination, port, user };
-}
-
-function hostLines({ server, destination, port, user }: Wanted): readonly string[] {
-  return [
-    "[[host]]",
-    `match = ${JSON.stringify(server)}`,
-    ...(destination === server ? [] : [`server = ${JSON.stringify(destination)}`]),
-    `user = ${JSON.stringify(user)}`,
-    ...(port === undefined ? [] : [`port = ${Number(port)}`]),
-  ];
 }
 
 /** Whether the mailbox opens and is the person's, or is to be written down all the same. */
@@ -240,8 +125,7 @@ async function finish(
     print(world, ["nothing is to be changed"]);
     return 0;
   }
-  const name = (path: string): string =>
-    path.startsWith(`${world.home}/`) ? `~${path.slice(world.home.length)}` : path;
+  const name = (path: string): string => shortName(path, world.home);
   printWhole(
     world,
     changes.flatMap((change) => diffOf(change, name(change.path))),

@@ -74,7 +74,13 @@ async function byMaster(world: World, decision: Decision, person: Person): Promi
   return true;
 }
 
-async function loggedIn(world: World, decision: Decision, person: Person): Promise<Connected> {
+/** Logs in, a line for each step, with whatever the person can be asked for. Throws a Failure. */
+export async function loggedIn(
+  world: World,
+  decision: Decision,
+  person: Person,
+  purpose: "login" | "first" = "login",
+): Promise<Connected> {
   const { server } = decision;
   const log = openLog(stateDirectory(world.env, world.home), world);
   const timeline = new Timeline(world);
@@ -92,7 +98,7 @@ async function loggedIn(world: World, decision: Decision, person: Person): Promi
         note: log,
         progress,
         broken: broken.signal,
-        purpose: "login",
+        purpose,
         onRemark,
         logins: new Logins(),
       },

@@ -4,6 +4,7 @@ import { checkedMethod, checkedServer, checkedUser, type VerbCall } from "../cal
 import { Failure } from "../failure.ts";
 import { print, remark, tellPerson } from "../report/results.ts";
 import type { World } from "../world.ts";
+import { authorize } from "./authorize.ts";
 import { check } from "./check.ts";
 import { checkDocument } from "./check_document.ts";
 import { completion } from "./completion.ts";
@@ -33,6 +34,10 @@ const RUNS: Readonly<Record<VerbName, Run>> = {
       server: server === undefined ? undefined : checkedServer(server),
       printsOnly: options.has("print"),
     }),
+  authorize: (world, words, options) => {
+    const { server, user } = serverWords(words);
+    return authorize(world, { server, user, printsOnly: options.has("print") });
+  },
   explain: (world, words, options) => {
     const isJson = options.has("json");
     if (words.length === 0) return isJson ? tableDocument(world) : explainTable(world);

@@ -35,6 +35,13 @@ export const VERBS = {
     about:
       "asks for a mail server, opens the mailbox, and writes the table and Alpine's lines after a yes; or prints them",
   },
+  authorize: {
+    words: ["SERVER", "USER"],
+    needed: 1,
+    flags: ["print"],
+    about:
+      "makes a key that opens mail alone, installs it on the server after a yes, and proves that it opens nothing else; or prints its line",
+  },
   explain: {
     words: ["SERVER", "USER", "METHOD"],
     flags: ["json"],

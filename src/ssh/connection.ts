@@ -7,12 +7,16 @@ import type { Note } from "../report/note.ts";
 import type { Logins } from "../second_chances.ts";
 import type { Endpoint } from "../table/table.ts";
 import type { Target } from "../target/target.ts";
+import type { Privilege } from "./channel/privilege.ts";
 import type { RemoteCommand } from "./channel/remote_command.ts";
 import type { Obstacle } from "./login/candidate.ts";
 import type { EarlyOptions } from "./login/early_login.ts";
 import type { LoginMemory } from "./login/refused_before.ts";
 import type { TriedKey } from "./login/tried_key.ts";
 import type { Purpose } from "./purpose.ts";
+
+/** The server does not allow what was asked of it (SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, RFC 4254 section 5.1). */
+export class Prohibition extends Failure {}
 
 /** The server opens no further session on this connection (MaxSessions of sshd_config(5)). */
 export class SessionRefusal extends Failure {}
@@ -48,6 +52,8 @@ export interface Connection {
   readonly closed: Promise<string>;
   /** What it leads to. */
   readonly target: Target;
+  /** The server's version line, as in "SSH-2.0-OpenSSH_9.2p1" (RFC 4253 section 4.2). */
+  readonly version: string;
   /** Bytes that came from the server, and that went to it, since the login. */
   readonly received: number;
   readonly sent: number;
@@ -55,6 +61,10 @@ export interface Connection {
   ping(onAnswer: () => void): void;
   /** Starts a command. Throws a Failure (SessionRefusal when the server opens no session), or the signal's reason. */
   exec(line: string, options: { readonly signal: AbortSignal }): Promise<RemoteCommand>;
+  /** Starts the login shell, without a terminal. Throws as exec(). */
+  shell(options: { readonly signal: AbortSignal }): Promise<RemoteCommand>;
+  /** Whether the server grants a privilege, which is given back at once. Throws a Failure, or the signal's reason. */
+  grants(privilege: Privilege, options: { readonly signal: AbortSignal }): Promise<boolean>;
   /** Hangs up the command that went along with the login, unless exec() has been called with it. */
   dropEarly(): void;
   /** Opens a session for the next command, where there is none yet: exec() then waits for one round trip instead of two. */
@@ -63,7 +73,7 @@ export interface Connection {
   readonly hasAhead: boolean;
   /**
    * Opens a connection from the server to `to` (direct-tcpip, RFC 4254 section 7.2), on behalf of whoever connected
-   * from `origin`. Throws a Failure with the server's reason.
+   * from `origin`. Throws a Failure with the server's reason, a Prohibition where it does not allow that.
    */
   forward(to: Endpoint, origin: Originator): Promise<Duplex>;
   /**

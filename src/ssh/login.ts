@@ -103,6 +103,11 @@ export class Login {
     return this.#shownHostKeys.refusal;
   }
 
+  /** The server's version line; empty as long as none has come. */
+  get version(): string {
+    return this.#version ?? "";
+  }
+
   /** Throws a Failure or the signal's reason, and has destroyed the socket then. */
   async run(): Promise<Client> {
     const { signal } = this.#options;

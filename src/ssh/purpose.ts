@@ -4,6 +4,8 @@ export type Purpose =
   | "mail"
   /** The same, to see how it goes. */
   | "check"
+  /** A look at an account that is being set up, with a person who logs in. */
+  | "first"
   /** The sessions to come of several clients, with a person who logs in. */
   | "login"
   /** Forwards, without a session. */
@@ -24,6 +26,7 @@ export interface Manner {
 export const MANNERS: Readonly<Record<Purpose, Manner>> = {
   mail: { heedsMemory: true, isInteractive: false, isShared: false },
   check: { heedsMemory: false, isInteractive: false, isShared: false },
+  first: { heedsMemory: false, isInteractive: true, isShared: false },
   login: { heedsMemory: false, isInteractive: true, isShared: true },
   forwards: { heedsMemory: true, isInteractive: false, isShared: false },
   shared: { heedsMemory: true, isInteractive: false, isShared: true },

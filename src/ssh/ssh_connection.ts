@@ -7,10 +7,11 @@ import { abandon, NOWHERE } from "../forwards/carry.ts";
 import type { Endpoint } from "../table/table.ts";
 import type { Target } from "../target/target.ts";
 import { PortCommand } from "./channel/port_command.ts";
+import { isGranted, type Privilege } from "./channel/privilege.ts";
 import { type ExecReply, type RemoteCommand, startedCommand } from "./channel/remote_command.ts";
 import { SessionAhead } from "./channel/session_ahead.ts";
 import { Tunnel } from "./channel/tunnel.ts";
-import { type Connection, SessionRefusal } from "./connection.ts";
+import { type Connection, Prohibition, SessionRefusal } from "./connection.ts";
 import type { Obstacle } from "./login/candidate.ts";
 import type { EarlySession } from "./login/early_login.ts";
 import type { TriedKey } from "./login/tried_key.ts";
@@ -37,6 +38,7 @@ export class SshConnection implements Connection {
   readonly attempts: readonly TriedKey[];
   readonly obstacles: readonly Obstacle[];
   readonly target: Target;
+  readonly version: string;
   #isEnding = false;
   received = 0;
   readonly #client: Client;
@@ -49,6 +51,7 @@ export class SshConnection implements Connection {
     this.attempts = login.attempts;
     this.obstacles = login.obstacles;
     this.target = target;
+    this.version = login.version;
     this.#client = client;
     this.#socket = socket;
     this.#lifeline = login.lifeline;
@@ -85,6 +88,25 @@ export class SshConnection implements Connection {
     return answer.command;
   }
 
+  async shell({ signal }: { readonly signal: AbortSignal }): Promise<RemoteCommand> {
+    signal.throwIfAborted();
+    if (this.#isGone) throw this.#lost();
+    const answer = await orAborted(this.#start(undefined, signal), signal);
+    if ("error" in answer) throw this.#refusal(answer.error);
+    return answer.command;
+  }
+
+  async grants(privilege: Privilege, { signal }: { readonly signal: AbortSignal }): Promise<boolean> {
+    signal.throwIfAborted();
+    if (this.#isGone) throw this.#lost();
+    try {
+      return await orAborted(isGranted(this.#client, privilege), signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw this.#refusal(error as Error);
+    }
+  }
+
   dropEarly(): void {
     const early = this.#early;
     this.#early = undefined;
@@ -119,7 +141,7 @@ export class SshConnection implements Connection {
     return this.#start(line, signal);
   }
 
-  #start(line: string, signal: AbortSignal): Promise<ExecReply> {
+  #start(line: string | undefined, signal: AbortSignal): Promise<ExecReply> {
     return new Promise((resolve) => {
       this.#client.session((error, channel) => {
         if (error !== undefined) return void resolve({ error });
@@ -185,7 +207,8 @@ export class SshConnection implements Connection {
         ? "the server does not allow forwarding"
         : `the server cannot connect to ${to.host}:${to.port}`;
     const hints = error.reason === PROHIBITED ? [ALLOWANCE] : [];
-    return new Failure("network", server, `${what}: "${said}"`, { cause: error, hints });
+    const Kind = error.reason === PROHIBITED ? Prohibition : Failure;
+    return new Kind("network", server, `${what}: "${said}"`, { cause: error, hints });
   }
 
   /** Whether nothing can be begun on it any more: ssh2 throws for what it is asked after its end. */

@@ -43,6 +43,18 @@ export function spotsOf(document: string): (path: TomlPath, part: Part) => Spot 
   };
 }
 
+/** A look-up of where the parts of a document begin and end, in UTF-16 units; undefined for a path that is not there. */
+export function rangesOf(
+  document: string,
+): (path: TomlPath, part: Part) => { readonly start: number; readonly end: number } | undefined {
+  const mark = document.startsWith("\ufeff") ? 1 : 0;
+  const found = nodesOf(document.slice(mark));
+  return (path, part) => {
+    const node = found.get(JSON.stringify(path))?.[part];
+    return node && { start: node.range[0] + mark, end: node.range[1] + mark };
+  };
+}
+
 function nodesOf(text: string): ReadonlyMap<string, Nodes> {
   const found = new Map<string, Nodes>();
   for (const item of statementsOf(text)) {

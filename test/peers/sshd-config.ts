@@ -16,6 +16,8 @@ export interface SshdOptions {
   readonly authorized?: readonly string[];
   /** What stands before the key in authorized_keys: `command="..."`. */
   readonly keyOptions?: string;
+  /** authorized_keys below $HOME, where accounts have it; default: elsewhere. */
+  readonly keysAtHome?: boolean;
   /** More lines of sshd_config, such as `MaxSessions 1`. They come first, and the first value counts. */
   readonly config?: readonly string[];
   /** Files to write into the remote home: `{ ".bashrc": "echo hello\n" }`. */
@@ -39,6 +41,11 @@ export interface Parts {
   readonly options: SshdOptions;
 }
 
+/** Path of its authorized_keys. */
+export function keysFile({ folder, home, options }: Pick<Parts, "folder" | "home" | "options">): string {
+  return join(options.keysAtHome === true ? join(home, ".ssh") : folder, "authorized_keys");
+}
+
 /** The text of its sshd_config. */
 export function configuration({ folder, home, port, hostKeys, marker, options }: Parts): string {
   // sshd_config(5): SetEnv wins over the HOME that sshd itself would set, and only its first line counts.
@@ -51,7 +58,7 @@ export function configuration({ folder, home, port, hostKeys, marker, options }:
     ...(options.listen ?? ["127.0.0.1"]).map((host) => `ListenAddress ${host}`),
     `Port ${port}`,
     ...hostKeys.map((key) => `HostKey ${key.path}`),
-    `AuthorizedKeysFile ${join(folder, "authorized_keys")}`,
+    `AuthorizedKeysFile ${keysFile({ folder, home, options })}`,
     `SetEnv ${marker} ${settings.join(" ")}`,
     "PermitRootLogin yes",
     "PasswordAuthentication no",

@@ -8,7 +8,7 @@ import { hashKnownHosts, hostKeyName, type Key, makeKey } from "./keys.ts";
 import { childrenOf, descendantsOf, gone, processesMarked, signal } from "./processes.ts";
 import { findProgram, program } from "./programs.ts";
 import { Received } from "./received.ts";
-import { configuration, type Parts, type SshdOptions } from "./sshd-config.ts";
+import { configuration, keysFile, type Parts, type SshdOptions } from "./sshd-config.ts";
 import { makeTemporary, removeTemporary } from "./temporary.ts";
 import { poll, within } from "./waiting.ts";
 
@@ -77,7 +77,7 @@ function prepare(folder: string, options: SshdOptions): Omit<Parts, "port"> & { 
   for (const [name, text] of Object.entries(options.files ?? {})) write(join(home, name), text);
   const client = makeKey(join(folder, "id"), options.clientKey);
   const lines = [`${options.keyOptions ?? ""} ${client.line}`.trimStart(), ...(options.authorized ?? [])];
-  write(join(folder, "authorized_keys"), `${lines.join("\n")}\n`);
+  write(keysFile({ folder, home, options }), `${lines.join("\n")}\n`);
   const types = options.hostKeys ?? ["ed25519"];
   const hostKeys = types.map((type) => makeKey(join(folder, `host_${type}`), type));
   const marker = `PREAUTH_TEST_SSHD=${process.pid}-${++count}`;

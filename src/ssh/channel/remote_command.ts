@@ -1,6 +1,7 @@
 import type { Readable, Writable } from "node:stream";
 import type { ClientChannel } from "ssh2";
 import { ChannelInput, type Line, silence } from "../ssh2/channel_input.ts";
+import { directionsOf } from "../ssh2/patched.ts";
 import { widenWindow } from "../ssh2/receiving.ts";
 
 /** How a remote command came to its end. */
@@ -36,12 +37,13 @@ export type ExecReply = { readonly command: ChannelCommand } | { readonly error:
 
 /**
  * A command in a session that has just been opened, once the server has granted it, or says something without having done
- * so, or says nothing for a while: ssh(1) does not wait for that at all. `isSent`: the request has left already.
+ * so, or says nothing for a while: ssh(1) does not wait for that at all. Without `text` it is the login shell. `isSent`: the
+ * request has left already.
  */
 export function startedCommand(
   channel: ClientChannel,
   line: Line,
-  text: string,
+  text: string | undefined,
   isSent = false,
 ): Promise<ExecReply> {
   // At once: what the channel says next would be missed in a later turn.
@@ -54,8 +56,15 @@ export function startedCommand(
       if (!isSent) line.roundTrip.took(performance.now() - asked);
       resolve(isGranted ? { command } : { error: new Error("the server does not run commands") });
     });
-    channel.exec(text, isSent);
+    if (text === undefined) askForShell(channel);
+    else channel.exec(text, isSent);
   });
+}
+
+/** As Channel.exec() does for a command. */
+function askForShell(channel: ClientChannel): void {
+  channel._callbacks.push((hasFailed) => channel.emit("answer", !hasFailed));
+  channel._client._protocol.shell(directionsOf(channel).outgoing.id, true);
 }
 
 /** A running command on top of ssh2's channel. */

@@ -22,6 +22,21 @@ export interface Protocol {
   service(name: string): void;
   exec(channel: number, line: string, wantsReply: boolean): void;
   channelWindowAdjust(channel: number, bytes: number): void;
+  /** RFC 4254 sections 6.2 to 6.5, and the agent's request of PROTOCOL (OpenSSH). */
+  shell(channel: number, wantsReply: boolean): void;
+  pty(
+    ...words: [channel: number, rows: number, columns: number, height: number, width: number, term: string]
+  ): void;
+  x11Forward(channel: number, display: Display, wantsReply: boolean): void;
+  openssh_agentForward(channel: number, wantsReply: boolean): void;
+}
+
+/** What an X11 client has to know of the display that is forwarded. */
+interface Display {
+  readonly single: boolean;
+  readonly protocol: string;
+  readonly cookie: string;
+  readonly screen: number;
 }
 
 /** A method of authentication that is done here: what is sent first, and what is when the server says that it would do. */
@@ -89,6 +104,8 @@ declare module "ssh2" {
 
   interface Channel {
     readonly _client: Client;
+    /** Told, in order, whether the server has failed what was asked of it on this channel. */
+    readonly _callbacks: ((hasFailed: boolean) => void)[];
     /** Asks for a command, unless the request `isSent`. 'answer' tells whether it was granted; so does anything it says. */
     exec(line: string, isSent?: boolean): void;
   }

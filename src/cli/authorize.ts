@@ -1,0 +1,232 @@
+import { findImapd, type KeysFile, readKeys, writeKeys } from "../authorize/account.ts";
+import { authorizedLine, withLine } from "../authorize/authorized_keys.ts";
+import { forcedCommand, type Needs, needsOf } from "../authorize/forced_command.ts";
+import { existingKey, isTaken, type MailKey, newKey, usualPath } from "../authorize/mail_key.ts";
+import { Failure } from "../failure.ts";
+import type { Person } from "../person.ts";
+import { personAt } from "../report/person_at.ts";
+import { print, printWhole, remark } from "../report/results.ts";
+import { takeLeave } from "../session/opening.ts";
+import { startingNow } from "../session/own_sessions.ts";
+import { quoted } from "../shell_word.ts";
+import type { Connection } from "../ssh/connection.ts";
+import type { Decision } from "../table/decision.ts";
+import { withIdentity } from "../table/identity.ts";
+import { readText, tablePath } from "../table/read.ts";
+import { parseTable } from "../table/schema.ts";
+import type { World } from "../world.ts";
+import { Asker } from "./asker.ts";
+import { proveKey } from "./authorize_proof.ts";
+import { diffOf, type FileChange, shortName, writeChanges } from "./file_change.ts";
+import { loggedIn } from "./login.ts";
+import { decideAsClient } from "./user.ts";
+
+/** What `--authorize` was given. */
+export interface AuthorizeWords {
+  readonly server: string;
+  readonly user: string | undefined;
+  /** To print the line, to ask nothing, and to connect to nothing. */
+  readonly printsOnly: boolean;
+}
+
+/** A key for mail, with its passphrase where that was typed just now. */
+interface Chosen {
+  readonly key: MailKey;
+  readonly passphrase: string | undefined;
+}
+
+/**
+ * `--authorize`: has a key of its own open an account for mail alone. Makes the key, shows its line of authorized_keys, puts
+ * that there over the login that there is, tries what the key must not open, and names it in the table. Before the yes
+ * nothing is changed anywhere. Without a terminal it prints the line.
+ */
+export async function authorize(world: World, { server, user, printsOnly }: AuthorizeWords): Promise<number> {
+  const file = tablePath(world.env, world.home);
+  const text = readText(file, world.uid);
+  const table = await parseTable(text, file);
+  const call = await decideAsClient(world, table, { server, user, method: "imap" });
+  if (call === undefined) {
+    const hints = [`write it down first: preauth --init ${quoted(server)}`];
+    throw new Failure("unknown", server, `not in the table ${file}`, { hints });
+  }
+  const { decision } = call;
+  const needs = await needsOf(table, decision);
+  const terminal = printsOnly ? undefined : world.terminal();
+  if (terminal === undefined) return printLine(world, decision, needs);
+  const person = personAt(terminal);
+  const ends = new AbortController();
+  world.onSignal((signal, status) => ends.abort(new Failure("gone", "--authorize", signal, { status })));
+  const { signal } = ends;
+  const asker = new Asker(person, signal);
+  const { key, passphrase } = await chosenKey(world, server, asker, signal);
+  try {
+    const change = await tableChange(world, { file, text, decision, key });
+    if (!(await install(world, { decision, needs, key, change, person, asker, signal }))) return 0;
+    const status = await proveKey(world, { decision, needs, key, passphrase, person, signal });
+    if (status !== 0) {
+      if (change !== undefined)
+        remark(world, `${shortName(file, world.home)} is as it was: it does not name the key`);
+      return status;
+    }
+    return finish(world, change, { key, passphrase });
+  } finally {
+    key[Symbol.dispose]();
+  }
+}
+
+/** The line for a key that is there: in the table's words, with the search for an imapd where the table has that. */
+function printLine(
+  world: World,
+  { server, identity, destination }: Decision,
+  { served, ports }: Needs,
+): number {
+  const usual = usualPath(world.home, server);
+  const named = identity?.value.map((path) => whole(world, path)) ?? [];
+  const path = [usual, ...named].find(isTaken);
+  if (path === undefined) {
+    const hints = [`make one: ssh-keygen -t ed25519 -f ${quoted(usual)}`];
+    throw new Failure("usage", usual, "there is no key for mail yet", { hints });
+  }
+  const command = forcedCommand(served, undefined);
+  printWhole(world, [authorizedLine({ key: existingKey(path).line, command, ports, version: undefined })]);
+  remark(world, `this line goes into ~/.ssh/authorized_keys on ${destination.value}`);
+  return 0;
+}
+
+function whole({ home }: World, path: string): string {
+  return path.replace(/^~(?=\/)/, () => home);
+}
+
+/** The key that the person names: one that is there, or a new one. */
+async function chosenKey(world: World, server: string, asker: Asker, signal: AbortSignal): Promise<Chosen> {
+  const usual = shortName(usualPath(world.home, server), world.home);
+  const isPath = (answer: string): boolean => /^(~\/|\/)./.test(answer) && !answer.endsWith("/");
+  const path = whole(world, await asker.line("the key for mail alone", usual, isPath));
+  if (isTaken(path)) {
+    asker.tell([`${shortName(path, world.home)} is there already, and is taken`]);
+    return { key: existingKey(path), passphrase: undefined };
+  }
+  const passphrase = await asker.secret("a passphrase for it");
+  return { key: await newKey(path, passphrase, { env: world.env, signal }), passphrase };
+}
+
+/** The table that names the key; undefined where that is not to be written, or stands there already. */
+async function tableChange(
+  world: World,
+  { file, text, decision, key }: { file: string; text: string; decision: Decision; key: MailKey },
+): Promise<FileChange | undefined> {
+  const name = shortName(key.path, world.home);
+  if (decision.identity?.value.length === 1 && whole(world, decision.identity.value[0] ?? "") === key.path) {
+    return undefined;
+  }
+  const after = await withIdentity(text, file, decision, name);
+  if (after !== undefined) return { path: file, before: text, after, mode: 0o600, keepsCopy: false };
+  remark(world, `write into its [[host]] of ${file}: identity = ${JSON.stringify(name)}`);
+  return undefined;
+}
+
+/** What the installation needs. */
+interface Installation {
+  readonly decision: Decision;
+  readonly needs: Needs;
+  readonly key: MailKey;
+  readonly change: FileChange | undefined;
+  readonly person: Person;
+  readonly asker: Asker;
+  readonly signal: AbortSignal;
+}
+
+/** Puts the line into authorized_keys, by the login that there is, after a yes. Whether it is there. */
+async function install(world: World, given: Installation): Promise<boolean> {
+  const { decision, needs, key, person, signal } = given;
+  const isNamed = decision.identity?.value.some((path) => whole(world, path) === key.path) === true;
+  // The key for mail opens no shell to write with.
+  const existing = isNamed ? { ...decision, identity: undefined } : decision;
+  const { connection } = await loggedIn(startingNow(world), existing, person, "first");
+  try {
+    const keys = await readKeys(connection, signal).catch((error: unknown) => {
+      throw isOwn(connection, key) ? withoutShell(decision) : error;
+    });
+    const isSearching = needs.served.some(({ line }) => line === undefined);
+    const imapd = isSearching ? await findImapd(connection, signal) : undefined;
+    const command = forcedCommand(needs.served, imapd);
+    const { version } = connection;
+    const line = authorizedLine({ key: key.line, command, ports: needs.ports, version });
+    return await write(world, given, { connection, keys, line });
+  } finally {
+    await takeLeave(connection);
+  }
+}
+
+/** Whether a key has let the user in. */
+function isOwn({ attempts }: Connection, { line }: MailKey): boolean {
+  return attempts.some((one) => one.outcome === "signed" && line.startsWith(one.line));
+}
+
+function withoutShell({ server }: Decision): Failure {
+  return new Failure(
+    "auth",
+    server,
+    "the only key that lets you in is the one for mail, which opens no shell",
+    {
+      hints: ["log in there in another way to change what the key may do"],
+    },
+  );
+}
+
+/** What is to be written, and where. */
+interface Writing {
+  readonly connection: Connection;
+  readonly keys: KeysFile;
+  readonly line: string;
+}
+
+async function write(
+  world: World,
+  { decision, key, change, asker, signal }: Installation,
+  { connection, keys, line }: Writing,
+): Promise<boolean> {
+  const { server } = decision;
+  const { after, replaced } = withLine(keys.text, line);
+  print(world, [`authorized_keys of ${connection.target.user.value} on ${server}:`]);
+  printWhole(world, [line]);
+  if (replaced.length > 0) {
+    print(world, ["in place of what this key may do there now:"]);
+    printWhole(world, replaced);
+  }
+  if (change !== undefined) printWhole(world, diffOf(change, shortName(change.path, world.home)));
+  if (after !== keys.text) {
+    const isOpen = replaced.some((one) => !/\bcommand="/.test(one));
+    if (isOpen)
+      print(world, [
+        "this key opens a shell on the server now: do not restrict it if you have no other way in",
+      ]);
+    if (!(await asker.yes(`install it on ${server}`, isOpen ? "no" : "yes"))) {
+      print(world, ["nothing has been changed"]);
+      return false;
+    }
+    await writeKeys(connection, keys, after, signal);
+    print(world, ["installed"]);
+    if (keys.sum !== "none")
+      print(world, ["what was there is kept in ~/.ssh/authorized_keys.before-preauth"]);
+  } else {
+    print(world, ["it is there already"]);
+  }
+  key.keep();
+  return true;
+}
+
+/** Names the key in the table, now that it opens the mailbox. */
+function finish(world: World, change: FileChange | undefined, { key, passphrase }: Chosen): number {
+  if (change !== undefined) {
+    writeChanges([change], world.pid);
+    print(world, [`written: ${shortName(change.path, world.home)}`]);
+  }
+  if (passphrase) {
+    remark(
+      world,
+      `no mail program asks for its passphrase: ssh-add ${quoted(shortName(key.path, world.home))}`,
+    );
+  }
+  return 0;
+}
