@@ -4,7 +4,11 @@ import { type Cell, cellsOf, type Plan } from "./cells.ts";
 import { chart } from "./chart.ts";
 import { Cleanup } from "./cleanup.ts";
 import { type Contenders, gather } from "./contenders.ts";
-import { goals } from "./goals.ts";
+import { type Goal, goals } from "./goals.ts";
+import { lineGoals } from "./line/goals.ts";
+import type { LineReport } from "./line/measuring.ts";
+import { lineReport } from "./line/report.ts";
+import { benchLines } from "./line/run.ts";
 import { measureMemory } from "./memory.ts";
 import { measureRoundTrips } from "./network.ts";
 import { BUILT } from "./preauth.ts";
@@ -46,21 +50,34 @@ const QUICK: Scale = {
 };
 
 async function main(options: readonly string[]): Promise<void> {
-  const quick = options.length === 1 && options[0] === "--quick";
-  if (options.length > 0 && !quick) throw new Error(`"${options.join(" ")}" is not --quick`);
+  const words = options.join(" ");
+  if (!["", "--quick", "--line", "--line --all"].includes(words)) {
+    throw new Error(`"${words}" is none of: --quick, --line, --line --all`);
+  }
   for (const { argv } of BUILT) {
     const path = argv.at(-1) ?? "";
     if (!existsSync(path)) throw new Error(`${path} is missing: npm run build`);
   }
-  const results = await measure(quick);
+  if (words.startsWith("--line")) return tellLines(await benchLines(words.endsWith("--all"), say));
+  const results = await measure(words === "--quick");
   write("results.json", `${JSON.stringify(results, undefined, 2)}\n`);
   write("results.md", report(results));
   write("results.svg", chart(results));
-  for (const { what, wanted, measured, met } of goals(results)) {
+  tellOutcome(goals(results), results.troubles);
+}
+
+function tellLines(results: LineReport): void {
+  write("line.json", `${JSON.stringify(results, undefined, 2)}\n`);
+  write("line.md", lineReport(results));
+  tellOutcome(lineGoals(results), results.troubles);
+}
+
+function tellOutcome(all: readonly Goal[], troubles: readonly Trouble[]): void {
+  for (const { what, wanted, measured, met } of all) {
     const verdict = met === undefined ? "not measured" : met ? "met" : "NOT MET";
     say(`${what}: ${measured?.toFixed(2) ?? "-"}, ${wanted}: ${verdict}`);
   }
-  for (const { program, reason } of results.troubles) say(`trouble: ${program}: ${reason}`);
+  for (const { program, reason } of troubles) say(`trouble: ${program}: ${reason}`);
 }
 
 async function measure(quick: boolean): Promise<Results> {

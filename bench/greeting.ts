@@ -16,6 +16,8 @@ export interface Session {
   readonly pid: number;
   /** Milliseconds from the start of the program to its greeting. */
   readonly time: number;
+  /** Milliseconds that a NOOP takes. */
+  noop(): Promise<number>;
   /** LOGOUT, and the end of the program. */
   close(): Promise<void>;
 }
@@ -28,7 +30,7 @@ interface Running {
 }
 
 /** Starts a program as a mail client does and waits for the greeting: two pipes, and fd 2 is /dev/null. */
-export async function openSession({ argv, env }: Start): Promise<Session> {
+export async function openSession({ argv, env }: Start, patience = PATIENCE): Promise<Session> {
   const [program = "", ...words] = argv;
   const folder = makeTemporary();
   // What spawn() itself calls a pipe is a pair of sockets.
@@ -40,30 +42,47 @@ export async function openSession({ argv, env }: Start): Promise<Session> {
   removeTemporary(folder);
   stdin.on("error", () => {});
   try {
-    const time = (await greeted(running)) - started;
-    return { pid: running.child.pid ?? 0, time, close: () => leave(running) };
+    const time = (await heard(running, /^\* PREAUTH [^\n]*\n/m, patience)) - started;
+    return {
+      pid: running.child.pid ?? 0,
+      time,
+      noop: async () => {
+        const asked = performance.now();
+        stdin.write("n NOOP\r\n");
+        return (await heard(running, /^n OK [^\n]*\n/m, patience)) - asked;
+      },
+      close: () => leave(running),
+    };
   } catch (error) {
     running.child.kill("SIGKILL");
     throw error;
   }
 }
 
-/** Gives performance.now() at the end of the greeting. */
-function greeted({ child, stdout }: Running): Promise<number> {
+/** Gives performance.now() at the end of what is waited for. */
+function heard({ child, stdout }: Running, pattern: RegExp, patience: number): Promise<number> {
   return new Promise((resolve, reject) => {
     let text = "";
-    const fail = (why: string) => reject(new Error(`${why}: ${JSON.stringify(text.slice(0, 200))}`));
-    const timer = setTimeout(() => fail("no greeting in time"), PATIENCE);
-    child.once("error", reject);
-    child.once("close", (status) => fail(`ended with status ${status} before the greeting`));
-    stdout.on("data", (piece: Buffer) => {
+    const done = () => {
+      clearTimeout(timer);
+      child.off("error", reject).off("close", end);
+      stdout.off("data", take).resume();
+    };
+    const fail = (why: string) => {
+      done();
+      reject(new Error(`${why}: ${JSON.stringify(text.slice(0, 200))}`));
+    };
+    const end = (status: number | null) => fail(`ended with status ${status}`);
+    const take = (piece: Buffer) => {
       const now = performance.now();
       text += piece.toString("latin1");
-      if (!/^\* PREAUTH [^\n]*\n/m.test(text)) return;
-      stdout.removeAllListeners("data").resume();
-      clearTimeout(timer);
+      if (!pattern.test(text)) return;
+      done();
       resolve(now);
-    });
+    };
+    const timer = setTimeout(() => fail(`no answer in ${patience / 1000} s`), patience);
+    child.once("error", reject).once("close", end);
+    stdout.on("data", take);
   });
 }
 

@@ -86,7 +86,7 @@ function aliasOf(server: ServerName, roundTrip: number): string {
 
 function block(server: Server, roundTrip: number, more: readonly string[]): string {
   const lines = [
-    "HostName 127.0.0.1",
+    `HostName ${server.host}`,
     `Port ${server.port(roundTrip)}`,
     `User ${server.user}`,
     `IdentityFile ${server.identity}`,

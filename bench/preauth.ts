@@ -91,7 +91,7 @@ function asKeys(commands: Servers["commands"]): HostLines {
 function host(server: Server, roundTrip: number, keys: HostLines): string {
   return hostTable({
     match: NAME,
-    server: "127.0.0.1",
+    server: server.host,
     port: server.port(roundTrip),
     user: server.user,
     identity: server.identity,

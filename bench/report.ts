@@ -1,10 +1,17 @@
 import { type Goal, goals } from "./goals.ts";
-import { figureOf, type Measure, type Memory, type MemoryFigure, type Results } from "./results.ts";
+import {
+  figureOf,
+  type Measure,
+  type Memory,
+  type MemoryFigure,
+  type Results,
+  type Surroundings,
+} from "./results.ts";
 
 /** The results as a page of Markdown. */
 export function report(results: Results): string {
   const sections = [
-    `# Figures\n\n${introduction(results)}`,
+    `# Figures\n\n${introduce(results)}`,
     `## Goals\n\n${goalTable(goals(results))}`,
     `## Refusal\n\n${REFUSAL}\n\n${figureTable(results, "refusal", [0])}`,
     ...SECTIONS.map(
@@ -52,21 +59,29 @@ const MEMORY =
   "MiB while one mailbox is open and idle: resident (Rss), of which shared pages count in part (Pss), and private " +
   "(Uss). The master is the process that holds the connection.";
 
-function introduction({ surroundings: where, quick, took, roundTrips }: Results): string {
-  const versions = Object.entries(where.versions).map(([name, version]) => `${name} ${version}`);
+function introduce({ surroundings, quick, took, roundTrips }: Results): string {
   const trips = roundTrips.filter(({ wanted }) => wanted > 0);
   const measured = trips.map(({ wanted, measured }) => `${wanted} ms: ${measured.toFixed(1)} ms`).join(", ");
   return [
-    `Written by \`npm run bench${quick ? " -- --quick" : ""}\` on ${where.date} at commit ${where.commit}, in ` +
-      `${Math.round(took)} s. All programs took turns in one run, with a rest after each sample. Cells have the median, the quartiles in ` +
-      "brackets, and the number of samples.",
-    `${where.cores} cores of ${where.processor}, ${where.memory} GiB, ${where.kernel}. ${versions.join(", ")}.`,
+    introduction(surroundings, `npm run bench${quick ? " -- --quick" : ""}`, took),
+    "All programs took turns, with a rest after each sample. Cells have the median, the quartiles in brackets, and the " +
+      "number of samples.",
     "Columns are round-trip times, made by a proxy on loopback that delays and does not hold back; 0 ms is " +
       `loopback without it. One byte through it and back took, for ${measured}.`,
   ].join("\n\n");
 }
 
-function goalTable(all: readonly Goal[]): string {
+/** Who has measured when, on which machine, with which programs. */
+export function introduction(where: Surroundings, command: string, took: number): string {
+  const versions = Object.entries(where.versions).map(([name, version]) => `${name} ${version}`);
+  return [
+    `Written by \`${command}\` on ${where.date} at commit ${where.commit}, in ${Math.round(took)} s, in one run.`,
+    `${where.cores} cores of ${where.processor}, ${where.memory} GiB, ${where.kernel}. ${versions.join(", ")}.`,
+  ].join("\n\n");
+}
+
+/** A row for each goal. */
+export function goalTable(all: readonly Goal[]): string {
   const rows = all.map(({ what, wanted, measured, met }) => [
     what,
     wanted,
@@ -104,7 +119,8 @@ function memoryTable(all: readonly MemoryFigure[]): string {
   return table(["", ...of("client"), ...of("master")], rows);
 }
 
-function troubleTable({ troubles }: Results): string {
+/** What could not be measured, and why. */
+export function troubleTable({ troubles }: Pick<Results, "troubles">): string {
   return table(
     ["program", "what"],
     troubles.map(({ program, reason }) => [
@@ -121,7 +137,8 @@ function figure(value: number): string {
   return value.toFixed(value < 100 ? 1 : 0);
 }
 
-function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+/** Rows of cells as Markdown. */
+export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   const rule = heads.map((_, column) => (column === 0 ? "---" : "---:"));
   return [line(heads), line(rule), ...rows.map(line)].join("\n");

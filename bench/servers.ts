@@ -22,7 +22,8 @@ export interface Server {
   readonly hostKey: string;
   /** Path of a known_hosts with the key at every round-trip time. */
   readonly knownHosts: string;
-  /** The port on 127.0.0.1 with a round-trip time of so many milliseconds. */
+  readonly host: string;
+  /** The port there with a round-trip time of so many milliseconds. */
   port(roundTrip: number): number;
 }
 
@@ -65,5 +66,6 @@ function describe(name: ServerName, sshd: Sshd, { network, roundTrips, home }: P
   const hostKey = sshd.hostKeys[0]?.line ?? "";
   const names = roundTrips.map((roundTrip) => hostKeyName(sshd.host, port(roundTrip)));
   const knownHosts = home.write(`known_hosts_${name}`, `${names.join(",")} ${hostKey}\n`);
-  return { name, user: sshd.user, identity: sshd.identity, hostKey, knownHosts, port };
+  const { host, user, identity } = sshd;
+  return { name, host, user, identity, hostKey, knownHosts, port };
 }

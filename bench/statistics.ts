@@ -21,8 +21,8 @@ export function summarize(samples: readonly number[]): Summary | undefined {
   };
 }
 
-/** Between two samples: the straight line (R's type 7, which spreadsheets use too). */
-function quantile(sorted: readonly number[], part: number): number {
+/** Of samples in ascending order. Between two: the straight line (R's type 7, which spreadsheets use too). */
+export function quantile(sorted: readonly number[], part: number): number {
   const place = (sorted.length - 1) * part;
   const below = sorted[Math.floor(place)] ?? Number.NaN;
   const above = sorted[Math.ceil(place)] ?? Number.NaN;

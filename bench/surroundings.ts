@@ -54,8 +54,16 @@ function commit(): string {
     return spawnSync("git", words, { cwd: root, encoding: "utf8" }).stdout?.trim() ?? "";
   };
   const name = git("rev-parse", "--short=10", "HEAD");
-  const written = ["json", "md", "svg"].map((ending) => `:!bench/results.${ending}`);
-  const changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ...written) !== "";
+  const written = ["line.json", "line.md", "results.json", "results.md", "results.svg"];
+  const changed =
+    git(
+      "status",
+      "--porcelain",
+      "--untracked-files=no",
+      "--",
+      ".",
+      ...written.map((name) => `:!bench/${name}`),
+    ) !== "";
   if (process.env.PREAUTH_DIST !== undefined) return "unknown (PREAUTH_DIST)";
   return `${name === "" ? "unknown" : name}${changed ? " with changes" : ""}`;
 }

@@ -6,6 +6,8 @@ import type { RecentSshd } from "./recent_sshd.ts";
 export interface SshdOptions {
   /** One of OpenSSH 9.9 or later, of recentSshd(); default the installed one. */
   readonly program?: RecentSshd | undefined;
+  /** Words in front of it, such as those that have it run in another network namespace. */
+  readonly under?: readonly string[];
   /** Addresses to listen on; default 127.0.0.1. */
   readonly listen?: readonly string[];
   /** Types of its host keys, in the order of the configuration; default ed25519. */

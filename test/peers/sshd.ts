@@ -102,7 +102,8 @@ async function run(parts: Parts): Promise<Pick<Running, "child" | "log"> | undef
   const setpriv = findProgram("setpriv");
   const sshd = parts.options.program?.path ?? program("sshd");
   const bound = setpriv === undefined ? [] : [setpriv, "--pdeathsig", "KILL"];
-  const [first = "", ...words] = [...bound, sshd, "-D", "-e", "-f", configurationFile(parts)];
+  const under = parts.options.under ?? [];
+  const [first = "", ...words] = [...bound, ...under, sshd, "-D", "-e", "-f", configurationFile(parts)];
   const child = spawn(first, words, {
     stdio: ["ignore", "ignore", "pipe"],
     cwd: "/",

@@ -68,6 +68,8 @@ const PEERS = [
     why: "the same for arm64",
   },
   { program: "dd", package: "coreutils", need: "bench", why: "reads and writes at full speed" },
+  { program: "ip", package: "iproute2", need: "bench", why: "makes a line of two ends" },
+  { program: "ethtool", package: "ethtool", need: "bench", why: "has the line's packets whole" },
 ];
 
 /** Places of programs that are not on everybody's PATH; the same as in test/peers/programs.ts. */
