@@ -41,14 +41,13 @@ function url({ server, user }: Parts): string {
 function unsplit(name: string, words: readonly string[]): readonly string[] {
   const odd = words.find((word) => /[\s"'\\]/.test(word));
   if (odd === undefined) return words;
-  throw new Failure(
-    "usage",
-    "--snippet",
-    `${name} cannot be given ${JSON.stringify(odd)}: it splits at blanks`,
-    {
-      hints: ["use a link or a name without blanks, and name the user in the table"],
-    },
-  );
+  throw ungiven(name, odd, "it splits at blanks");
+}
+
+function ungiven(name: string, word: string, why: string): Failure {
+  return new Failure("usage", "--snippet", `${name} cannot be given ${JSON.stringify(word)}: ${why}`, {
+    hints: ["use a link or a name without blanks and quotes, and name the user in the table"],
+  });
 }
 
 function mutt(parts: Parts): readonly string[] {
@@ -126,9 +125,9 @@ export const SNIPPETS = {
     ],
   },
   claws: {
-    place: "the account's preferences: Receive, and Advanced",
+    place: "the account's preferences: Basic, and Advanced",
     lines: (parts) => [
-      `Server: ${parts.server}`,
+      `Server for receiving: ${parts.server}`,
       `User ID: ${parts.user}`,
       `Use command to communicate with server: ${command(parts)}`,
     ],
@@ -151,12 +150,14 @@ export const SNIPPETS = {
     place:
       "~/.config/systemd/user/preauth-forward.service; then: systemctl --user enable --now preauth-forward",
     lines: ({ program, server, user }) => {
-      // systemd.service(5), COMMAND LINES: percent signs and dollars are doubled.
-      const words = [program, "--forward", server, user, "--for", "forever"];
-      const unit = (word: string): string => {
-        const plain = word.replaceAll("%", "%%").replaceAll("$", "$$$$");
-        return /^[\w@%+=:,./$-]+$/.test(plain) ? plain : doubled(plain, /["\\]/g);
-      };
+      // systemd.service(5), COMMAND LINES: percent signs are doubled, and dollars, but for those of the program.
+      if (/["'\\]/.test(program))
+        throw ungiven("systemd", program, "it takes no quotes in the name of a program");
+      const unit = (word: string): string =>
+        /^[\w@%+=:,./$-]+$/.test(word) ? word : doubled(word, /["\\]/g);
+      const own = unit(program.replaceAll("%", "%%"));
+      const line = (...words: readonly string[]): string =>
+        [own, ...words.map((word) => unit(word.replace(/[%$]/g, "$&$&")))].join(" ");
       return [
         "[Unit]",
         "Description=Ports of mail servers through SSH",
@@ -164,8 +165,8 @@ export const SNIPPETS = {
         "[Service]",
         "Type=oneshot",
         "RemainAfterExit=yes",
-        `ExecStart=${words.map(unit).join(" ")}`,
-        `ExecStop=${[program, "--stop", server].map(unit).join(" ")}`,
+        `ExecStart=${line("--forward", server, user, "--for", "forever")}`,
+        `ExecStop=${line("--stop", server)}`,
         "",
         "[Install]",
         "WantedBy=default.target",

@@ -1,11 +1,7 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { openDisplay } from "./display.ts";
 import type { Home } from "./home.ts";
-import { descendantsOf, gone, signal } from "./processes.ts";
-import { program } from "./programs.ts";
-import { Received } from "./received.ts";
 
 /** Thunderbird on a display of its own that nobody sees. */
 export interface Thunderbird extends AsyncDisposable {
@@ -39,15 +35,8 @@ export async function startThunderbird(
   );
   home.write("profile/user.js", `${quiet.join("\n")}\n${userJs}`);
   const profile = join(home.path, "profile");
-  // Its own way to choose a display that is free, and to say that it can be used.
-  const screen = ["-screen", "0", "1280x900x24", "-nolisten", "tcp", "-displayfd", "1"];
-  const display = spawn(program("Xvfb"), screen, { stdio: ["ignore", "pipe", "ignore"], cwd: "/" });
-  const [, number] = await new Received(display.stdout, "Xvfb").until(/^(\d+)\n/);
-  const client = spawn(program("thunderbird"), ["--profile", profile, "--no-remote"], {
-    env: { ...home.env, DISPLAY: `:${number}` },
-    stdio: "ignore",
-    cwd: "/",
-  });
+  const display = await openDisplay();
+  display.start(["thunderbird", "--profile", profile, "--no-remote"], home.env);
   return {
     store: (folder) => {
       try {
@@ -56,17 +45,6 @@ export async function startThunderbird(
         return "";
       }
     },
-    [Symbol.asyncDispose]: async () => {
-      await end(client);
-      await end(display);
-    },
+    [Symbol.asyncDispose]: () => display[Symbol.asyncDispose](),
   };
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  const started = descendantsOf(child.pid ?? 0);
-  child.kill("SIGKILL");
-  if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
-  for (const pid of started) signal(pid, "SIGKILL");
-  for (const pid of started) await gone(pid);
 }

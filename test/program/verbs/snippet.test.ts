@@ -4,16 +4,16 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { type ClientName, SNIPPETS } from "../../../src/cli/snippets.ts";
-import { parseTable } from "../../../src/table/schema.ts";
-import { openAlpine, rshPath } from "../../peers/alpine.ts";
-import { describeForms, type Form, forms } from "../../peers/binaries.ts";
+import { openAlpine } from "../../peers/alpine.ts";
+import { describeForms, type Form } from "../../peers/binaries.ts";
 import { runCall } from "../../peers/call.ts";
 import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
-import { type Home, hostTable, makeHome, tableFor } from "../../peers/home.ts";
+import { type Home, hostTable, makeHome } from "../../peers/home.ts";
 import { program } from "../../peers/programs.ts";
 import { type Sshd, startSshd } from "../../peers/sshd.ts";
 import { openTerminal } from "../../peers/terminal.ts";
 import { documentText } from "../documents/documents.ts";
+import { snippetScene } from "./snippet_scene.ts";
 
 let sshd: Sshd;
 let mailbox: Mailbox;
@@ -78,29 +78,6 @@ describeForms("--snippet", { concurrency: 2 }, (form) => {
   });
 });
 
-/** A home whose table leads "work" to the server, and preauth in a directory of an odd name. */
-function scene(name = 'it\'s 100% "odd" $HOME `x` \\'): {
-  readonly home: Home;
-  lines(client: ClientName): string;
-} {
-  const home = makeHome();
-  home.writeTable(tableFor(sshd, { match: "work", "commands.imap": mailbox.command }));
-  const [form] = forms;
-  mkdirSync(join(home.path, name));
-  const path = rshPath(
-    {
-      ...home,
-      link: (file, to) => home.link(join(name, file), to),
-      write: (file, ...more) => home.write(join(name, file), ...more),
-    },
-    form?.argv ?? [],
-  );
-  const odd = name !== "plain";
-  // The table's user counts; the call's is there to be quoted.
-  const parts = { program: path, server: "work", user: odd ? "jo e%s$x" : "jane", givesUser: false };
-  return { home, lines: (client) => SNIPPETS[client].lines(parts).join("\n") };
-}
-
 const TIMEOUT = { timeout: 60_000 };
 
 describe("the lines of --snippet", { concurrency: 3 }, () => {
@@ -109,7 +86,7 @@ describe("the lines of --snippet", { concurrency: 3 }, () => {
       `open INBOX in ${client}, whatever preauth's directory and the user are called`,
       TIMEOUT,
       async () => {
-        const { home, lines } = scene();
+        const { home, lines } = snippetScene(sshd, mailbox);
         using _ = home;
         const file = home.write(
           "muttrc",
@@ -124,7 +101,7 @@ describe("the lines of --snippet", { concurrency: 3 }, () => {
   }
 
   test("open INBOX in Alpine", TIMEOUT, async () => {
-    const { home, lines } = scene("plain");
+    const { home, lines } = snippetScene(sshd, mailbox, "plain");
     using _ = home;
     const [rsh = "", command = "", inbox = ""] = lines("alpine")
       .split("\n")
@@ -136,7 +113,7 @@ describe("the lines of --snippet", { concurrency: 3 }, () => {
   });
 
   test("get mail with mbsync", TIMEOUT, () => {
-    const { home, lines } = scene();
+    const { home, lines } = snippetScene(sshd, mailbox);
     using _ = home;
     mkdirSync(join(home.path, "Mail"));
     const here = `MaildirStore here\nPath ${home.path}/Mail/\nInbox ${home.path}/Mail/Inbox\n`;
@@ -153,7 +130,7 @@ describe("the lines of --snippet", { concurrency: 3 }, () => {
   });
 
   test("get mail with fetchmail", TIMEOUT, () => {
-    const { home, lines } = scene("plain");
+    const { home, lines } = snippetScene(sshd, mailbox, "plain");
     using _ = home;
     const mda = `mda "sh -c 'cat >>${home.path}/mail'"`;
     const file = home.write("fetchmailrc", `${lines("fetchmail")} ${mda}\n`);
@@ -169,7 +146,7 @@ describe("the lines of --snippet", { concurrency: 3 }, () => {
   });
 
   test("get mail with OfflineIMAP", TIMEOUT, () => {
-    const { home, lines } = scene();
+    const { home, lines } = snippetScene(sshd, mailbox);
     using _ = home;
     const file = home.write(
       "offlineimaprc",
@@ -183,23 +160,8 @@ describe("the lines of --snippet", { concurrency: 3 }, () => {
     assert.equal(readdirSync(join(home.path, "Mail"), { recursive: true }).length > 5, true);
   });
 
-  test("open INBOX in Gnus", TIMEOUT, () => {
-    const { home, lines } = scene();
-    using _ = home;
-    const file = home.write(
-      "open.el",
-      `(require 'nnimap)\n(let ((method '${lines("gnus")}))\n  (princ (if (nnimap-open-server (cadr method) (cddr method)) "opened" "closed")))\n`,
-    );
-    const { status, stdout, stderr } = spawnSync(program("emacs"), ["--batch", "-Q", "-l", file], {
-      env: home.env,
-      encoding: "utf8",
-    });
-    assert.equal(stdout, "opened", stderr);
-    assert.equal(status, 0);
-  });
-
   test("have git put a draft there", TIMEOUT, () => {
-    const { home, lines } = scene();
+    const { home, lines } = snippetScene(sshd, mailbox);
     using _ = home;
     home.write(".gitconfig", `${lines("git")}\n`);
     const draft =
@@ -212,35 +174,6 @@ describe("the lines of --snippet", { concurrency: 3 }, () => {
     });
     assert.equal(status, 0, stderr);
     assert.match(stderr, /100%.*\(1\/1\) done/);
-  });
-
-  test("make a port of the table for programs that know nothing else", async () => {
-    const { home, lines } = scene("plain");
-    using _ = home;
-    const { forwards } = await parseTable(lines("thunderbird"), "hosts.toml");
-    assert.deepEqual(
-      forwards.map(({ name, via }) => [name, via]),
-      [["inbox", ["work"]]],
-    );
-  });
-
-  test("keep every word whole in a crontab, and refuse what a program cannot be given", () => {
-    const { home, lines } = scene();
-    using _ = home;
-    const command = lines("cron")
-      .replace(/^(\S+ ){5}/, "")
-      .replaceAll("\\%", "%")
-      .replace(/ >\/dev\/null$/, "");
-    const said = spawnSync("/bin/sh", ["-c", `printf '%s\\n' ${command}`], {
-      env: home.env,
-      encoding: "utf8",
-    });
-    assert.match(
-      said.stdout,
-      /\/it's 100% "odd" \$HOME `x` \\\/preauth\n--forward\nwork\njo e%s\$x\n--for\n10m\n$/,
-    );
-    assert.throws(() => lines("alpine"), /cannot be given .*: it splits at blanks/);
-    assert.throws(() => lines("fetchmail"), /cannot be given/);
   });
 
   test("stand in doc/recipes.md as they are printed", () => {
