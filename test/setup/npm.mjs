@@ -13,8 +13,16 @@ export function npm(words, folder = root) {
   // Under `npm run` this is the npm that runs us; it need not be the one on PATH.
   const script = process.env.npm_execpath?.endsWith("npm-cli.js") ? process.env.npm_execpath : undefined;
   const [program, first] = script === undefined ? ["npm", []] : [process.execPath, [script]];
+  // `npm install -g git+...` prepares a clone with its own options in the environment: this one is not for all.
+  const {
+    npm_config_global: _global,
+    npm_config_location: _location,
+    npm_config_prefix: _prefix,
+    ...env
+  } = process.env;
   const result = spawnSync(program, [...first, ...words, ...quiet], {
     cwd: folder,
+    env,
     stdio: ["ignore", "ignore", "inherit"],
   });
   if (result.error !== undefined) throw new Error(`npm could not be started: ${result.error.message}`);
