@@ -34,7 +34,8 @@ const LONGEST_HOST = 24;
 /**
  * Where this user's master listens: below $XDG_RUNTIME_DIR, else /run/user/UID (cron has no such variable), on macOS below
  * $TMPDIR, which it gives to each user for the purpose, else below the state directory. A home may be shared between
- * machines: the machine's name is part of the socket's there. (On macOS that name changes with the network.)
+ * machines: the machine's name is part of the socket's there, in lower case, as case means nothing in it (RFC 4343) nor in
+ * file names on macOS. (There that name changes with the network.)
  * Makes the directory (0700). Throws an Error with a reason when nobody else can be kept out of it, or when its path is
  * too long.
  */
@@ -46,7 +47,10 @@ export function controlPlace({ env, home, uid, system, hostname }: Whose): Socke
   const name = `master-${VERSION}`;
   const place =
     runtime === undefined
-      ? { directory: join(stateDirectory(env, home), "run"), prefix: `${hostPart(hostname())}-${name}` }
+      ? {
+          directory: join(stateDirectory(env, home), "run"),
+          prefix: `${hostPart(hostname().toLowerCase())}-${name}`,
+        }
       : { directory: join(runtime, "preauth"), prefix: name };
   const longest = byteLength(join(place.directory, place.prefix)) + LONGEST_SUFFIX;
   if (longest > LONGEST_PATH[system === "linux" ? "linux" : "other"])

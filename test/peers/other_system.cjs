@@ -7,7 +7,7 @@ const os = require("node:os");
 const system = process.env.OTHER_SYSTEM;
 Object.defineProperty(process, "platform", { value: system });
 os.platform = () => system;
-os.hostname = () => `${system}-${process.pid}`;
+os.hostname = () => `${system.toUpperCase()}-${process.pid}`;
 
 /** Throws for what is not there. */
 function check(path) {

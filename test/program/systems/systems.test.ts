@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startCall } from "../../peers/call.ts";
@@ -6,6 +7,7 @@ import { makeMailbox } from "../../peers/dovecot.ts";
 import { makeHome, tableFor } from "../../peers/home.ts";
 import { makeKey } from "../../peers/keys.ts";
 import { startSshd } from "../../peers/sshd.ts";
+import { silentServer } from "../../peers/tcp.ts";
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const argv = [
@@ -54,6 +56,53 @@ for (const system of ["darwin", "openbsd"]) {
     });
   });
 }
+
+/*
+ * A case-insensitive file system cannot be had here (neither Linux's casefold nor XFS's ascii-ci is built into every
+ * kernel), but what it would do is known: names that differ in case alone are one. So no name may have a capital.
+ */
+test("every file that is made has a name that a case-insensitive file system keeps apart from the others", async () => {
+  using home = makeHome();
+  using mailbox = makeMailbox();
+  await using sshd = await startSshd();
+  const keys = { "commands.imap": mailbox.command };
+  await using silent = await silentServer();
+  const stranger = makeKey(`${home.path}/stranger`);
+  const hosts = [
+    { ...keys, match: "Shared.test", share: true },
+    { ...keys, match: "Refused.test", identity: stranger.path, user: undefined },
+    { ...keys, match: "Silent.test", port: silent.port, deadline: "1s" },
+  ];
+  home.writeTable(hosts.map((host) => tableFor(sshd, host)).join("\n"));
+  // No place for sockets but the state directory, where the machine's name is part of theirs.
+  const { XDG_RUNTIME_DIR: _none, ...rest } = home.env;
+  const env = { ...rest, OTHER_SYSTEM: "openbsd" };
+  const made = new Set<string>();
+  for (const words of [
+    ["Shared.test", "Jane"],
+    ["Refused.test", "Jane"],
+    ["Refused.test", "jane"],
+    ["Silent.test", "jane"],
+  ]) {
+    await using call = await startCall([...argv, ...words, "imap"], { env });
+    call.write("A1 LOGOUT\r\n");
+    await call.readUntil(/^(\* BYE|A1) .*\r\n/m);
+    for (const name of readdirSync(rest.XDG_STATE_HOME ?? "", { recursive: true, encoding: "utf8" }))
+      made.add(name);
+  }
+  const kinds = ["run", "refused", "unreachable", "familiar"];
+  for (const kind of kinds)
+    assert.ok(
+      [...made].some((name) => name.includes(`/${kind}/`)),
+      `${kind}: ${[...made]}`,
+    );
+  assert.deepEqual(
+    [...made].filter((name) => name !== name.toLowerCase()),
+    [],
+  );
+  // Two users whose names differ in case alone are two.
+  assert.equal([...made].filter((name) => name.includes("/refused/")).length, 2);
+});
 
 test("dist/preauth.js on darwin, simulated: an encrypted key's hint has the passphrase kept in the keychain", async () => {
   using home = makeHome();

@@ -89,7 +89,7 @@ describe("the control socket's place", () => {
       const place = placeOf({ XDG_RUNTIME_DIR });
       assert.deepEqual(
         place,
-        { directory: fallback(), prefix: `${hostPart(hostname())}-master-1` },
+        { directory: fallback(), prefix: `${hostPart(hostname().toLowerCase())}-master-1` },
         XDG_RUNTIME_DIR,
       );
     }
