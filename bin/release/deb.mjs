@@ -14,9 +14,6 @@ preauth: embedded-library *
 preauth: unstripped-binary-or-object *
 # As its maker links it.
 preauth: hardening-no-pie *
-preauth: hardening-no-fortify-functions *
-# There is no source package: this one is built from the project's repository.
-preauth: initial-upload-closes-no-bugs *
 `;
 
 /** Makes preauth_VERSION_ARCH.deb in `out`, packed at this level of xz(1); undefined for a system that has no such packages. */
