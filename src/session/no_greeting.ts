@@ -84,7 +84,7 @@ export function endedWithoutGreeting(exit: Exit, called: Called, said: Said): Fa
   });
 }
 
-/** A port over there at which no such server is, or one that wants TLS first. */
+/** A port of the server at which no such server is, or one that wants TLS first. */
 function fromPort({ server, method }: Called, to: Endpoint, what: string, last: string): Failure {
   return new Failure("command", server, `${endpointText(to)} ${what}${quotedTail(last)}`, {
     hints: [`commands.${method} has to lead to an ${method.toUpperCase()} server without TLS`],

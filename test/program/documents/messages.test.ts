@@ -8,8 +8,10 @@ const PAGE = "doc/troubleshooting.md";
 /** The texts in the first cells of the tables under "Every message and hint". */
 function documented(): readonly string[] {
   const [, part = ""] = documentText(PAGE).split("\n## Every message and hint\n");
-  const cells = [...part.matchAll(/^\| (`.*`) \| [^|]+ \|$/gm)].map(([, cell = ""]) => cell);
-  return cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, text = ""]) => text));
+  const cells = [...part.matchAll(/^\| (`.*`) \| (?:[^|]|\\\|)+ \|$/gm)].map(([, cell = ""]) => cell);
+  return cells.flatMap((cell) =>
+    [...cell.matchAll(/`([^`]+)`/g)].map(([, text = ""]) => text.replaceAll("\\|", "|")),
+  );
 }
 
 describe("doc/troubleshooting.md", () => {
