@@ -5,6 +5,7 @@ import { chart } from "./chart.ts";
 import { Cleanup } from "./cleanup.ts";
 import { type Contenders, gather } from "./contenders.ts";
 import { type Goal, goals } from "./goals.ts";
+import { type IdleFigure, measureIdle } from "./idle.ts";
 import { lineGoals } from "./line/goals.ts";
 import type { LineReport } from "./line/measuring.ts";
 import { lineReport } from "./line/report.ts";
@@ -28,9 +29,12 @@ interface Scale extends Plan {
 /** An imap starts in less time, once the word to start it has arrived; ms. */
 const REST = 60;
 
+/** How long idle masters are watched, ms. */
+const IDLE_SPAN = 60_000;
+
 const FULL: Scale = {
   roundTrips: [0, 10, 50, 100],
-  budget: 440_000,
+  budget: 500_000,
   refusals: 8,
   shared: 3,
   near: 3,
@@ -92,6 +96,7 @@ async function measure(quick: boolean): Promise<Results> {
   say(`${cells.length} figures`);
   const warm = await warmUp(cells, troubles, interrupted);
   const memory = await memoryOf(contenders, troubles, interrupted);
+  const idle = quick ? [] : await idleOf(contenders, troubles);
   const taken = await takeRounds(warm, {
     end: started + scale.budget,
     rest: ({ roundTrip }) => REST + roundTrip,
@@ -106,6 +111,7 @@ async function measure(quick: boolean): Promise<Results> {
     roundTrips,
     figures: taken.figures,
     memory,
+    idle,
     troubles: [...troubles, ...taken.troubles],
   };
 }
@@ -148,6 +154,22 @@ async function memoryOf(
     }
   }
   return figures;
+}
+
+/** All of them in the same minute: they have next to nothing to do. */
+async function idleOf({ shared }: Contenders, troubles: Trouble[]): Promise<readonly IdleFigure[]> {
+  const watched = ["preauth, shared", "ssh, ControlMaster"];
+  const figures = await Promise.all(
+    shared
+      .filter(({ name }) => watched.includes(name))
+      .map((contender) =>
+        measureIdle(contender, IDLE_SPAN).catch((error) => {
+          troubles.push({ program: contender.name, reason: `idle: ${text(error)}` });
+          return undefined;
+        }),
+      ),
+  );
+  return figures.filter((found) => found !== undefined);
 }
 
 /** Aborted by Ctrl-C and the like; what is under way is finished, and then everything is cleaned up. */

@@ -14,5 +14,5 @@ export interface Contender {
   /** The call that reaches a service of a server at a round-trip time. */
   start(server: ServerName, roundTrip: number, service: Service): Start;
   /** Pid of the process that holds the connection for its calls, where there is one. */
-  master?(client: number): number | undefined;
+  master?(): number | undefined;
 }

@@ -18,6 +18,8 @@ export interface Session {
   readonly time: number;
   /** Milliseconds that a NOOP takes. */
   noop(): Promise<number>;
+  /** SELECT and IDLE, to its end. */
+  idle(): Promise<void>;
   /** LOGOUT, and the end of the program. */
   close(): Promise<void>;
 }
@@ -43,6 +45,7 @@ export async function openSession({ argv, env }: Start, patience = PATIENCE): Pr
   stdin.on("error", () => {});
   try {
     const time = (await heard(running, /^\* PREAUTH [^\n]*\n/m, patience)) - started;
+    let farewell = "a LOGOUT\r\n";
     return {
       pid: running.child.pid ?? 0,
       time,
@@ -51,7 +54,12 @@ export async function openSession({ argv, env }: Start, patience = PATIENCE): Pr
         stdin.write("n NOOP\r\n");
         return (await heard(running, /^n OK [^\n]*\n/m, patience)) - asked;
       },
-      close: () => leave(running),
+      idle: async () => {
+        stdin.write("s SELECT INBOX\r\ni IDLE\r\n");
+        farewell = "DONE\r\na LOGOUT\r\n";
+        await heard(running, /^\+ [^\n]*\n/m, patience);
+      },
+      close: () => leave(running, farewell),
     };
   } catch (error) {
     running.child.kill("SIGKILL");
@@ -86,8 +94,8 @@ function heard({ child, stdout }: Running, pattern: RegExp, patience: number): P
   });
 }
 
-async function leave({ child, stdin, stdout }: Running): Promise<void> {
-  stdin.write("a LOGOUT\r\n");
+async function leave({ child, stdin, stdout }: Running, farewell: string): Promise<void> {
+  stdin.write(farewell);
   const timer = setTimeout(() => child.kill("SIGKILL"), LEAVING);
   await ended(child);
   clearTimeout(timer);

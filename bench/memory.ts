@@ -19,7 +19,7 @@ export async function measureMemory(contender: Contender): Promise<MemoryFigure>
     try {
       await pause(SETTLE);
       clients.push(memoryOf(session.pid));
-      const master = contender.master?.(session.pid);
+      const master = contender.master?.();
       if (master !== undefined) masters.push(memoryOf(master));
     } finally {
       await session.close();

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type HostLines, hostTable, makeHome } from "../test/peers/home.ts";
-import { processesMarked } from "../test/peers/processes.ts";
+import { processesMarked, wordsOf } from "../test/peers/processes.ts";
 import type { Cleanup } from "./cleanup.ts";
 import type { Contender } from "./contender.ts";
 import type { Server, ServerName, Servers } from "./servers.ts";
@@ -74,7 +74,7 @@ function contender({ name, argv, servers, cleanup }: Parts, keys: HostLines): Co
       env: { ...home.env, PREAUTH_TABLE: join(home.path, tableName(server, roundTrip)) },
     }),
     // Nobody else has this home.
-    master: (client) => processesMarked(`HOME=${home.path}`).find((pid) => pid !== client),
+    master: () => processesMarked(`HOME=${home.path}`).find((pid) => wordsOf(pid).includes("--master")),
   };
 }
 

@@ -1,6 +1,8 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { hostTable, makeHome } from "../test/peers/home.ts";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Home, hostTable, makeHome } from "../test/peers/home.ts";
 import { program } from "../test/peers/programs.ts";
 import type { Cleanup } from "./cleanup.ts";
 import type { Start } from "./contender.ts";
@@ -34,7 +36,12 @@ exit 1 if !exists $commands{$server};
 exec "ssh", "-a", "-x", "-q", "$user\\@$server", $commands{$server};
 `;
 
-/** The script, both forms of preauth with the same two hosts, and a program that does nothing at all. */
+/** A program that does nothing, built as preauth is: no call can take less. */
+export const FLOOR = "empty program";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** The script, both forms of preauth with the same two hosts, and programs that do nothing at all. */
 export function refusers(cleanup: Cleanup): readonly Refuser[] {
   const home = cleanup.use(makeHome());
   home.writeTable(
@@ -50,8 +57,16 @@ export function refusers(cleanup: Cleanup): readonly Refuser[] {
   return [
     ...BUILT.map(({ name, argv }) => refuser(name, [...argv, ...UNKNOWN])),
     refuser("Perl script", [program("perl"), script, ...UNKNOWN]),
+    refuser(FLOOR, [buildFloor(home), ...UNKNOWN]),
     refuser("true(1)", [program("true"), ...UNKNOWN], 0),
   ];
+}
+
+function buildFloor(home: Home): string {
+  const built = join(home.path, "empty");
+  const words = ["bin/bundle.mjs", home.write("empty.ts", "process.exitCode = 1;\n"), built];
+  execFileSync(join(root, "node_modules/.bin/bun"), words, { cwd: root, stdio: "ignore" });
+  return built;
 }
 
 /** Milliseconds from the start of a program to its end. Throws when it says a word, or anything but no. */

@@ -1,4 +1,5 @@
-import { type Goal, goals } from "./goals.ts";
+import { floors, type Goal, goals } from "./goals.ts";
+import type { IdleFigure } from "./idle.ts";
 import {
   figureOf,
   type Measure,
@@ -12,11 +13,12 @@ import {
 export function report(results: Results): string {
   const sections = [
     `# Figures\n\n${introduce(results)}`,
-    `## Goals\n\n${goalTable(goals(results))}`,
+    `## Goals\n\n${goalTable(goals(results))}\n\n${floorText(results)}`,
     `## Refusal\n\n${REFUSAL}\n\n${figureTable(results, "refusal", [0])}`,
     ...SECTIONS.map(
       ({ title, text, measure }) => `## ${title}\n\n${text}\n\n${figureTable(results, measure)}`,
     ),
+    `## Idle\n\n${IDLE}\n\n${idleTable(results.idle)}`,
     `## Memory\n\n${MEMORY}\n\n${memoryTable(results.memory)}`,
     ...(results.troubles.length === 0 ? [] : [`## What went wrong\n\n${troubleTable(results)}`]),
   ];
@@ -54,6 +56,10 @@ const SECTIONS: readonly { readonly title: string; readonly text: string; readon
     measure: "upload",
   },
 ];
+
+const IDLE =
+  "A master while ten mailboxes are in IDLE and no mail comes: its share of one processor, and how often its threads were " +
+  "woken.";
 
 const MEMORY =
   "MiB while one mailbox is open and idle: resident (Rss), of which shared pages count in part (Pss), and private " +
@@ -106,6 +112,18 @@ function figureTable(results: Results, measure: Measure, only?: readonly number[
   ]);
   const heads = only === undefined ? roundTrips.map((roundTrip) => `${roundTrip} ms`) : ["median"];
   return table(["", ...heads], rows);
+}
+
+function floorText(results: Results): string {
+  const all = floors(results).map(([what, floor]) => `${what}: ${floor.toFixed(2)}`);
+  return `Floors: a program that does nothing, built as preauth is, took in the same run, of what is compared with: ${all.join("; ")}.`;
+}
+
+function idleTable(all: readonly IdleFigure[]): string {
+  const rows = all.map(({ program, processor, wakes, seconds }) => [
+    ...[program, processor.toFixed(3), String(wakes), seconds.toFixed(0)],
+  ]);
+  return table(["master of", "% of a processor", "wakes", "seconds"], rows);
 }
 
 function memoryTable(all: readonly MemoryFigure[]): string {

@@ -1,3 +1,4 @@
+import type { IdleFigure } from "./idle.ts";
 import type { Summary } from "./statistics.ts";
 
 /**
@@ -68,6 +69,7 @@ export interface Results {
   readonly roundTrips: readonly RoundTrip[];
   readonly figures: readonly Figure[];
   readonly memory: readonly MemoryFigure[];
+  readonly idle: readonly IdleFigure[];
   readonly troubles: readonly Trouble[];
 }
 

@@ -25,6 +25,7 @@ export const canned: Results = {
   figures: [
     figure("refusal", 0, "preauth", 6),
     figure("refusal", 0, "Perl script", 12),
+    figure("refusal", 0, "empty program", 3),
     figure("cold", 0, "preauth", 50),
     figure("cold", 100, "preauth", 380),
     ...[0, 100].flatMap((roundTrip) => [
@@ -37,6 +38,7 @@ export const canned: Results = {
     figure("download", 0, "preauth", 400),
     figure("download", 0, "ssh", 500),
   ],
+  idle: [{ program: "preauth, shared", seconds: 60, processor: 0.05, wakes: 24 }],
   memory: [
     {
       program: "preauth, shared",

@@ -17,6 +17,8 @@ describe("the report of the benchmark", () => {
       ["shared call with a spare / warm ControlMaster's, 100 ms", "0.09", true],
       ["download / ssh's, 0 ms", "0.80", false],
       ["download at 100 ms, MB/s", undefined, undefined],
+      ["ten mailboxes in IDLE, % of a processor", "0.05", true],
+      ["ten mailboxes in IDLE, wakes a minute", "24.00", false],
     ]);
   });
 
@@ -30,6 +32,13 @@ describe("the report of the benchmark", () => {
       true,
       report(canned),
     );
+  });
+
+  test("says what a program that does nothing takes, which no call can be below", () => {
+    const [line] = report(canned)
+      .split("\n")
+      .filter((text) => text.startsWith("Floors: "));
+    assert.match(line ?? "", /refusal \/ the Perl script's: 0\.25; cold call \/ OpenSSH 10's, 0 ms: 0\.02; /);
   });
 
   test("names the commit, the machine, the versions, the true round-trip times, and what went wrong", () => {

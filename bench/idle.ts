@@ -1,0 +1,56 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Contender } from "./contender.ts";
+import { openSession } from "./greeting.ts";
+
+const MAILBOXES = 10;
+
+/** After the last greeting a master still prepares for later calls, ms. */
+const SETTLE = 5_000;
+
+/** What a master does while nothing happens. */
+export interface IdleFigure {
+  readonly program: string;
+  readonly seconds: number;
+  /** Of one processor, in per cent. */
+  readonly processor: number;
+  /** How often one of its threads went to sleep: it had been woken. */
+  readonly wakes: number;
+}
+
+/** Watches the master of a program while ten mailboxes are in IDLE (RFC 2177). */
+export async function measureIdle(contender: Contender, span: number): Promise<IdleFigure> {
+  const sessions = [];
+  try {
+    for (let count = 0; count < MAILBOXES; count++) {
+      sessions.push(await openSession(contender.start("system", 0, "imap")));
+    }
+    for (const session of sessions) await session.idle();
+    const pid = contender.master?.();
+    if (pid === undefined) throw new Error("there is no master");
+    await pause(SETTLE);
+    const [began, before] = [performance.now(), workOf(pid)];
+    await pause(span);
+    const [ms, after] = [performance.now() - began, workOf(pid)];
+    return {
+      ...{ program: contender.name, seconds: ms / 1000 },
+      processor: ((after.ms - before.ms) / ms) * 100,
+      wakes: after.wakes - before.wakes,
+    };
+  } finally {
+    await Promise.all(sessions.map((session) => session.close()));
+  }
+}
+
+/** Milliseconds on a processor (schedstat), and voluntary changes of context, of all threads: proc(5). */
+function workOf(pid: number): { readonly ms: number; readonly wakes: number } {
+  let [ms, wakes] = [0, 0];
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const folder = `/proc/${pid}/task/${thread}`;
+    ms += Number(readFileSync(`${folder}/schedstat`, "latin1").split(" ")[0]) / 1e6;
+    wakes += Number(
+      /^voluntary_ctxt_switches:\s+(\d+)$/m.exec(readFileSync(`${folder}/status`, "latin1"))?.[1],
+    );
+  }
+  return { ms, wakes };
+}
