@@ -85,7 +85,9 @@ async function requestedOfAll<T>(
 /** For who asks about the master itself. */
 function unanswered({ type }: Request, { message }: Error): Failure {
   return new Failure("deadline", `--${type}`, `the process in the background cannot be asked: ${message}`, {
-    hints: ['its number is in the log, in the last line with "master: listening"; to end it: kill NUMBER'],
+    hints: [
+      'its number is in the log, in the last line with "master: listening"; to end it: kill -KILL NUMBER',
+    ],
   });
 }
 

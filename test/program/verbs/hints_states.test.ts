@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { chmodSync, chownSync } from "node:fs";
+import { dirname } from "node:path";
+import { after, before, test } from "node:test";
+import { describeForms, type Form } from "../../peers/binaries.ts";
+import { runCall } from "../../peers/call.ts";
+import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
+import { type Home, type HostLines, makeHome, tableFor } from "../../peers/home.ts";
+import { gone, signal } from "../../peers/processes.ts";
+import { type Sshd, startSshd } from "../../peers/sshd.ts";
+import { freePort, STRANGER, startListener, withoutRoot } from "../../unit/forwards/fixtures.ts";
+import { startScene } from "../master/shared_home.ts";
+
+/* More of hints.test.ts: each hint is followed in the state that it is for. */
+
+let sshd: Sshd;
+let mailbox: Mailbox;
+
+before(async () => {
+  sshd = await startSshd();
+  mailbox = makeMailbox();
+});
+
+after(async () => {
+  await sshd.stop();
+  mailbox[Symbol.dispose]();
+});
+
+function write(home: Home, keys: HostLines = {}, more = ""): void {
+  home.writeTable(`${tableFor(sshd, { match: "work", "commands.imap": mailbox.command, ...keys })}\n${more}`);
+}
+
+async function check(form: Form, home: Home) {
+  const argv = [...form.argv, "--check", "work"];
+  const { status, output, stderr } = await runCall(argv, { env: home.env, stdio: "pipes" });
+  const hints = [...stderr.matchAll(/^preauth: hint: (.*)$/gm)].map(([, hint = ""]) => hint);
+  return { status, text: output.toString(), stderr, hints };
+}
+
+describeForms("hints, each in its state", { concurrency: 3 }, (form) => {
+  const spoilt: readonly (readonly [title: string, spoil: (file: string) => void])[] = [
+    ["a table of another user", (file) => chownSync(file, STRANGER, STRANGER)],
+    ["a directory of the table that others can write", (file) => chmodSync(dirname(file), 0o777)],
+  ];
+  for (const [title, spoil] of spoilt) {
+    test(`mend ${title}`, { skip: withoutRoot }, async () => {
+      using home = makeHome();
+      write(home);
+      spoil(home.tableFile);
+      const { status, hints } = await check(form, home);
+      assert.equal(status, 78);
+      assert.equal(spawnSync("/bin/sh", ["-c", hints[0] ?? "false"]).status, 0);
+      assert.equal((await check(form, home)).status, 0);
+    });
+  }
+
+  test("leave out a BindAddress that cannot reach the server", async () => {
+    using home = makeHome();
+    const ssh_config = home.write("ssh_config", "BindAddress ::1\n");
+    write(home, { ssh_config });
+    const { status, stderr, hints } = await check(form, home);
+    assert.match(stderr, /BindAddress "::1" has no address to connect from/);
+    assert.equal(status, 69);
+    assert.match(hints.join("\n"), /or leave BindAddress out for this host$/);
+    home.write("ssh_config", "");
+    assert.equal((await check(form, home)).status, 0);
+  });
+
+  test("choose another place than a port of another user's", { skip: withoutRoot }, async () => {
+    await using other = await startListener({ uid: STRANGER });
+    using home = makeHome();
+    const at = (port: number) =>
+      write(home, {}, `[[forward]]\nname = "smtp"\nlisten = ${port}\nto = "127.0.0.1:${sshd.port}"\n`);
+    at(other.port);
+    assert.match(
+      (await check(form, home)).text,
+      /^ {2}hint: choose another place, in the table and in the mail client$/m,
+    );
+    at(await freePort());
+    assert.match((await check(form, home)).text, /^forward "smtp": would carry /m);
+  });
+
+  test("end a process in the background that hangs", async () => {
+    await using scene = await startScene(form);
+    const call = await scene.open();
+    const master = await scene.master();
+    signal(master, "SIGSTOP");
+    const asked = await scene.run("--status");
+    assert.match(asked.stderr, /the process in the background cannot be asked: /);
+    const [, line = ""] = /to end it: (kill .*)$/m.exec(asked.stderr) ?? [];
+    const number = [...scene.home.log().matchAll(/\[(\d+)\] master: listening/g)].at(-1)?.[1];
+    assert.equal(Number(number), master);
+    assert.equal(spawnSync("/bin/sh", ["-c", line.replace("NUMBER", String(number))]).status, 0);
+    await gone(master);
+    await call.finished();
+    const next = await scene.open();
+    next.end();
+    await next.finished();
+  });
+});
