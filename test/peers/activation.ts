@@ -56,7 +56,8 @@ export function startActivated(
     cwd: "/",
   });
   const stderr = new Received(child.stderr, "the activated program's stderr");
-  const exit = once(child, "exit");
+  // Not "exit": what it has said last may still have to be read then.
+  const exit = once(child, "close");
   return {
     pid: child.pid ?? 0,
     get stderr() {

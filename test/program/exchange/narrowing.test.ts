@@ -90,7 +90,7 @@ describeForms("a list of algorithms in ssh_config", (form) => {
       assert.equal(status, 78, text);
       assert.match(
         text,
-        new RegExp(`allows none of the ${option === "MACs" ? "Ciphers" : option} there are`),
+        new RegExp(`allows none of the ${option === "MACs" ? "Ciphers" : option} that preauth has`),
       );
     });
   }

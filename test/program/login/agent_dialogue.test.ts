@@ -103,7 +103,7 @@ describeForms("the agent's dialogue", (form) => {
       assert.match(said, /^\* NO preauth: mail\.test: the agent refused to sign: \S+ not let in/);
       assert.equal(status, 77);
       assert.equal(readFileSync(asked, "utf8"), "asked\n");
-      assert.match(home.log(), /hint: say yes where the agent asks/);
+      assert.match(home.log(), /hint: answer yes when the agent asks/);
       assert.doesNotMatch(home.log(), /authorized_keys/);
       home.write("answer", "0");
       await opens(agent);

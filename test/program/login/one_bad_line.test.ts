@@ -21,7 +21,7 @@ const LINES: readonly (readonly [line: string, said: RegExp, isPassedBySsh: bool
   ["CertificateFile /nowhere/x-cert.pub", /^$/, true],
   ["UserKnownHostsFile /nowhere/known /etc", /^$/, true],
   ["KnownHostsCommand keys-of %H", /KnownHostsCommand: .* does not begin with an absolute path/, true],
-  ["KnownHostsCommand /nowhere/keys-of %H", /KnownHostsCommand .* is not there/, true],
+  ["KnownHostsCommand /nowhere/keys-of %H", /KnownHostsCommand .* does not exist/, true],
   ["IdentityAgent /nowhere/agent", /^$/, true],
 ];
 

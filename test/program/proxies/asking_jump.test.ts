@@ -69,7 +69,8 @@ describeForms("a host on the way that asks", (form) => {
     arrange(home, "ProxyJump gate");
     assert.match(await call(home), /the ProxyCommand ended with .*Permission denied/);
     assert.match(home.log(), /hint: log in on a terminal, .*: preauth --login mail\.test$/m);
-    const [, line = ""] = /hint: or log in there .*, and write: (ProxyCommand .*)$/m.exec(home.log()) ?? [];
+    const [, line = ""] =
+      /hint: or log in to that host .*, and write: (ProxyCommand .*)$/m.exec(home.log()) ?? [];
     assert.equal(line, "ProxyCommand ssh -W %h:%p gate");
     const config = arrange(home, line.replace("ssh ", `ssh -F ${home.path}/ssh_config `));
     await using agent = await startAgent();
