@@ -58,6 +58,18 @@ function answer(terminal: Terminal, text: string): void {
   terminal.keys("Enter");
 }
 
+/** Every file of a home but the log, with its mode and text. */
+function filesOf({ path }: Home): readonly string[] {
+  return readdirSync(path, { recursive: true, encoding: "utf8" })
+    .filter((name) => !name.startsWith("state"))
+    .sort()
+    .map((name) => {
+      const { mode } = statSync(join(path, name));
+      const text = statSync(join(path, name)).isFile() ? readFileSync(join(path, name), "latin1") : "";
+      return `${name} ${mode} ${text}`;
+    });
+}
+
 /** Answers as far as the question whether the mailbox is one's own. */
 async function untilMailbox(terminal: Terminal): Promise<void> {
   await terminal.waitFor(/ssh to, as \[USER@\]HOST\[:PORT\] \[work\]:/, "the destination's question");
@@ -150,25 +162,34 @@ describeForms("--init on a terminal", { concurrency: 2 }, (form) => {
     assert.equal(await terminal.ended(), 130);
   });
 
-  test("Ctrl-C at any question leaves everything as it was", TIMEOUT, async () => {
-    for (const steps of [0, 1, 2, 3]) {
+  test("Ctrl-C at any question leaves every file as it was, to the byte", TIMEOUT, async () => {
+    for (const last of ["server", "destination", "name", "mailbox", "INBOX", "write"]) {
       using home = makeHome();
       home.writeTable(defaults());
-      await using terminal = await start(form, home);
-      if (steps === 0) await terminal.waitFor(/ssh to/, "the first question");
-      else await untilMailbox(terminal);
-      if (steps > 1) {
+      home.write(".pinerc", "# mine\nrsh-path=/usr/bin/ssh");
+      const before = filesOf(home);
+      await using terminal = await start(form, home, last === "server" ? [] : ["work"]);
+      if (last === "server")
+        await terminal.waitFor(/as the mail program is to call it/, "the first question");
+      else if (last === "destination") await terminal.waitFor(/ssh to/, "the destination's question");
+      else if (last === "name") {
+        await terminal.waitFor(/ssh to/, "the destination's question");
+        answer(terminal, `${sshd.user}@127.0.0.1:${sshd.port}`);
+        await terminal.waitFor(/login name/, "the name's question");
+      } else {
+        await untilMailbox(terminal);
+      }
+      if (last === "INBOX" || last === "write") {
         answer(terminal, "");
         await terminal.waitFor(/the INBOX of Alpine/, "the INBOX's question");
       }
-      if (steps > 2) {
+      if (last === "write") {
         answer(terminal, "");
         await terminal.waitFor(/\nwrite /, "the last question");
       }
       terminal.keys("C-c");
-      assert.equal(await terminal.ended(), 130);
-      assert.equal(readFileSync(home.tableFile, "utf8"), defaults());
-      assert.equal(existsSync(join(home.path, ".pinerc")), false);
+      assert.equal(await terminal.ended(), 130, last);
+      assert.deepEqual(filesOf(home), before, last);
     }
   });
 
