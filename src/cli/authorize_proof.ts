@@ -91,7 +91,7 @@ async function withKeyAlone(world: World, claim: Claim): Promise<Connection> {
       `the key does not let you in, though its line is in ~/.ssh/authorized_keys there (${error.what})`,
       {
         hints: [
-          "sshd may read another file: look with sshd -T | grep -i authorizedkeysfile, as root on the server, and put the line into that",
+          "sshd may read another file: the server's root finds it as authorizedkeysfile in sshd -T; put the line into that",
           "or it does not trust the file: neither it nor ~/.ssh nor the home may be writable by group or others",
         ],
         cause: error,

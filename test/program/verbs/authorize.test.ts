@@ -255,7 +255,7 @@ describeForms("--authorize on a terminal", { concurrency: 2 }, (form) => {
     assert.equal(await installed(terminal), 77, terminal.screen());
     const screen = terminal.screen().replace(/\n */g, " ");
     assert.match(screen, /the key does not let you in, though its line is in/);
-    assert.match(screen, /sshd may read another file: .*authorizedkeysfile/);
+    assert.match(screen, /sshd may read another file: .*authorizedkeysfile in sshd -T/);
     assert.equal(readFileSync(home.tableFile, "utf8"), table);
   });
 
