@@ -13,3 +13,19 @@ export function signalGroup({ pid }: { readonly pid?: number | undefined }, sign
     // Nobody is left of it (ESRCH).
   }
 }
+
+let jobs = 0;
+
+/** Does what the runtime does on threads of its own, which cannot be told to stop: isOnThreads() until it is done. */
+export async function onThreads<T>(work: () => Promise<T>): Promise<T> {
+  jobs++;
+  try {
+    return await work();
+  } finally {
+    jobs--;
+  }
+}
+
+export function isOnThreads(): boolean {
+  return jobs > 0;
+}

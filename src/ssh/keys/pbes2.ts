@@ -1,5 +1,6 @@
 import { createDecipheriv, createPrivateKey, type KeyObject, pbkdf2, scrypt } from "node:crypto";
 import { promisify } from "node:util";
+import { onThreads } from "../../own_process.ts";
 import { Der, TAG } from "./der.ts";
 
 /*
@@ -57,7 +58,8 @@ export function schemeOf(pem: string): Scheme | string {
 export async function unlockScheme(scheme: Scheme, passphrase: string): Promise<KeyObject | undefined> {
   const { derive, cipher, keyLength, iv, encrypted } = scheme;
   try {
-    const decipher = createDecipheriv(cipher, await derive(passphrase, keyLength), iv);
+    const key = await onThreads(() => derive(passphrase, keyLength));
+    const decipher = createDecipheriv(cipher, key, iv);
     const der = Buffer.concat([decipher.update(encrypted), decipher.final()]);
     return createPrivateKey({ key: der, format: "der", type: "pkcs8" });
   } catch {
