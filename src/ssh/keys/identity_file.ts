@@ -34,6 +34,8 @@ export type Identity =
   | { readonly kind: "useless"; readonly path: string; readonly why: string; readonly hint?: string }
   | { readonly kind: "missing"; readonly path: string };
 
+const ONLY_PUBLIC = "only its .pub file is there: copy the private key to its place";
+
 /** Private keys are a few kilobytes. */
 const LONGEST = 256 * 1024;
 
@@ -43,7 +45,8 @@ export async function readIdentity(path: string): Promise<Identity> {
   const text = await readPrivate(path);
   if (typeof text === "string") return understand(path, text, beside);
   if (text.missing && beside === undefined) return { kind: "missing", path };
-  return withoutPrivate(path, beside, text.why);
+  const { why, hint } = text;
+  return withoutPrivate(path, beside, why, text.missing ? ONLY_PUBLIC : hint);
 }
 
 /** The certificate or public key in a .pub file; undefined for none. Never throws. */
@@ -84,6 +87,7 @@ function withoutPrivate(path: string, blob: Buffer | undefined, why: string, hin
 interface Unread {
   readonly missing: boolean;
   readonly why: string;
+  readonly hint: string;
 }
 
 async function readPrivate(path: string): Promise<string | Unread> {
@@ -94,16 +98,24 @@ async function readPrivate(path: string): Promise<string | Unread> {
     const isOpen = uid === ownUid() && (mode & 0o077) !== 0;
     if (!isOpen || parsePublic(text) !== undefined) return text;
     const permissions = (mode & 0o777).toString(8).padStart(4, "0");
-    return { missing: false, why: `is open to others (mode ${permissions})` };
+    const hint = `close it: chmod 600 ${quoted(path)}`;
+    return { missing: false, why: `is open to others (mode ${permissions})`, hint };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    return { missing: code === "ENOENT", why: code === "ENOENT" ? "is missing" : `cannot be read (${code})` };
+    const why = code === "ENOENT" ? "is missing" : `cannot be read (${code})`;
+    return { missing: code === "ENOENT", why, hint: `look at it: ls -ld ${quoted(path)}` };
   }
 }
 
 function understand(path: string, text: string, beside: Buffer | undefined): Identity {
   const named = parsePublic(text);
-  if (named !== undefined) return withoutPrivate(path, named, "holds only a public key");
+  if (named !== undefined)
+    return withoutPrivate(
+      path,
+      named,
+      "holds only a public key",
+      "name the file of the private key, or load that key into the agent",
+    );
   const container = parseContainer(text);
   const known = container?.blob ?? beside;
   if (container !== undefined && !isSupported(typeOf(container.blob))) {
@@ -111,10 +123,12 @@ function understand(path: string, text: string, beside: Buffer | undefined): Ide
       path,
       known,
       `holds a key of a kind that is not supported (${typeOf(container.blob)})`,
+      "make another: ssh-keygen -t ed25519",
     );
   }
   if (container !== undefined && typeOf(container.blob).startsWith("sk-")) {
-    return withoutPrivate(path, known, "needs its security key");
+    const hint = `have an agent ask the security key: ssh-add ${quoted(path)}`;
+    return withoutPrivate(path, known, "needs its security key", hint);
   }
   const pem = container === undefined ? (pemIn(text) ?? "") : "";
   const lock = lockOf(pem, container);

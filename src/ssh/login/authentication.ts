@@ -31,6 +31,7 @@ export class Authentication {
   readonly #asked: PasswordMethods | undefined;
   /** Methods, other than keys, that the server has accepted without letting the user in. */
   readonly #answers: Method[] = [];
+  readonly #denied = new Set<Method>();
   #isOver = false;
   #methods: readonly string[] | undefined;
   #hasTriedNone = false;
@@ -68,6 +69,11 @@ export class Authentication {
     return this.#answers;
   }
 
+  /** The methods for which somebody has typed something, and the server wants none of it. */
+  get denied(): readonly Method[] {
+    return [...this.#denied];
+  }
+
   /** Whether somebody can be asked. */
   get isAsking(): boolean {
     return this.#asked !== undefined;
@@ -91,6 +97,7 @@ export class Authentication {
       this.#methods = methods;
       this.#refuseEarly(isPartial);
       if (isPartial) this.#accept();
+      else if (this.#asked?.wasAskedFor(this.#last)) this.#denied.add(this.#last);
     });
     client.on("extensions", (said) => this.#offers.learn(readExtensions(said, client._protocol)));
     client.on("instruction", (name, instruction) => this.#asked?.instruct(name, instruction));
@@ -137,7 +144,10 @@ export class Authentication {
   /** What was proven last was right, and is not enough. */
   #accept(): void {
     if (this.#last === "publickey") this.#offers.accept();
-    else if (this.#last !== "none") this.#answers.push(this.#last);
+    else if (this.#last !== "none") {
+      this.#answers.push(this.#last);
+      this.#denied.delete(this.#last);
+    }
     this.#offers.again();
   }
 

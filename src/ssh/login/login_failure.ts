@@ -21,6 +21,12 @@ const UNBUILT = /^(gssapi|hostbased)/;
 const NOT_BUILT =
   "GSSAPI and host-based logins are not built in: log in with ssh, and ask the server's administrator to allow public keys";
 
+const DENIED: Readonly<Record<Method, string>> = {
+  publickey: "",
+  password: "the password was refused",
+  "keyboard-interactive": "the answers were refused",
+};
+
 /** What was tried to get in. */
 export interface Tried {
   /** The keys that were offered, in order. */
@@ -34,6 +40,8 @@ export interface Tried {
   readonly lastMethod: string;
   /** The methods, other than keys, that the server has accepted without letting the user in. */
   readonly answers: readonly Method[];
+  /** The methods for which somebody has typed something, and the server wants none of it. */
+  readonly denied: readonly Method[];
   /** Whether somebody at a terminal was asked for what no key could do. */
   readonly isAsking: boolean;
 }
@@ -97,10 +105,11 @@ function reason({ user }: Target, tried: Tried, ending: string | undefined): str
     ...(ending === undefined ? [] : [`the server says "${ending}"`]),
     ...(accepted.length === 0 ? [] : [`it has accepted ${accepted.join(" and ")}`]),
     ...(attempts.length === 0 ? [] : [`tried ${[...shown, ...more].join(", ")}`]),
+    ...tried.denied.map((method) => DENIED[method]),
     ...obstacles.slice(0, NAMED).map(({ what }) => what),
     ...(methods.length === 0 || accepted.length > 0 ? [] : [`the server takes ${methods.join(", ")}`]),
   ];
-  const isWithout = attempts.length === 0 && accepted.length === 0;
+  const isWithout = [attempts, accepted, tried.denied].every((list) => list.length === 0);
   const what = isWithout ? `no key to log in with as ${user.value}` : `${user.value} not let in`;
   const wanted = methods.map((method) => (method === "publickey" ? "another key" : method)).join(" or ");
   // First of all: these are no refusals of the server's.
@@ -132,11 +141,13 @@ function failed(attempt: TriedKey): string {
 
 /** What may help, best first. */
 function hints(
-  { server, user, host, agent, hostKeyName }: Target,
+  { server, user, host, agent, hostKeyName, byHand }: Target,
   tried: Tried,
   ending: string | undefined,
 ): readonly string[] {
   const { attempts, obstacles, methods, isAsking } = tried;
+  const sameBySsh = `check what was typed, and the user name; this asks the same: ${typed("ssh", ...byHand)}`;
+  const check = tried.denied.length > 0 ? [sameBySsh] : [];
   const told = obstacles.map(({ hint }) => hint).filter((hint) => hint !== undefined);
   const onTerminal = `log in on a terminal, which asks for what it takes: ${typed("preauth", "--login", server)}`;
   const takesKeys = methods.length === 0 || methods.includes("publickey");
@@ -144,7 +155,7 @@ function hints(
   const isLocked = told.some((hint) => /ssh-add|an agent|tmux/.test(hint));
   if (!takesKeys && takesAnswers && !isAsking) return [onTerminal];
   if (!takesKeys && !takesAnswers && methods.some((method) => UNBUILT.test(method))) return [NOT_BUILT];
-  if (!takesKeys) return ["ask the server's administrator to allow public keys"];
+  if (!takesKeys) return [...check, "ask the server's administrator to allow public keys"];
   if (agent.value === undefined && isLocked) told.unshift('start an agent: eval "$(ssh-agent)"');
   if ((takesAnswers || isLocked) && !isAsking) told.push(onTerminal);
   if (ending !== undefined && attempts.length > 1) told.push(NAME_ONE);
@@ -152,6 +163,11 @@ function hints(
     const again = `ssh-add -h ${quoted(hostKeyName.value)} KEYFILE`;
     told.push(`answer yes when the agent asks, or touch the key; if it is for certain hosts only: ${again}`);
   }
+  const unopened = attempts.find((one) => one.source === "file" && failureOf(one) !== undefined);
+  if (unopened !== undefined)
+    told.push(
+      `try to open it by hand: ${typed("ssh-keygen", "-y", "-f", unopened.name.replace(/-cert\.pub$/, ""))}`,
+    );
   const first = attempts.find(({ outcome }) => outcome === "offered" || outcome === "signed");
   if (first !== undefined) {
     told.push(`put this line into ~${user.value}/.ssh/authorized_keys on ${host.value}: ${first.line}`);
@@ -160,5 +176,5 @@ function hints(
   if (isKeyWanted)
     told.push("the server wants another key: make one, and put its .pub line beside the first");
   if (attempts.length === 0 && told.length === 0) told.push("make a key: ssh-keygen -t ed25519");
-  return [...new Set(told)];
+  return [...new Set([...check, ...told])];
 }

@@ -1,4 +1,5 @@
 import type { AnyAuthMethod, Prompt } from "ssh2";
+import type { Method } from "../../target/methods.ts";
 import type { Target } from "../../target/target.ts";
 import type { Questions } from "./questions.ts";
 
@@ -20,6 +21,11 @@ export class PasswordMethods {
   /** From now on ssh2 is told nothing any more. */
   close(): void {
     this.#isOver = true;
+  }
+
+  /** Whether anything was typed for a method that was just tried. */
+  wasAskedFor(method: "none" | Method): method is Method {
+    return method === "password" || (method === "keyboard-interactive" && this.#wasAsked);
   }
 
   /** What the server says without asking anything. */

@@ -26,7 +26,9 @@ before(async () => {
   });
   execFileSync(program("ssh-keygen"), words("-q -t ecdsa -m PKCS8 -N", "", "-f", "plain"), { cwd: folder });
   const how = words("-v2 aes-256-cbc -v2prf hmacWithSHA512 -passout pass:secret -iter", String(QUICK_ROUNDS));
-  execFileSync(program("openssl"), ["pkcs8", "-topk8", "-in", "plain", ...how, "-out", "pbkdf2"], { cwd: folder });
+  execFileSync(program("openssl"), ["pkcs8", "-topk8", "-in", "plain", ...how, "-out", "pbkdf2"], {
+    cwd: folder,
+  });
   chmodSync(join(folder, "pbkdf2"), 0o600);
   // A number of rounds that is never reached.
   for (const [from, to] of [
