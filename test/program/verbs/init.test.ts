@@ -44,13 +44,23 @@ const defaults = (known = sshd.knownHosts): string =>
 const block = (): string =>
   `\n[[host]]\nmatch = "work"\nserver = "127.0.0.1"\nuser = "${sshd.user}"\nport = ${sshd.port}\n`;
 
+/** Processes of one's own, where one may: an Alpine of another test would be taken for the person's. */
+const ALONE = skipUnlessRoot ? [] : [program("unshare"), "--pid", "--fork", "--kill-child", "--mount-proc"];
+
 function start(
   form: Form,
   home: Home,
-  words: readonly string[] = ["work"],
-  columns = 100,
+  { words = ["work"], columns = 100, under = ALONE }: StartOptions = {},
 ): Promise<Terminal> {
-  return openTerminal([...form.argv, "--init", ...words], { env: home.env, columns, rows: 60 });
+  const all = [...under, ...form.argv, "--init", ...words];
+  return openTerminal(all, { env: home.env, columns, rows: 60 });
+}
+
+interface StartOptions {
+  readonly words?: readonly string[];
+  readonly columns?: number;
+  /** Words in front of the program. */
+  readonly under?: readonly string[];
 }
 
 function answer(terminal: Terminal, text: string): void {
@@ -152,7 +162,7 @@ describeForms("--init on a terminal", { concurrency: 2 }, (form) => {
     home.writeTable(defaults());
     home.write(".muttrc", "set folder=imap://joe@mail.isp.com/\n");
     home.write(".pinerc", "inbox-path={work/user=jane}INBOX\n");
-    await using terminal = await start(form, home, []);
+    await using terminal = await start(form, home, { words: [] });
     const shown = await terminal.waitFor(/as the mail program is to call it \[1\]:/, "the proposals");
     assert.match(shown, /^1 {2}jane@work {2}\(~\/\.pinerc\)$/m);
     assert.match(shown, /^2 {2}joe@mail\.isp\.com {2}\(~\/\.muttrc\)$/m);
@@ -168,7 +178,7 @@ describeForms("--init on a terminal", { concurrency: 2 }, (form) => {
       home.writeTable(defaults());
       home.write(".pinerc", "# mine\nrsh-path=/usr/bin/ssh");
       const before = filesOf(home);
-      await using terminal = await start(form, home, last === "server" ? [] : ["work"]);
+      await using terminal = await start(form, home, last === "server" ? { words: [] } : {});
       if (last === "server")
         await terminal.waitFor(/as the mail program is to call it/, "the first question");
       else if (last === "destination") await terminal.waitFor(/ssh to/, "the destination's question");
@@ -200,7 +210,7 @@ describeForms("--init on a terminal", { concurrency: 2 }, (form) => {
     const lines = { rshPath: "/no/such", inbox: "INBOX" };
     await using alpine = await openAlpine(other, lines);
     await alpine.waitFor(/ALPINE/, "Alpine");
-    await using terminal = await start(form, home);
+    await using terminal = await start(form, home, { under: [] });
     await untilMailbox(terminal);
     answer(terminal, "");
     await terminal.waitFor(/the INBOX of Alpine/, "the INBOX's question");
@@ -222,7 +232,7 @@ describeForms("--init on a terminal", { concurrency: 2 }, (form) => {
     const real = join(home.path, "dotfiles/table.toml");
     renameSync(home.tableFile, real);
     home.link("config/preauth/hosts.toml", "../../dotfiles/table.toml");
-    await using terminal = await start(form, home, ["work"], 40);
+    await using terminal = await start(form, home, { columns: 40 });
     await terminal.waitFor(/ssh to, as/, "the destination's question");
     answer(terminal, `${sshd.user}@127.0.0.1:${sshd.port}`);
     await terminal.waitFor(/login name on the server/, "the name's question");

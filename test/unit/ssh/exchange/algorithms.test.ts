@@ -78,7 +78,7 @@ test("what ssh_config does not allow is left out, and nothing left is a failure"
   assert.deepEqual(offered({ mac: ["hmac-sha1", "hmac-sha2-512"] }).hmac, ["hmac-sha2-512"]);
   assert.throws(() => offered({ kex: ["sntrup761x25519-sha512"] }), {
     trouble: "table",
-    what: "ssh_config allows none of the KexAlgorithms there are here",
+    what: "ssh_config allows none of the KexAlgorithms that preauth has",
   });
   const { cipher, hmac } = offered({ mac: ["umac-64@openssh.com"] });
   assert.equal(
