@@ -367,6 +367,35 @@ describeForms("--authorize on a terminal", { concurrency: 2 }, (form) => {
       }
     });
   }
+  for (const [title, mount, exit, said] of [
+    ["cannot be written: 78", "remount,ro", 78, /id_mail_work: cannot be written \(EROFS\)/],
+    ["has no space left: 69", "remount,size=4k", 69, /ssh-keygen: .*No\s+space\s+left/s],
+  ] as const) {
+    test(`leaves both accounts as they were where ~/.ssh here ${title}`, {
+      ...TIMEOUT,
+      skip: skipUnlessRoot,
+    }, async () => {
+      await using scene = await sceneFor();
+      const folder = join(scene.home.path, ".ssh");
+      mkdirSync(folder, { mode: 0o700 });
+      execFileSync(program("mount"), ["-t", "tmpfs", "-o", "size=64k,mode=700", "t", folder]);
+      try {
+        writeFileSync(join(folder, "config"), "# mine\n");
+        execFileSync(program("mount"), ["-o", mount, folder]);
+        const before = state(scene);
+        await using terminal = await start(form, scene);
+        await terminal.waitFor(/the key for mail alone/, "the key's question");
+        answer(terminal, "");
+        await terminal.waitFor(/a passphrase for it/, "the passphrase's question");
+        answer(terminal, "");
+        assert.equal(await terminal.ended(), exit, terminal.screen());
+        assert.match(terminal.screen(), said);
+        assert.deepEqual(state(scene), before);
+      } finally {
+        execFileSync(program("umount"), ["-l", folder]);
+      }
+    });
+  }
 });
 
 describeForms("--authorize with dropbear", { concurrency: 2 }, (form) => {
