@@ -69,7 +69,7 @@ export function writeChanges(changes: readonly FileChange[], pid: number): void 
 
 function changed(path: string): Failure {
   return new Failure("table", path, "has changed meanwhile; nothing has been written", {
-    hints: ["begin again: preauth --init"],
+    hints: ["run the same command again"],
   });
 }
 

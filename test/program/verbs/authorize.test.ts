@@ -367,6 +367,28 @@ describeForms("--authorize on a terminal", { concurrency: 2 }, (form) => {
       }
     });
   }
+  test(
+    "leaves a table that has changed meanwhile: 78, and a second time names the key",
+    TIMEOUT,
+    async () => {
+      await using scene = await sceneFor();
+      const { home, table } = scene;
+      await using terminal = await start(form, scene);
+      await untilLine(terminal);
+      writeFileSync(home.tableFile, `${table}# of an editor\n`);
+      answer(terminal, "");
+      assert.equal(await terminal.ended(), 78, terminal.screen());
+      assert.match(terminal.screen(), /has changed meanwhile; nothing has been written/);
+      assert.match(terminal.screen(), /hint: run the same command again/);
+      assert.equal(readFileSync(home.tableFile, "utf8"), `${table}# of an editor\n`);
+      await using again = await start(form, scene);
+      await again.waitFor(/the key for mail alone/, "the key's question");
+      answer(again, "");
+      assert.equal(await again.ended(), 0, again.screen());
+      assert.match(readFileSync(home.tableFile, "utf8"), /^identity = [\s\S]*# of an editor\n$/m);
+    },
+  );
+
   for (const [title, mount, exit, said] of [
     ["cannot be written: 78", "remount,ro", 78, /id_mail_work: cannot be written \(EROFS\)/],
     ["has no space left: 69", "remount,size=4k", 69, /ssh-keygen: .*No\s+space\s+left/s],
