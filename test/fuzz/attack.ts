@@ -69,15 +69,25 @@ export async function strict<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Rejects when a promise takes longer than `limit` milliseconds. */
+/** Milliseconds between two looks at the time. */
+const TURN = 50;
+
+/**
+ * Rejects when a promise takes longer than `limit` milliseconds, of which only those count in which this process had
+ * its turns: the load of the machine is no finding.
+ */
 export async function inTime<T>(promise: Promise<T>, what: string, limit: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} has not come in ${limit} ms`)), limit);
+    let left = limit;
+    timer = setInterval(() => {
+      left -= TURN;
+      if (left <= 0) reject(new Error(`${what} has not come in ${limit} ms`));
+    }, TURN);
   });
   try {
     return await Promise.race([promise, late]);
   } finally {
-    clearTimeout(timer);
+    clearInterval(timer);
   }
 }

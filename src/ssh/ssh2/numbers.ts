@@ -47,7 +47,8 @@ const CONNECTION = "RFC 4254";
 /**
  * Every number, length and count of a server's, from its version line on. A string or a list has no bound of its own: it
  * lies in a packet, and one that says it is longer than what is there ends the connection, as does a message that is cut
- * short. Those of key exchange are in exchange/.
+ * short. So it is with the names in SSH_MSG_KEXINIT and with signatures. A server's part in an exchange of keys has the one
+ * length of its method; with Diffie-Hellman it lies between 2 and p - 2, which are their keepers' to see (exchange/).
  */
 export const NUMBERS = {
   versionLine: bound(
@@ -57,7 +58,8 @@ export const NUMBERS = {
     "end",
   ),
   linesBefore: bound("lines before the version line", "kex.c, SSH_MAX_PRE_BANNER_LINES", [0, 1023], "end"),
-  packetLength: bound("packet_length", `${TRANSPORT} 6`, [5, PACKET], "end"),
+  /** The least is that of AES; the other ciphers, and what is not encrypted yet, may do with 8. All are of whole blocks. */
+  packetLength: bound("packet_length", `${TRANSPORT} 6`, [16, PACKET], "end"),
   paddingLength: bound(
     "padding_length, which must leave the packet a payload",
     `${TRANSPORT} 6`,
@@ -65,6 +67,11 @@ export const NUMBERS = {
     "end",
   ),
   inflated: bound("a payload that is inflated (zlib@openssh.com)", `${TRANSPORT} 6.2`, [0, PACKET], "end"),
+  nameList: bound("bytes of a name-list of SSH_MSG_KEXINIT", `${TRANSPORT} 7.1`, [0, PACKET], "end"),
+  partOfMlkem: bound("bytes of a server's part in mlkem768x25519", "FIPS 203, RFC 7748", [1120, 1120], "end"),
+  partOfCurve: bound("bytes of a server's part in curve25519", "RFC 8731 3", [32, 32], "end"),
+  partOfPoint: bound("bytes of a server's part in ecdh-sha2-nistp256", "RFC 5656 4", [65, 65], "end"),
+  partOfGroup: bound("bytes of f in Diffie-Hellman of group 14", `${TRANSPORT} 8`, [1, 257], "end"),
   /** Beside those that a second or 16 KiB of a server's bytes are reason enough for. */
   rekeys: bound("SSH_MSG_KEXINIT after the first", `${TRANSPORT} 9`, [0, 20], "end"),
   disconnectReason: bound("reason code of SSH_MSG_DISCONNECT", `${TRANSPORT} 11.1`, [0, UINT32], "none"),
@@ -98,6 +105,13 @@ export const NUMBERS = {
     `${CONNECTION} 5`,
     [0, UINT32 - 1],
     "end",
+  ),
+  /** Nobody looks at them: that the keys are the server's own would have to be proven. */
+  hostKeys: bound(
+    "length of a key of hostkeys-00@openssh.com",
+    "OpenSSH's PROTOCOL 2.5",
+    [0, UINT32],
+    "none",
   ),
   sender: bound("sender channel", `${CONNECTION} 5.1`, [0, UINT32], "none"),
   openFailure: bound("reason code of SSH_MSG_CHANNEL_OPEN_FAILURE", `${CONNECTION} 5.1`, [0, UINT32], "none"),

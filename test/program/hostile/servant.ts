@@ -18,7 +18,7 @@ export interface Servant
 /** Where it may be told to misbehave. Each is called with ssh2's own objects. */
 export interface Mischief {
   /** Somebody has connected. */
-  readonly accepted?: (client: Connection) => void;
+  readonly accepted?: (client: Connection, wires: Wires) => void;
   /** Keys have been exchanged: every packet from now on can be changed by changePackets(). */
   readonly recognised?: (client: Connection, wires: Wires) => void;
   /** What ssh2's server is given beside its key. */
@@ -69,7 +69,7 @@ export async function startServant(mischief: Mischief): Promise<Servant> {
     const wires = wiresOf(client);
     sockets.push(wires.socket);
     wires.socket.setNoDelay(true);
-    mischief.accepted?.(client);
+    mischief.accepted?.(client, wires);
     client.on("error", () => {});
     client.on("handshake", () => mischief.recognised?.(client, wires));
     client.on("authentication", (context) => context.accept());

@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
+import { createECDH } from "node:crypto";
 import { once } from "node:events";
+import { Duplex } from "node:stream";
 import { describe, test } from "node:test";
 import type { ServerConfig } from "ssh2";
 import type { Connection } from "../../../../src/ssh/connection.ts";
+import { MlkemExchange } from "../../../../src/ssh/exchange/mlkem.ts";
+import { MODP_GROUPS, ModpExchange } from "../../../../src/ssh/exchange/modp.ts";
+import { nobleKem } from "../../../../src/ssh/exchange/noble_kem.ts";
+import { fieldsOf } from "../../../../src/ssh/keys/blob.ts";
+import { limitUnread } from "../../../../src/ssh/ssh2/backlog.ts";
 import { NUMBERS, RECEIVE_WINDOW } from "../../../../src/ssh/ssh2/numbers.ts";
 import { within } from "../../../peers/waiting.ts";
 import { type Mischief, startServant, wireString } from "../../../program/hostile/servant.ts";
@@ -10,7 +17,9 @@ import { connectTo, never, newStory, targetFor, type Values } from "../fixtures.
 
 /** What a server does with a value, and what is told of it where it ends the connection. */
 interface Probe {
-  readonly mischief: (value: number) => Mischief;
+  readonly mischief?: (value: number) => Mischief;
+  /** What comes of a value, in place of a connection: undefined where it is borne. */
+  readonly outcome?: (value: number) => Promise<string | undefined>;
   /** Values that must be borne, and values that must end the connection. */
   readonly good: readonly number[];
   readonly bad?: readonly number[];
@@ -36,12 +45,12 @@ function message(type: number, ...parts: readonly (Buffer | number)[]): Buffer {
 }
 
 /** Sends a message when keys have been exchanged. */
-function sending(of: (value: number) => Buffer): Probe["mischief"] {
+function sending(of: (value: number) => Buffer): (value: number) => Mischief {
   return (value) => ({ ...ECHO, recognised: (_client, wires) => wires.sendPayload(of(value)) });
 }
 
 /** Changes a field of what confirms a channel (RFC 4254 section 5.1). */
-function confirming(at: number): Probe["mischief"] {
+function confirming(at: number): (value: number) => Mischief {
   return (value) => ({
     ...ECHO,
     recognised: (_client, wires) =>
@@ -65,7 +74,7 @@ const ECHO: Mischief = {
 };
 
 /** Sends a message when the session has begun. */
-function later(of: (value: number) => readonly Buffer[]): Probe["mischief"] {
+function later(of: (value: number) => readonly Buffer[]): (value: number) => Mischief {
   return (value) => ({
     session: (session, wires) =>
       session.on("exec", (accept) => {
@@ -114,7 +123,7 @@ async function ping(connection: Connection): Promise<void> {
 
 /** A payload of SSH_MSG_IGNORE in a packet of that length; the ciphers' blocks have 16 bytes. */
 function ignored(length: number): Buffer {
-  const payload = Buffer.alloc(length - 1 - 4 - 6);
+  const payload = Buffer.alloc(Math.min(length, 262_160) - 1 - 4 - 6);
   payload[0] = 2;
   return payload;
 }
@@ -126,6 +135,80 @@ function data(bytes: number): readonly Buffer[] {
     packets.push(message(94, 0, wireString(Buffer.alloc(Math.min(left, 32_000), "y"))));
   }
   return packets;
+}
+
+/** A list of languages of that many bytes, or one that only says so where it fits into no packet (RFC 4253 section 7.1). */
+function listing(value: number): Mischief {
+  const text = Buffer.alloc(value === UINT32 ? 0 : value, "x");
+  return {
+    ...ECHO,
+    accepted: (client) => {
+      const { _protocol: protocol } = client as unknown as { _protocol: { _offer: Offer } };
+      const offer = protocol._offer;
+      const all = Buffer.concat([offer.lists.all.subarray(0, -4), u32(value), text]);
+      protocol._offer = Object.assign(Object.create(offer), {
+        lists: { ...offer.lists, all },
+        totalSize: all.length,
+      });
+    },
+  };
+}
+
+/** Of ssh2's offer of algorithms. */
+interface Offer {
+  readonly lists: { readonly all: Buffer };
+}
+
+/**
+ * Sends a part of that many bytes in an exchange of keys. Of the right length it is seen to be none of the server's: only the
+ * proof fails.
+ */
+function exchanging(kex: string, first: number): Pick<Probe, "mischief" | "outcome" | "reason"> {
+  const mischief = (value: number): Mischief => ({
+    config: { algorithms: { kex: [kex] } } as unknown as Partial<ServerConfig>,
+    accepted: (_client, wires) =>
+      wires.changePackets((payload) => {
+        if (payload[0] !== 31) return undefined;
+        const [key = Buffer.alloc(0), , signature = Buffer.alloc(0)] = fieldsOf(payload.subarray(1)) ?? [];
+        const part = value === 0 ? Buffer.alloc(0) : Buffer.concat([Buffer.from([first]), pointed(value)]);
+        return message(31, wireString(key), wireString(part), wireString(signature));
+      }),
+  });
+  return {
+    outcome: async (value) => {
+      const told = await connected(mischief(value));
+      return /has not proven that the host key is its own/.test(told ?? "") ? undefined : told;
+    },
+    reason: /the key exchange \S+ has failed|out of range|bytes in the server's part/,
+  };
+}
+
+/** The rest of a part: a point of the curve where it is as long as one. */
+function pointed(length: number): Buffer {
+  if (length !== 65) return Buffer.alloc(length - 1, 7);
+  return createECDH("prime256v1").generateKeys().subarray(1);
+}
+
+/** What the program's own watch makes of so many bytes that wait in a socket. */
+function waiting(isOpen: boolean): NonNullable<Probe["outcome"]> {
+  return async (value) => {
+    const socket = new Duplex({ read: () => {}, write: () => {}, highWaterMark: UINT32 });
+    let reason: string | undefined;
+    socket.on("error", (error) => {
+      reason = String(error);
+    });
+    limitUnread(socket, () => isOpen);
+    socket.write(Buffer.alloc(value));
+    socket.push("a request");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return reason;
+  };
+}
+
+function group14() {
+  const group = MODP_GROUPS["diffie-hellman-group14-sha256"];
+  assert.ok(group);
+  return group;
 }
 
 const COMPRESSED = { algorithms: { compress: ["zlib@openssh.com"] } } as unknown as Partial<ServerConfig>;
@@ -147,10 +230,12 @@ const PROBES: Record<keyof typeof NUMBERS, Probe> = {
     mischief: (value) => ({
       ...ECHO,
       recognised: (_client, wires) =>
-        wires.sendPacket(ignored(value), (packet) => assert.equal(packet.readUInt32BE(), value)),
+        wires.sendPacket(ignored(value % 16 === 0 && value > 0 ? value : 16), (packet) =>
+          packet.writeUInt32BE(value),
+        ),
     }),
-    good: [48, 262_128, 262_144],
-    bad: [262_160],
+    good: [16, 32, 262_128, 262_144],
+    bad: [0, 15, 17, 262_145, 262_160, UINT32],
     reason: /Bad packet length/,
   },
   paddingLength: {
@@ -223,8 +308,51 @@ const PROBES: Record<keyof typeof NUMBERS, Probe> = {
     mischief: sending((value) => message(60, wireString(""), wireString(""), wireString(""), value)),
     good: [0, 1, UINT32],
   },
-  unreadLogin: { mischief: () => ECHO, good: [0] },
-  unread: { mischief: () => ECHO, good: [0] },
+  unreadLogin: {
+    outcome: waiting(false),
+    good: [0, 2 ** 20 - 1, 2 ** 20],
+    bad: [2 ** 20 + 1],
+    reason: /does not read what it asks for/,
+  },
+  unread: {
+    outcome: waiting(true),
+    good: [0, 2 ** 20 + 1, 2 ** 22 - 1, 2 ** 22],
+    bad: [2 ** 22 + 1],
+    reason: /does not read what it asks for/,
+  },
+  nameList: {
+    mischief: listing,
+    good: [0, 1, 200_000],
+    bad: [262_144, UINT32],
+    reason: /Bad packet length|malformed KEXINIT/,
+  },
+  partOfMlkem: {
+    outcome: (value) =>
+      new MlkemExchange(nobleKem()).secret(Buffer.alloc(value, 9)).then(() => undefined, String),
+    good: [1120],
+    bad: [0, 1119, 1121, 200_000],
+    reason: /bytes in the server's part/,
+  },
+  partOfCurve: { ...exchanging("curve25519-sha256", 9), good: [32], bad: [0, 31, 33, 200_000] },
+  partOfPoint: { ...exchanging("ecdh-sha2-nistp256", 4), good: [65], bad: [0, 64, 66, 200_000] },
+  // The first byte of the greatest is that of the sign.
+  partOfGroup: {
+    outcome: (value) => {
+      const signs = Buffer.alloc(Math.max(value - 256, 0));
+      const number = Buffer.alloc(Math.min(value, 256), 2);
+      const exchange = new ModpExchange(group14());
+      return exchange.secret(Buffer.concat([signs, number])).then(() => undefined, String);
+    },
+    good: [1, 256, 257],
+    bad: [0, 258, 200_000],
+    reason: /out of range/,
+  },
+  hostKeys: {
+    mischief: sending((value) =>
+      message(80, wireString("hostkeys-00@openssh.com"), Buffer.from([0]), value, Buffer.alloc(3)),
+    ),
+    good: [0, 3, 4, UINT32],
+  },
   recipient: {
     mischief: later((value) => [
       message(94, value, wireString("stray")),
@@ -327,9 +455,17 @@ async function opened(connection: Connection): Promise<void> {
   await ping(connection);
 }
 
-/** The failure that comes of it, or of what is done with the connection; undefined where all went well. */
+/** The failure that comes of it; undefined where all went well. */
 async function tried(probe: Probe, value: number): Promise<string | undefined> {
-  await using servant = await startServant(probe.mischief(value));
+  return probe.outcome === undefined ? connected(probe.mischief?.(value) ?? {}, probe) : probe.outcome(value);
+}
+
+/** The same of a connection, or of what is done with it. */
+async function connected(
+  mischief: Mischief,
+  probe: Pick<Probe, "use" | "values"> = {},
+): Promise<string | undefined> {
+  await using servant = await startServant(mischief);
   const story = newStory();
   let connection: Connection;
   try {
