@@ -115,3 +115,53 @@ export const GREEDY: Readonly<Record<string, Greed>> = {
     reason: /exchanges keys again and again/,
   },
 };
+
+type Forward = NonNullable<Mischief["forward"]>;
+
+/** Changes a field of what confirms a forwarded connection, and goes on to `then`. */
+function confirmingForward(at: number, value: number, then: (wires: Wires) => void = () => {}): Mischief {
+  let isForward = false;
+  const forward: Forward = (accept, wires) => {
+    isForward = true;
+    accept().on("error", () => {});
+    isForward = false;
+    then(wires);
+  };
+  return {
+    ...HONEST,
+    forward,
+    recognised: (_client, wires) =>
+      wires.changePackets((payload) => {
+        if (!isForward || payload[0] !== 91) return undefined;
+        payload.writeUInt32BE(value, at);
+        return payload;
+      }),
+  };
+}
+
+/** The same greed on a connection that is forwarded, beside an honest session. */
+export const GREEDY_FORWARDS: Readonly<Record<string, Omit<Greed, "host" | "isGreedyAlone">>> = {
+  "takes packets of no bytes": {
+    mischief: confirmingForward(PACKET, 0),
+    reason: /takes packets of 0 bytes at most/,
+  },
+  "takes packets of one byte": {
+    mischief: confirmingForward(PACKET, 1),
+    reason: /takes packets of 1 bytes at most/,
+  },
+  "sends more than the window takes": {
+    mischief: {
+      ...HONEST,
+      forward: (accept, wires) => {
+        const channel = accept();
+        channel.on("error", () => {});
+        flood(wires, (channel as unknown as Insides).outgoing.id);
+      },
+    },
+    reason: /has sent more than the window takes/,
+  },
+  "opens its window as wide as can be, and reads nothing": {
+    mischief: confirmingForward(WINDOW, WIDEST, (wires) => wires.socket.pause()),
+    isFed: true,
+  },
+};

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
-import ssh2, { type Connection, type ServerConfig, type Session } from "ssh2";
+import ssh2, { type Connection, type ServerChannel, type ServerConfig, type Session } from "ssh2";
 import { hostKeyName, makeKey } from "../../peers/keys.ts";
 import type { Sshd } from "../../peers/sshd.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
@@ -25,6 +25,8 @@ export interface Mischief {
   readonly config?: Partial<ServerConfig>;
   /** What a session does; default: it greets, says a word on stderr, and ends with status 3. */
   readonly session?: (session: Session, wires: Wires) => void;
+  /** What becomes of a connection that is forwarded; default: all that it says is said back. */
+  readonly forward?: (accept: () => ServerChannel, wires: Wires) => void;
 }
 
 /** What of ssh2's insides is needed to send what it would never send. */
@@ -74,11 +76,7 @@ export async function startServant(mischief: Mischief): Promise<Servant> {
     client.on("handshake", () => mischief.recognised?.(client, wires));
     client.on("authentication", (context) => context.accept());
     client.on("session", (accept) => (mischief.session ?? greet)(accept(), wires));
-    client.on("tcpip", (accept) => {
-      const channel = accept();
-      channel.on("error", () => {});
-      channel.pipe(channel);
-    });
+    client.on("tcpip", (accept) => (mischief.forward ?? sayBack)(accept, wires));
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -103,6 +101,12 @@ export function wireString(text: string | Buffer): Buffer {
   const length = Buffer.alloc(4);
   length.writeUInt32BE(bytes.length);
   return Buffer.concat([length, bytes]);
+}
+
+function sayBack(accept: () => ServerChannel): void {
+  const channel = accept();
+  channel.on("error", () => {});
+  channel.pipe(channel);
 }
 
 function greet(session: Session): void {
