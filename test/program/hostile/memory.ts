@@ -12,7 +12,7 @@ function peakOf(pid: number): number | undefined {
 
 /** Watches a process until `ended`, and gives the most memory that was seen, in MiB. */
 export async function watchMemory(pid: number, ended: Promise<unknown>): Promise<number> {
-  let peak = 0;
+  let peak = peakOf(pid) ?? 0;
   const timer = setInterval(() => {
     peak = Math.max(peak, peakOf(pid) ?? 0);
   }, 20);
