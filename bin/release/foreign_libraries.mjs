@@ -1,4 +1,12 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { root, run } from "./run.mjs";
 
@@ -14,17 +22,23 @@ const folder = join(root, "dist", "libraries");
 const MISSING = `
 typedef unsigned long size_t;
 extern long getrandom(void *, size_t, unsigned);
+extern unsigned long getauxval(unsigned long);
 extern size_t strftime_l(char *, size_t, const char *, const void *, void *);
 unsigned arc4random(void) { unsigned x = 0; getrandom(&x, sizeof x, 0); return x; }
 size_t __strftime_l(char *to, size_t most, const char *how, const void *when, void *where) {
   return strftime_l(to, most, how, when, where);
 }
+unsigned long __getauxval(unsigned long type) { return getauxval(type); }
 int __cxa_thread_atexit_impl(void (*f)(void *), void *object, void *library) { return 0; }
 int _dl_find_object(void *address, void *result) { return -1; }
 int __cpu_indicator_init(void) { return 0; }
 unsigned __cpu_model[16];
 char __libc_single_threaded = 0;
 `;
+
+/** A library that libstdc++ needs, and that musl does not take for a part of itself, as it does libm. */
+const GCC = "libgcc_s.so.1";
+const GCC_ITSELF = "libgcc_r.so.1";
 
 /** Processors, as Debian and the kernel call them. */
 const PROCESSORS = {
@@ -64,18 +78,27 @@ export function muslLibraries(processor) {
   if (existsSync(join(place, loader))) return place;
   const from = debianRoot(processor);
   mkdirSync(place, { recursive: true });
-  for (const name of ["libstdc++.so.6", "libgcc_s.so.1"]) {
-    const found = [`usr/lib/${kernel}-linux-gnu`, `lib/${kernel}-linux-gnu`].map((one) =>
+  const found = (name) => {
+    const places = [`usr/lib/${kernel}-linux-gnu`, `lib/${kernel}-linux-gnu`].map((one) =>
       join(from, one, name),
     );
-    copyFileSync(found.find((path) => existsSync(path)) ?? name, join(place, name));
-  }
-  // In the place of glibc's loader, which libstdc++ names as a library that it needs.
-  const named = kernel === "x86_64" ? "ld-linux-x86-64.so.2" : "ld-linux-aarch64.so.1";
+    return places.find((path) => existsSync(path)) ?? name;
+  };
+  copyFileSync(found("libstdc++.so.6"), join(place, "libstdc++.so.6"));
+  // libgcc under another name, of the same length in the file too: its own is the library's that adds what is missing.
+  const renamed = readFileSync(found(GCC)).toString("latin1").replaceAll(`${GCC}\0`, `${GCC_ITSELF}\0`);
+  writeFileSync(join(place, GCC_ITSELF), renamed, "latin1");
   writeFileSync(join(place, "missing.c"), MISSING);
-  run(compiler, ["-shared", "-fPIC", "-nostdlib", "-o", named, "missing.c"], { cwd: place });
+  run(
+    compiler,
+    ["-shared", "-fPIC", "-nostdlib", "-o", GCC, "missing.c", "-Wl,--no-as-needed", `./${GCC_ITSELF}`],
+    {
+      cwd: place,
+    },
+  );
   copyFileSync(join(from, `lib/${kernel}-linux-musl/libc.so`), join(place, loader));
-  for (const name of [`libc.musl-${kernel}.so.1`, "libc.so.6", "libm.so.6"])
+  // musl has all of these in its libc; libstdc++ names glibc's loader on x64.
+  for (const name of [`libc.musl-${kernel}.so.1`, "libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2"])
     symlinkSync(loader, join(place, name));
   return place;
 }
