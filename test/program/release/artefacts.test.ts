@@ -47,6 +47,7 @@ describe("a release of this tree", {
       "test/release/exercise.ts",
       version,
       "",
+      "2",
       join(tree, "usr/bin/preauth"),
     );
     assert.match(said, /^--stop: nothing is held any more$/m);
