@@ -14,6 +14,9 @@ preauth: embedded-library *
 preauth: unstripped-binary-or-object *
 # As its maker links it.
 preauth: hardening-no-pie *
+preauth: hardening-no-relro *
+# The changelog is the project's own, in Markdown: there is no source package that Debian would keep one for.
+preauth: syntax-error-in-debian-changelog *
 `;
 
 /** Makes preauth_VERSION_ARCH.deb in `out`, packed at this level of xz(1); undefined for a system that has no such packages. */
