@@ -15,6 +15,8 @@ interface Path {
   readonly roundTrip: number;
   /** What the connection takes it for; default: what it is. */
   readonly believed?: number;
+  /** Bytes that a packet has at most, none of which is read before the last has come; default 16 KiB. */
+  readonly packet?: number;
 }
 
 /** What became of a download. */
@@ -27,7 +29,10 @@ interface Carried {
 }
 
 /** A server that sends all it may, over a path, to a reader who takes what comes; with a clock of its own. */
-function download(total: number, { rate, roundTrip, believed = roundTrip }: Path): Carried {
+function download(
+  total: number,
+  { rate, roundTrip, believed = roundTrip, packet = 16 * KIB }: Path,
+): Carried {
   const window = new ReceiveWindow(() => believed);
   let [now, credit, free, sent, read] = [0, RECEIVE_WINDOW, 0, 0, 0];
   /** What the server may send, since when. */
@@ -37,7 +42,7 @@ function download(total: number, { rate, roundTrip, believed = roundTrip }: Path
     const grant = grants.shift();
     assert.ok(grant, `the server waits in vain after ${read} bytes`);
     for (let left = grant.bytes; left > 0 && sent < total; ) {
-      const size = Math.min(left, 16 * KIB);
+      const size = Math.min(left, packet);
       left -= size;
       sent += size;
       if (read > total / 2) waited = Math.max(waited, free - grant.at);
@@ -63,12 +68,14 @@ describe("a download", () => {
     [50, 64 * MIB],
   ] as const) {
     for (const roundTrip of [20, 100]) {
-      test(`has the line of ${mbit} Mbit/s and ${roundTrip} ms, and keeps its queue short`, () => {
-        const path = { rate: mbit * MBIT, roundTrip };
-        const { rate, waited } = download(total, path);
-        assert.ok(rate >= 0.95 * path.rate, `${rate / path.rate} of the line`);
-        assert.ok(waited < 3 * roundTrip + 60 + (96 * KIB) / path.rate, `${waited} ms`);
-      });
+      for (const packet of [16 * KIB, 32 * KIB]) {
+        test(`has the line of ${mbit} Mbit/s and ${roundTrip} ms, by packets of ${packet} bytes, and keeps its queue short`, () => {
+          const path = { rate: mbit * MBIT, roundTrip, packet };
+          const { rate, waited } = download(total, path);
+          assert.ok(rate >= 0.95 * path.rate, `${rate / path.rate} of the line`);
+          assert.ok(waited < 3 * roundTrip + 60 + (96 * KIB) / path.rate, `${waited} ms`);
+        });
+      }
     }
   }
 
