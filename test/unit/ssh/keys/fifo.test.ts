@@ -62,5 +62,8 @@ test("/dev/null as known_hosts is empty, and worth no note", async () => {
 
 test("a FIFO as an identity, or beside one, is passed over, and nobody waits for it", async () => {
   const identity = await unblocking(readIdentity(fifo), `${fifo}.pub`, fifo);
-  assert.deepEqual(identity, { kind: "useless", path: fifo, why: "cannot be read (not a regular file)" });
+  assert.deepEqual(identity, {
+    ...{ kind: "useless", path: fifo, why: "cannot be read (not a regular file)" },
+    hint: `look at it: ls -ld ${fifo}`,
+  });
 });
