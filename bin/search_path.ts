@@ -2,10 +2,12 @@
  * Takes the empty and the relative entries out of PATH, for this program and all that it starts: with one of them, who
  * can write to the directory that a mail client happens to be started in would have a program of theirs run as ssh. Where
  * none is left there is no PATH at all: an empty one is that directory (execvp(3)), without one the system's is meant.
+ * So it is with a SHELL that is no whole path: ssh(1) runs a `Match exec` with it, and /bin/sh without.
  */
 export function passOverRelative(env: NodeJS.ProcessEnv): void {
   const { PATH = "" } = env;
   const absolute = PATH.split(":").filter((entry) => entry.startsWith("/"));
   if (absolute.length > 0) env.PATH = absolute.join(":");
   else delete env.PATH;
+  if (env.SHELL?.startsWith("/") !== true) delete env.SHELL;
 }

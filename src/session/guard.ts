@@ -66,7 +66,7 @@ export class GreetingGuard {
     if ((start ?? bytes.length) > MAX_NOISE) return { kind: "flood" };
     if (start === undefined) return { kind: "more" };
     const end = bytes.indexOf(LF, Math.max(start, bytes.length - chunk.length));
-    if (end < 0) return { kind: bytes.length - start > MAX_NOISE ? "flood" : "more" };
+    if (end < 0) return { kind: bytes.length > MAX_NOISE ? "flood" : "more" };
     if (this.#line < start) this.#noise(textOf(bytes, this.#line, start));
     this.release();
     // latin1 keeps one character a byte, so that the line can be cut by bytes.

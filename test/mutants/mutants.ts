@@ -307,6 +307,15 @@ export const MUTANTS: readonly Mutant[] = [
     name: "has the empty and the relative entries of its PATH passed over",
   },
   {
+    promise: "PATH leads to no program that was planted",
+    change: "a relative SHELL counts",
+    file: "bin/search_path.ts",
+    from: 'env.SHELL?.startsWith("/") !== true',
+    to: 'env.SHELL === ""',
+    test: `${program}calls/surroundings.test.ts`,
+    name: "has a relative SHELL passed over",
+  },
+  {
     promise: "The table is not believed when somebody else could have written or swapped it",
     change: "the way to it is not looked at",
     file: "src/table/read.ts",

@@ -260,6 +260,27 @@ describeForms("the environment", { concurrency: 3 }, (form) => {
     }
   });
 
+  test("has a relative SHELL passed over, by ssh's own Match exec as well", async () => {
+    using home = makeHome();
+    const { folder, ran } = plant(home);
+    home.write("here/shell", `#!/bin/sh\necho shell >> ${ran}\nexec /bin/sh "$@"\n`, 0o755);
+    const { host, port, user, identity, knownHosts } = sshd;
+    const gate = `HostName ${host}\n  Port ${port}\n  User ${user}\n  IdentityFile ${identity}`;
+    // The ssh of the jump has a Match exec to run, too.
+    const proxied = home.write(
+      "proxied",
+      `Host gate\n  ${gate}\n  UserKnownHostsFile ${knownHosts}\nHost ${host}\n  ProxyJump gate\nMatch exec "true"\n`,
+    );
+    home.writeTable(
+      tableFor(sshd, { "commands.imap": saying(home, GREETING), ssh_config: proxied, share: false }),
+    );
+    for (const SHELL of ["shell", "./shell", "below/../shell", ""]) {
+      const { status, output } = await session(form, { ...home.env, SHELL }, folder);
+      assert.equal(existsSync(ran), false, SHELL);
+      assert.deepEqual([status, output.toString()], [0, ECHO], SHELL);
+    }
+  });
+
   test("decides what a terminal is shown: what it would not take as UTF-8 is ASCII", async () => {
     using home = makeHome();
     // Its second byte is CSI to a terminal that knows no UTF-8.

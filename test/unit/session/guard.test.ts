@@ -138,6 +138,9 @@ describe("the greeting guard", () => {
     assert.equal(feed([`* PREAUTH ${"x".repeat(65_536)}`]).found.kind, "flood");
     assert.equal(feed([`${"x".repeat(65_536)}* PREAUTH x\n`]).found.kind, "preauth");
     assert.equal(feed([`${"x".repeat(65_537)}* PREAUTH x\n`]).found.kind, "flood");
+    // Noise and a line without an end, together.
+    assert.equal(feed(["x".repeat(40_000), "* PREAUTH ", "x".repeat(25_526)]).found.kind, "more");
+    assert.equal(feed(["x".repeat(40_000), "* PREAUTH ", "x".repeat(25_527)]).found.kind, "flood");
   });
 
   test("an unfinished line is noise when the server ends", () => {
