@@ -32,7 +32,8 @@ export const HONOURED = {
   ignoreunknown: "by ssh -G itself",
   kbdinteractiveauthentication: "",
   kexalgorithms: "it narrows the choice, and does not widen it",
-  knownhostscommand: "run once for each connection, before the server has shown a key",
+  knownhostscommand:
+    "run before the server has shown a key, and about that key where its words have %I, %t, %f or %K",
   macs: "it narrows the choice, and does not widen it",
   numberofpasswordprompts: "",
   passwordauthentication: "",

@@ -1,14 +1,28 @@
-import type { Decision, Settled } from "../table/decision.ts";
+import type { Settled } from "../table/decision.ts";
 import type { Answers } from "./answers.ts";
 import type { PassOver } from "./paths.ts";
 import { expandWord, type Meanings } from "./tokens.ts";
-import { unsupported } from "./unsupported.ts";
 
 /** What a message calls it, in the place of a file. */
 export const KNOWN_HOSTS_COMMAND = "KnownHostsCommand";
 
-/** What is done with it needs no key of the server's: these tokens would. */
-const OF_A_KEY = /%[tfK]/;
+/** A key that the server has shown, as %t, %f and %K have it. */
+export interface ShownKey {
+  readonly type: string;
+  readonly fingerprint: string;
+  /** In base64. */
+  readonly text: string;
+}
+
+/** A program that prints lines of known_hosts. */
+export interface KnownHostsCommand {
+  /** Its words before the server has shown a key. */
+  readonly words: readonly string[];
+  /** Its words once it has; undefined where they are the same. */
+  readonly about?: (key: ShownKey) => readonly string[];
+}
+
+const NO_KEY: ShownKey = { type: "NONE", fingerprint: "NONE", text: "NONE" };
 
 /** What a KnownHostsCommand is made of beside its words. */
 interface CommandParts {
@@ -18,19 +32,17 @@ interface CommandParts {
 }
 
 /**
- * KnownHostsCommand of ssh_config(5) as words, tokens expanded. It is run once, as ssh(1) does it before the server
- * has shown a key (%I is then ORDER). What ssh(1) would not run gives no keys, and is left aside. Throws a Failure for
- * one that wants to see the key.
+ * KnownHostsCommand of ssh_config(5) as words, tokens expanded. ssh(1) runs it before the server has shown a key (%I is then
+ * ORDER, and %t, %f and %K are NONE), and about that key (HOSTNAME). What ssh(1) would not run gives no keys, and is left
+ * aside.
  */
 export function knownHostsCommand(
-  decision: Decision,
   config: Answers,
   { meanings, hostKeyName, passOver }: CommandParts,
-): Settled<readonly string[] | undefined> {
+): Settled<KnownHostsCommand | undefined> {
   const { value, from } = config.one("knownhostscommand", "none");
   const none = { value: undefined, from };
   if (value.toLowerCase() === "none") return none;
-  if (OF_A_KEY.test(value)) throw unsupported(decision, KNOWN_HOSTS_COMMAND, value);
   const words = wordsOf(value);
   const [program = "", ...rest] = words ?? [];
   if (words === undefined || !program.startsWith("/")) {
@@ -39,8 +51,15 @@ export function knownHostsCommand(
     passOver(KNOWN_HOSTS_COMMAND, `"${value}" ${why}`);
     return none;
   }
-  const tokens = { ...meanings.tokens, H: hostKeyName, I: "ORDER" };
-  return { value: [program, ...rest.map((word) => expandWord(word, { ...meanings, tokens }))], from };
+  const expanded = (I: string, { type, fingerprint, text }: ShownKey) => {
+    const tokens = { ...meanings.tokens, H: hostKeyName, I, t: type, f: fingerprint, K: text };
+    return [program, ...rest.map((word) => expandWord(word, { ...meanings, tokens }))];
+  };
+  const first = expanded("ORDER", NO_KEY);
+  // Both would print the same.
+  const differs = rest.some((word) => /%[ItfK]/.test(word.replaceAll("%%", "")));
+  const about = (key: ShownKey) => expanded("HOSTNAME", key);
+  return { value: { words: first, ...(differs && { about }) }, from };
 }
 
 /** The words of a line, with quotes as argv_split of OpenSSH's misc.c has them; undefined where one stays open. */

@@ -2,7 +2,7 @@ import type { Decision, Settled } from "../table/decision.ts";
 import { Answers, together } from "./answers.ts";
 import { destinationOf, type RawAnswers } from "./ask_ssh.ts";
 import { byHand } from "./by_hand.ts";
-import { knownHostsCommand } from "./known_hosts_command.ts";
+import { type KnownHostsCommand, knownHostsCommand } from "./known_hosts_command.ts";
 import { bindsProofs, type Method, methodsOf } from "./methods.ts";
 import {
   type AgentVariable,
@@ -60,8 +60,8 @@ export interface Target extends KnownHostsFiles {
   readonly hashNames: Settled<boolean>;
   /** Files with keys that no server may have; one that cannot be read revokes every key. */
   readonly revokedHostKeys: Settled<readonly string[]>;
-  /** KnownHostsCommand as words; undefined for none. */
-  readonly knownHostsCommand: Settled<readonly string[] | undefined>;
+  /** Undefined for none. */
+  readonly knownHostsCommand: Settled<KnownHostsCommand | undefined>;
   readonly identityFiles: Settled<readonly string[]>;
   /** Only keys named by identityFiles may be offered. */
   readonly identitiesOnly: Settled<boolean>;
@@ -146,7 +146,7 @@ export function settle(
     revokedHostKeys: revokedHostKeys(config, meanings),
     knownHostsCommand: decision.knownHosts
       ? { value: undefined, from: decision.knownHosts.from }
-      : knownHostsCommand(decision, config, { meanings, hostKeyName: hostKeyName.value, passOver }),
+      : knownHostsCommand(config, { meanings, hostKeyName: hostKeyName.value, passOver }),
     identityFiles: tableFiles(identity, inTable) ?? identityFiles(config, meanings, passOver),
     identitiesOnly: identity ? { value: true, from: identity.from } : config.flag("identitiesonly"),
     agent: agentSocket(config, meanings),

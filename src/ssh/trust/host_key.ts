@@ -34,8 +34,9 @@ export class HostKeyCheck {
   readonly #target: Target;
   readonly #files: HostKeyFiles;
   readonly #names: readonly string[];
+  #entries: readonly KnownHost[];
   /** The lines about the server. */
-  readonly #mine: readonly KnownHost[];
+  #mine: readonly KnownHost[];
   #first: Buffer | undefined;
   /** The first key without its certificate, where nobody knows it. */
   #unknownKey: Buffer | undefined;
@@ -45,10 +46,28 @@ export class HostKeyCheck {
     this.#target = target;
     this.#files = files;
     this.#names = namesOf(target);
+    this.#entries = files.entries;
     // Once: each hashed name is a hash to be made, and there may be tens of thousands.
-    this.#mine = files.entries.filter(({ names }) => this.#names.some((name) => isNamed(names, name)));
-    const certified = this.#mine.some(({ marker }) => marker === "cert-authority");
-    this.known = { types: knownTypes(this.#mine, this.#names), certified };
+    this.#mine = this.#about(files.entries);
+    const expected = [...this.#mine, ...this.#about(files.expected ?? [])];
+    const certified = expected.some(({ marker }) => marker === "cert-authority");
+    this.known = { types: knownTypes(expected, this.#names), certified };
+  }
+
+  #about(entries: readonly KnownHost[]): readonly KnownHost[] {
+    return entries.filter(({ names }) => this.#names.some((name) => isNamed(names, name)));
+  }
+
+  /** Whether learn() comes before the first rule(). */
+  get isToLearn(): boolean {
+    return this.#files.askAbout !== undefined && this.#entries === this.#files.entries;
+  }
+
+  /** Asks for what is known of a key that the server has shown. Throws as that does. */
+  async learn(offered: Buffer): Promise<void> {
+    const more = (await this.#files.askAbout?.(offered)) ?? [];
+    this.#entries = [...this.#files.entries, ...more];
+    this.#mine = [...this.#mine, ...this.#about(more)];
   }
 
   /**
@@ -169,7 +188,7 @@ export class HostKeyCheck {
     const about =
       objection === undefined ? offered : `${offered}, whose certificate does not count: ${objection}`;
     const failure = new Failure("hostkey", server, `host key unknown (${about})`, { hints });
-    const elsewhere = this.#files.entries.filter((entry) => entry.marker === "none" && entry.key.equals(key));
+    const elsewhere = this.#entries.filter((entry) => entry.marker === "none" && entry.key.equals(key));
     return { kind: "unknown", failure, unknown: { key, name, elsewhere } };
   }
 }

@@ -2,13 +2,17 @@ import type { Note } from "../../report/note.ts";
 import type { Target } from "../../target/target.ts";
 import { readRegular, readRegularBytes } from "../keys/regular_file.ts";
 import { type KnownHost, parseKnownHosts } from "./known_hosts.ts";
-import { type AskingKnownHosts, askKnownHosts } from "./known_hosts_command.ts";
+import { type AskingKnownHosts, askingAbout, askKnownHosts } from "./known_hosts_command.ts";
 import { parseRevokedKeys, type RevokedKeys, uselessKeys } from "./revoked_keys.ts";
 
 /** All that is written down about the keys of hosts. */
 export interface HostKeyFiles {
   readonly entries: readonly KnownHost[];
   readonly revoked: readonly RevokedKeys[];
+  /** Asks for what else is known once a key has been shown; undefined where that is all. */
+  readonly askAbout?: ((offered: Buffer) => Promise<readonly KnownHost[]>) | undefined;
+  /** What is said before that; as for ssh(1), it decides only on the order of the algorithms. */
+  readonly expected?: readonly KnownHost[];
 }
 
 /**
@@ -18,11 +22,14 @@ export interface HostKeyFiles {
 export async function readHostKeyFiles(target: Target, options: AskingKnownHosts): Promise<HostKeyFiles> {
   const { note } = options;
   const known = target.knownHosts.value.map((path) => readKnownHosts(path, note));
-  const [entries, revoked] = await Promise.all([
-    Promise.all([...known, askKnownHosts(target, options)]),
+  const [files, said, revoked] = await Promise.all([
+    Promise.all(known),
+    askKnownHosts(target, options),
     Promise.all(target.revokedHostKeys.value.map(readRevokedKeys)),
   ]);
-  return { entries: entries.flat(), revoked };
+  const askAbout = askingAbout(target, options);
+  if (askAbout === undefined) return { entries: [...files.flat(), ...said], revoked };
+  return { entries: files.flat(), revoked, askAbout, expected: said };
 }
 
 /** As for ssh(1), a file that cannot be read holds nothing; that is noted. */

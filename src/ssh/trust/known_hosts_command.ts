@@ -3,6 +3,8 @@ import type { Note } from "../../report/note.ts";
 import { KNOWN_HOSTS_COMMAND } from "../../target/known_hosts_command.ts";
 import { runProgram } from "../../target/run_program.ts";
 import type { Target } from "../../target/target.ts";
+import { fingerprint, typeOf } from "../keys/blob.ts";
+import { readHostCertificate } from "./host_certificate.ts";
 import { type KnownHost, parseKnownHosts } from "./known_hosts.ts";
 
 /** What asking it needs. */
@@ -14,14 +16,14 @@ export interface AskingKnownHosts {
 }
 
 /**
- * The keys that the command prints; none, and a word about it, where there is no such program. Throws a Failure when it
- * fails, as ssh(1) ends then; or the signal's reason.
+ * The keys that the command prints when it is run with these words; none, and a word about it, where there is no such
+ * program. Throws a Failure when it fails, as ssh(1) ends then; or the signal's reason.
  */
-export async function askKnownHosts(
-  { server, knownHostsCommand }: Target,
+async function run(
+  server: string,
+  [program, ...words]: readonly string[],
   { signal, note, env }: AskingKnownHosts,
 ): Promise<readonly KnownHost[]> {
-  const [program, ...words] = knownHostsCommand.value ?? [];
   if (program === undefined) return [];
   const ran = await runProgram(program, words, { signal, env }).catch((error: NodeJS.ErrnoException) => {
     signal.throwIfAborted();
@@ -36,4 +38,34 @@ export async function askKnownHosts(
   if (ran.status === 0) return parseKnownHosts(ran.stdout, KNOWN_HOSTS_COMMAND);
   const said = ran.stderr[0] === undefined ? "" : `: "${ran.stderr[0]}"`;
   throw new Failure("table", server, `${KNOWN_HOSTS_COMMAND} "${program}" ended with ${ran.status}${said}`);
+}
+
+/** What the command has to say before the server has shown a key. Throws as run() does. */
+export async function askKnownHosts(
+  { server, knownHostsCommand }: Target,
+  options: AskingKnownHosts,
+): Promise<readonly KnownHost[]> {
+  const { words = [] } = knownHostsCommand.value ?? {};
+  return run(server, words, options);
+}
+
+/** Asks the command about a key or certificate, and throws as run() does; undefined where that would be the same. */
+export function askingAbout(
+  { server, knownHostsCommand }: Target,
+  options: AskingKnownHosts,
+): ((offered: Buffer) => Promise<readonly KnownHost[]>) | undefined {
+  const { about } = knownHostsCommand.value ?? {};
+  return (
+    about &&
+    ((offered) => {
+      // sshkey_fingerprint(): of the key in a certificate.
+      const key = readHostCertificate(offered)?.key ?? offered;
+      const shown = {
+        type: typeOf(offered),
+        fingerprint: fingerprint(key),
+        text: offered.toString("base64"),
+      };
+      return run(server, about(shown), options);
+    })
+  );
 }

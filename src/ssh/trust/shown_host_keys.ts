@@ -69,6 +69,12 @@ export class ShownHostKeys {
 
   #heed(key: Buffer, answer: (trusted: boolean) => void): boolean | undefined {
     const { progress, fail } = this.#options;
+    if (this.#check.isToLearn) {
+      this.#learn(Buffer.from(key), answer).then((trusted) => {
+        if (trusted !== undefined) answer(trusted);
+      }, fail);
+      return undefined;
+    }
     const ruling = this.#check.rule(key);
     if (ruling.kind === "trusted") return true;
     if (!this.#isLoggedIn) progress.begin("hostkey", `checking the host key of ${this.#target.server}`);
@@ -80,6 +86,18 @@ export class ShownHostKeys {
     this.#refusal = ruling.failure.what;
     fail(ruling.failure);
     return false;
+  }
+
+  async #learn(key: Buffer, answer: (trusted: boolean) => void): Promise<boolean | undefined> {
+    const { progress, over, fail } = this.#options;
+    try {
+      progress.begin("hostkey", "asking KnownHostsCommand about the host key");
+      await this.#check.learn(key);
+    } catch (error) {
+      fail(error);
+      return false;
+    }
+    return over.aborted ? false : this.verify(key, answer);
   }
 
   async #ask(question: HostKeyQuestion, unknown: UnknownKey): Promise<boolean> {

@@ -190,12 +190,23 @@ test("what ssh_config says about TCP is kept to, none being nothing", () => {
 
 test("KnownHostsCommand comes as words, tokens expanded and never seen by a shell", () => {
   const words = (text: string) =>
-    settleWith(`port 2222\nknownhostscommand ${text}\n`).knownHostsCommand.value;
+    settleWith(`port 2222\nknownhostscommand ${text}\n`).knownHostsCommand.value?.words;
   assert.deepEqual(words("/bin/keys %H %I '%r %%'"), ["/bin/keys", "[mail.test]:2222", "ORDER", "jane %"]);
   assert.deepEqual(words('/bin/k "a \\"b" c\\ d e\\f $(id)'), ["/bin/k", 'a "b', "c d", "e\\f", "$(id)"]);
   assert.equal(words("none"), undefined);
-  for (const odd of ["/bin/keys %K", "/bin/keys %t %f"]) {
-    assert.match(refused(`knownhostscommand ${odd}\n`).what, /KnownHostsCommand .*, which is not supported/);
+  const key = { type: "ssh-ed25519", fingerprint: "SHA256:x", text: "AAAA" };
+  for (const [text, first, second] of [
+    ["/bin/keys %H %p", "/bin/keys [mail.test]:2222 2222", undefined],
+    ["/bin/keys %%t %%%%K", "/bin/keys %t %%K", undefined],
+    ["/bin/keys %I", "/bin/keys ORDER", "/bin/keys HOSTNAME"],
+    [
+      "/bin/keys %t %f '%K' %%%t",
+      "/bin/keys NONE NONE NONE %NONE",
+      "/bin/keys ssh-ed25519 SHA256:x AAAA %ssh-ed25519",
+    ],
+  ] as const) {
+    const { value } = settleWith(`port 2222\nknownhostscommand ${text}\n`).knownHostsCommand;
+    assert.deepEqual([value?.words.join(" "), value?.about?.(key).join(" ")], [first, second]);
   }
   for (const odd of ["keys %H", "/bin/keys 'x"]) {
     const { knownHostsCommand, passedOver } = settleWith(`knownhostscommand ${odd}\n`);

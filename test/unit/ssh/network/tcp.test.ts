@@ -126,8 +126,11 @@ function keys(script: string): string {
 test("KnownHostsCommand adds keys to those of the files, and revokes them", async () => {
   const knownHosts = [sshd.knownHostsFile("empty")];
   const line = `${hostKeyName(sshd.host, sshd.port)} ${sshd.hostKeys[0]?.line}`;
-  await logIn({}, { knownHosts, knownHostsCommand: [keys(`test "$1" = x && echo '${line}'`), "x"] });
-  const revoke = [keys(`echo '@revoked * ${sshd.hostKeys[0]?.line}'`)];
+  await logIn(
+    {},
+    { knownHosts, knownHostsCommand: { words: [keys(`test "$1" = x && echo '${line}'`), "x"] } },
+  );
+  const revoke = { words: [keys(`echo '@revoked * ${sshd.hostKeys[0]?.line}'`)] };
   await assert.rejects(logIn({}, { knownHostsCommand: revoke }), {
     trouble: "hostkey",
     what: /^host key revoked \(KnownHostsCommand:1 /,
@@ -139,7 +142,7 @@ test("a KnownHostsCommand that fails ends the call, as it ends ssh, and one that
     [keys("echo oh no >&2; exit 3"), /^KnownHostsCommand "\S+" ended with 3: "oh no"$/],
     [folder, /cannot be run \(EACCES\)$/],
   ] as const) {
-    await assert.rejects(logIn({}, { knownHostsCommand: [program] }), { trouble: "table", what });
+    await assert.rejects(logIn({}, { knownHostsCommand: { words: [program] } }), { trouble: "table", what });
   }
-  await logIn({}, { knownHostsCommand: [join(folder, "nowhere")] });
+  await logIn({}, { knownHostsCommand: { words: [join(folder, "nowhere")] } });
 });
