@@ -1,3 +1,4 @@
+import { searchOptions } from "../peers/search_options.ts";
 import { chaos } from "./chaos.ts";
 
 /*
@@ -6,17 +7,8 @@ import { chaos } from "./chaos.ts";
  * or left over. The same seed has the same sessions and the same faults, though what meets when is up to the machine.
  */
 
-function option(words: readonly string[], name: string): number | undefined {
-  const at = words.indexOf(name);
-  if (at < 0) return undefined;
-  const value = Number(words[at + 1]);
-  if (!Number.isFinite(value) || value < 0) throw new Error(`${name} wants a number`);
-  return value;
-}
-
 async function main(words: readonly string[]): Promise<number> {
-  const minutes = option(words, "--minutes") ?? 1;
-  const seed = option(words, "--seed") ?? Math.floor(Math.random() * 0x7fffffff);
+  const { minutes, seed } = searchOptions(words);
   console.log(`seed ${seed}, for ${minutes} min`);
   const began = Date.now();
   const tell = (name: string): void => console.log(`${Math.round((Date.now() - began) / 1000)} s: ${name}`);

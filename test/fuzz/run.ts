@@ -1,3 +1,4 @@
+import { searchOptions } from "../peers/search_options.ts";
 import { ATTACKS } from "./attacks.ts";
 import { stopServing } from "./packets.ts";
 
@@ -10,17 +11,8 @@ import { stopServing } from "./packets.ts";
 /** Milliseconds of an attack in a round. */
 const TURN = 10_000;
 
-function option(words: readonly string[], name: string): number | undefined {
-  const at = words.indexOf(name);
-  if (at < 0) return undefined;
-  const value = Number(words[at + 1]);
-  if (!Number.isFinite(value) || value < 0) throw new Error(`${name} wants a number`);
-  return value;
-}
-
 async function main(words: readonly string[]): Promise<number> {
-  const minutes = option(words, "--minutes") ?? 1;
-  const first = option(words, "--seed") ?? Math.floor(Math.random() * 0x7fffffff);
+  const { minutes, seed: first } = searchOptions(words);
   const end = Date.now() + minutes * 60_000;
   const tried = new Map(ATTACKS.map(({ name }) => [name, 0]));
   console.log(`seed ${first}, for ${minutes} min`);
