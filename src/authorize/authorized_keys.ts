@@ -23,13 +23,13 @@ const DROPBEARS_LONGEST = 4200;
  */
 export function authorizedLine({ key, command, ports, version }: LineParts): string {
   const isDropbear = isOfDropbear(version);
-  const open = ports.map((to) => `permitopen="${endpointText(to)}"`);
+  const permitted = ports.map((to) => `permitopen="${endpointText(to)}"`);
   const restrictions =
     ports.length === 0
       ? ["restrict"]
       : isDropbear
-        ? ["no-agent-forwarding,no-X11-forwarding,no-pty", ...open]
-        : ["restrict,port-forwarding", ...open, 'permitlisten="none:1"'];
+        ? ["no-agent-forwarding,no-X11-forwarding,no-pty", ...permitted]
+        : ["restrict,port-forwarding", ...permitted, 'permitlisten="none:1"'];
   const options = [...restrictions, `command="${command.replaceAll('"', '\\"')}"`].join(",");
   const line = `${options} ${key}`;
   if (isDropbear && (command.includes('"') || line.length > DROPBEARS_LONGEST)) {

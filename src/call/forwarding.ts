@@ -42,8 +42,8 @@ export class Forwarding {
     const held = this.#held;
     held?.stopListening();
     const { client, note, server, broken } = this.#caller;
-    if (held === undefined || held.open === 0 || broken.aborted) return;
-    note(`${server}: waiting for ${held.open} forwarded connections`);
+    if (held === undefined || held.connections === 0 || broken.aborted) return;
+    note(`${server}: waiting for ${held.connections} forwarded connections`);
     client.leave();
     await Promise.race([held.idle(), whenAborted(broken)]);
     held.close();

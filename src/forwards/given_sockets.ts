@@ -50,7 +50,7 @@ export async function listenAtGiven(
       const forward = forwards.find(({ listen }) => isAt(listen, place));
       if (forward === undefined) throw unwanted(place);
       await requireSafe(forward, tables);
-      gate.open((socket) => accept(forward, socket));
+      gate.passTo((socket) => accept(forward, socket));
     }
     return { close };
   } catch (error) {
@@ -69,7 +69,7 @@ class Gate {
     else this.#accept(socket);
   }
 
-  open(accept: (socket: Socket) => void): void {
+  passTo(accept: (socket: Socket) => void): void {
     this.#accept = accept;
     for (const socket of this.#waiting.splice(0)) accept(socket);
   }

@@ -39,7 +39,7 @@ export interface Held {
   /** Every forward of the plan, in its order, as it stands now. */
   readonly standings: readonly Standing[];
   /** Connections that are open, on all forwards. */
-  readonly open: number;
+  readonly connections: number;
   /** Resolves when no connection is open. */
   idle(): Promise<void>;
   /** Gives up the ports and sockets, for others to take; open connections go on. */
@@ -82,8 +82,8 @@ class HeldForwards implements Held {
     this.#traffic = new Traffic({ ...options, tables: this.#tables });
   }
 
-  get open(): number {
-    return this.#traffic.open;
+  get connections(): number {
+    return this.#traffic.connections;
   }
 
   idle(): Promise<void> {

@@ -26,7 +26,7 @@ const MOST_LINES = 20;
 /** The connections that came to forwards: each is let in or refused, and carried to its end. */
 export class Traffic {
   readonly #options: TrafficOptions;
-  readonly #open = new Set<Socket>();
+  readonly #clients = new Set<Socket>();
   /** Those that are asked about, by their ends. */
   readonly #ends = new Map<string, Socket>();
   readonly #told = new Map<CarriedForward, Set<string>>();
@@ -39,19 +39,19 @@ export class Traffic {
   }
 
   /** How many connections there are, those included that are still to be let in. */
-  get open(): number {
-    return this.#open.size;
+  get connections(): number {
+    return this.#clients.size;
   }
 
   /** Resolves when there is no connection. */
   idle(): Promise<void> {
-    if (this.#open.size === 0) return Promise.resolve();
+    if (this.#clients.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
   /** Takes a connection, paused. Whatever becomes of it, nothing is thrown and nothing is left open. */
   accept(forward: CarriedForward, client: Socket): void {
-    this.#open.add(client);
+    this.#clients.add(client);
     client.on("error", () => {});
     const connection = endsOf(client);
     // At a Unix socket the mode of its file has decided already.
@@ -77,7 +77,7 @@ export class Traffic {
 
   /** Ends every connection at once. */
   close(): void {
-    for (const client of this.#open) client.destroy();
+    for (const client of this.#clients) client.destroy();
   }
 
   async #serve(forward: CarriedForward, client: Socket, origin: Originator): Promise<void> {
@@ -132,8 +132,8 @@ export class Traffic {
 
   #leave(client: Socket): void {
     client.destroy();
-    this.#open.delete(client);
-    if (this.#open.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    this.#clients.delete(client);
+    if (this.#clients.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   /** One line a reason and not one a connection, until the forward works again: clients try again and again. */

@@ -49,13 +49,13 @@ export class Forwards {
   }
 
   /** Connections that use them. */
-  get open(): number {
-    return this.#held.reduce((sum, { open }) => sum + open, 0);
+  get connections(): number {
+    return this.#held.reduce((sum, { connections }) => sum + connections, 0);
   }
 
   /** Calls `listener` once no connection uses them, if any does. */
   onceIdle(listener: () => void): void {
-    if (this.open > 0) void Promise.all(this.#held.map((held) => held.idle())).then(listener);
+    if (this.connections > 0) void Promise.all(this.#held.map((held) => held.idle())).then(listener);
   }
 
   /** Brings up those of a decision that are not up, beside what else is done. Never throws. */
@@ -103,7 +103,7 @@ export class Forwards {
         server,
         state: standingText(standing),
         owner: occupantStatus(standing, { pid: own.pid, uid: own.uid }),
-        open: held.open,
+        open: held.connections,
       })),
     );
   }

@@ -156,7 +156,7 @@ export class Share {
   }
 
   get #isIdle(): boolean {
-    return this.#served === 0 && this.sessions === 0 && this.#forwards.open === 0;
+    return this.#served === 0 && this.sessions === 0 && this.#forwards.connections === 0;
   }
 
   async #serve<T>(decision: Decision, options: OpeningOptions, work: () => Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import type { Algorithms, AnyAuthMethod, Client, NegotiatedAlgorithms, NextAuthHandler } from "ssh2";
+import type { Algorithms, Client, NegotiatedAlgorithms, NextAuthHandler } from "ssh2";
 import { onAbort } from "../abort.ts";
 import type { Failure } from "../failure.ts";
 import { lines } from "../report/lines.ts";
@@ -22,7 +22,7 @@ import { type ClientError, closed, failureOf, type Stage } from "./ssh2/connecti
 import { Departure } from "./ssh2/departure.ts";
 import { BOUNDS, RECEIVE_WINDOW } from "./ssh2/numbers.ts";
 import { packetCiphers } from "./ssh2/packet_ciphers.ts";
-import { newClient, type OwnMethod } from "./ssh2/patched.ts";
+import { DEPARTED, giveMethod, newClient } from "./ssh2/patched.ts";
 import { Preamble } from "./ssh2/preamble.ts";
 import { Rekeys } from "./ssh2/rekeys.ts";
 import { readHostCertificate } from "./trust/host_certificate.ts";
@@ -166,7 +166,7 @@ export class Login {
         this.#shownHostKeys.verify(key, answer),
       authHandler: (methods, _partial, next) => {
         // At once: the answer to what has left already may be in the same piece.
-        if (this.early?.takeTurn()) give(next, NOTHING_MORE);
+        if (this.early?.takeTurn()) giveMethod(next, DEPARTED);
         else void this.#nextMethod(methods, next);
       },
       readyTimeout: 0,
@@ -221,7 +221,7 @@ export class Login {
       const method = await this.#authentication.next(methods);
       if (this.#over.signal.aborted) return;
       if (method === undefined) this.#fail(new LoginFailure(this.#target, this.#authentication));
-      else give(next, method);
+      else giveMethod(next, method);
     } catch (error) {
       this.#fail(error);
     }
@@ -244,11 +244,4 @@ export class Login {
     const { note, banner } = this.#options;
     for (const line of lines(text)) (banner ?? note)(line);
   }
-}
-
-/** Stands for what has left already. */
-const NOTHING_MORE: OwnMethod = { type: "own", username: "", begin: () => {}, proceed: () => {} };
-
-function give(next: NextAuthHandler, method: AnyAuthMethod | OwnMethod): void {
-  next(method as AnyAuthMethod);
 }

@@ -40,14 +40,14 @@ export async function kemMaker(): Promise<() => Kem> {
 
 /** Throws where the runtime has no ML-KEM. */
 export function nativeKem(): Kem {
-  const decapsulate: unknown = Reflect.get(webcrypto.subtle, "decapsulateBits");
-  if (typeof decapsulate !== "function") throw new Error("no ML-KEM");
+  const native: unknown = Reflect.get(webcrypto.subtle, "decapsulateBits");
+  if (typeof native !== "function") throw new Error("no ML-KEM");
   const generate = generateKeyPairSync as unknown as (type: "ml-kem-768") => KeyPair;
   const { publicKey, privateKey } = generate("ml-kem-768");
   const key = privateKey.toCryptoKey(ALGORITHM, false, ["decapsulateBits"]);
-  const open = decapsulate.bind(webcrypto.subtle) as Decapsulate;
+  const decapsulate = native.bind(webcrypto.subtle) as Decapsulate;
   return {
     publicKey: rawPublicKey(publicKey, PUBLIC_KEY),
-    decapsulate: async (ciphertext) => new Uint8Array(await open(ALGORITHM, key, ciphertext)),
+    decapsulate: async (ciphertext) => new Uint8Array(await decapsulate(ALGORITHM, key, ciphertext)),
   };
 }

@@ -77,7 +77,7 @@ export async function unlockContainer(
 }
 
 /** The private key of one that has no passphrase. Throws for what is no sound key. */
-export function openContainer({ blob, encrypted }: Container): KeyObject {
+export function plainKey({ blob, encrypted }: Container): KeyObject {
   return keyIn(blob, encrypted);
 }
 

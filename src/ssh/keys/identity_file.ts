@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject, sign } from "node:crypto";
 import { ownUid } from "../../own_process.ts";
 import { quoted } from "../../shell_word.ts";
 import { typeOf, wire } from "./blob.ts";
-import { type Container, missingFrom, openContainer, parseContainer, unlockContainer } from "./container.ts";
+import { type Container, missingFrom, parseContainer, plainKey, unlockContainer } from "./container.ts";
 import { isEncrypted, missingIn, pemIn, unlockPem } from "./pem.ts";
 import { parsePublic, positive, publicBlob } from "./public_key.ts";
 import { readRegular } from "./regular_file.ts";
@@ -12,7 +12,7 @@ import { isSupported, plainType } from "./type.ts";
 export type Identity =
   /** A key that can be used as it is. */
   | { readonly kind: "private"; readonly path: string; readonly blob: Buffer; readonly key: KeyObject }
-  /** A key that its passphrase opens; `blob` is undefined where the file does not tell without. */
+  /** A key that its passphrase unlocks; `blob` is undefined where the file does not tell without. */
   | {
       readonly kind: "encrypted";
       readonly path: string;
@@ -20,7 +20,7 @@ export type Identity =
       /** What it is encrypted with, where that cannot be undone here; asked for only where somebody would type. */
       readonly missing: () => string | undefined;
       /** Undefined when it is not the passphrase. Throws for what is no key behind it. */
-      readonly open: (passphrase: string, signal: AbortSignal) => Promise<KeyObject | undefined>;
+      readonly unlock: (passphrase: string, signal: AbortSignal) => Promise<KeyObject | undefined>;
     }
   /** Only an agent can use it; `why` completes "FILE ". */
   | {
@@ -134,7 +134,7 @@ function understand(path: string, text: string, beside: Buffer | undefined): Ide
   const lock = lockOf(pem, container);
   if (lock !== undefined) return { kind: "encrypted", path, blob: known, ...lock };
   try {
-    const key = container === undefined ? createPrivateKey(pem) : openContainer(container);
+    const key = container === undefined ? createPrivateKey(pem) : plainKey(container);
     return { kind: "private", path, blob: container?.blob ?? publicBlob(key), key };
   } catch {
     const { why, hint } = uselessness(path, text);
@@ -142,16 +142,16 @@ function understand(path: string, text: string, beside: Buffer | undefined): Ide
   }
 }
 
-/** How an encrypted key is opened; undefined for one that is not. */
+/** How an encrypted key is unlocked; undefined for one that is not. */
 function lockOf(pem: string, container: Container | undefined) {
   if (container !== undefined && container.cipher !== "none") {
     return {
       missing: () => missingFrom(container),
-      open: (passphrase: string, signal: AbortSignal) => unlockContainer(container, passphrase, signal),
+      unlock: (passphrase: string, signal: AbortSignal) => unlockContainer(container, passphrase, signal),
     };
   }
   if (container !== undefined || !isEncrypted(pem)) return undefined;
-  return { missing: () => missingIn(pem), open: (passphrase: string) => unlockPem(pem, passphrase) };
+  return { missing: () => missingIn(pem), unlock: (passphrase: string) => unlockPem(pem, passphrase) };
 }
 
 function uselessness(path: string, text: string): { readonly why: string; readonly hint?: string } {

@@ -16,7 +16,7 @@ export interface Candidate {
 
 /** A key file that does not tell its public key before a person has given the passphrase. */
 export interface Sealed {
-  readonly open: () => Promise<Candidate | undefined>;
+  readonly unlock: () => Promise<Candidate | undefined>;
 }
 
 /** A reason why a key or the agent could not be used, in words, and what can be done about it. */

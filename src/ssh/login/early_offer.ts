@@ -16,9 +16,9 @@ export function earlyOffer(
   hostKey: Buffer | undefined,
 ): KeyOffer | undefined {
   const first = found.slice(0, keys.length);
-  const isSame = first.every((one, index) => !("open" in one) && fingerprintOf(one) === keys[index]);
+  const isSame = first.every((one, index) => !("unlock" in one) && fingerprintOf(one) === keys[index]);
   const candidate = first[keys.length - 1];
-  if (!isSame || candidate === undefined || "open" in candidate) return undefined;
+  if (!isSame || candidate === undefined || "unlock" in candidate) return undefined;
   if (!algorithmsFor(candidate.type, allowed.value.userKey).includes(algorithm)) return undefined;
   return new KeyOffer(candidate, algorithm, isBound ? hostKey : undefined);
 }

@@ -129,7 +129,7 @@ export class KeyCollection {
     for (const { keyword, why } of this.#target.passedOver) this.#leaveOut(`${keyword}: ${why}`);
     for (const path of stock.useless) this.#leaveOut(`${path} holds no user certificate`);
     const found = this.#inOrder(stock).filter((one) => this.#isUsable(one));
-    this.#ids = found.flatMap((one) => ("open" in one ? [] : [fingerprint(one.blob)]));
+    this.#ids = found.flatMap((one) => ("unlock" in one ? [] : [fingerprint(one.blob)]));
     return found;
   }
 
@@ -178,10 +178,10 @@ export class KeyCollection {
     };
     if (blob !== undefined) return candidate(blob);
     return {
-      open: async () => {
+      unlock: async () => {
         const revealed = await file.reveal();
-        const opened = revealed && candidate(revealed);
-        return opened && this.#isUsable(opened) ? opened : undefined;
+        const unlocked = revealed && candidate(revealed);
+        return unlocked && this.#isUsable(unlocked) ? unlocked : undefined;
       },
     };
   }
@@ -205,7 +205,7 @@ export class KeyCollection {
   }
 
   #isUsable(one: Candidate | Sealed): boolean {
-    const why = "open" in one ? undefined : unusable(one, this.#target);
+    const why = "unlock" in one ? undefined : unusable(one, this.#target);
     if (why !== undefined) this.#leaveOut(why);
     return why === undefined;
   }

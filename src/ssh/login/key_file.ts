@@ -6,7 +6,7 @@ import { publicBlob } from "../keys/public_key.ts";
 import type { Obstacle } from "./candidate.ts";
 import type { Questions } from "./questions.ts";
 
-/** An identity file as a key to sign with, opened by a person where it must be and there is one. */
+/** An identity file as a key to sign with, unlocked by a person where it must be and there is one. */
 export class KeyFile {
   readonly path: string;
   readonly kind: Identity["kind"];
@@ -16,7 +16,7 @@ export class KeyFile {
   readonly obstacle: Obstacle | undefined;
   readonly #identity: Identity;
   readonly #asking: Questions | undefined;
-  #opening: Promise<KeyObject | undefined> | undefined;
+  #unlocking: Promise<KeyObject | undefined> | undefined;
 
   constructor(identity: Identity, asking: Questions | undefined) {
     this.path = identity.path;
@@ -44,8 +44,8 @@ export class KeyFile {
     if (this.#identity.kind === "private") return this.#identity.key;
     if (this.#identity.kind !== "encrypted") return undefined;
     // Asked for once, also where a certificate needs the same key.
-    this.#opening ??= this.#asking?.openKey(this.path, this.#identity.open);
-    return this.#opening;
+    this.#unlocking ??= this.#asking?.unlockKey(this.path, this.#identity.unlock);
+    return this.#unlocking;
   }
 }
 

@@ -149,7 +149,7 @@ export class KeyOffers {
   }
 
   async #offer(one: Candidate | Sealed): Promise<KeyOffer | undefined> {
-    const candidate = "open" in one ? await one.open() : one;
+    const candidate = "unlock" in one ? await one.unlock() : one;
     const offer = candidate && offeredTo(this.#acquaintance, candidate, this.#target);
     if (!(offer instanceof KeyOffer)) {
       if (offer !== undefined) this.obstacles.push(offer);
@@ -163,7 +163,7 @@ export class KeyOffers {
   /** Whether the server would break off, with this key too, as it has done before. */
   #isInVain(one: Candidate | Sealed): boolean {
     const { count, keys } = this.#source.brokenOff() ?? { count: MOST_KEYS + 1, keys: [] };
-    const isRefused = !("open" in one) && keys.includes(fingerprintOf(one));
+    const isRefused = !("unlock" in one) && keys.includes(fingerprintOf(one));
     return this.#spent >= MOST_KEYS || (isRefused && this.#spent + 1 >= count);
   }
 

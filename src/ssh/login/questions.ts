@@ -46,16 +46,16 @@ export class Questions {
     this.#onEnd = onEnd;
   }
 
-  /** Opens a key file; undefined when nothing is typed, or never its passphrase. */
-  async openKey(
+  /** Unlocks a key file; undefined when nothing is typed, or never its passphrase. */
+  async unlockKey(
     path: string,
-    open: (passphrase: string, signal: AbortSignal) => Promise<KeyObject | undefined>,
+    unlock: (passphrase: string, signal: AbortSignal) => Promise<KeyObject | undefined>,
   ): Promise<KeyObject | undefined> {
     for (let left = this.#tries; left > 0; left--) {
       const passphrase = await this.#ask(`Enter passphrase for key '${path}': `, false);
       if (passphrase === "") return undefined;
-      const opening = () => open(passphrase, this.#signal);
-      const key = await (this.#person.wait?.(opening) ?? opening());
+      const unlocking = () => unlock(passphrase, this.#signal);
+      const key = await (this.#person.wait?.(unlocking) ?? unlocking());
       if (key !== undefined) return key;
       this.#person.tell([`${path}: this is not its passphrase`]);
     }

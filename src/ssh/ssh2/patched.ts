@@ -1,4 +1,4 @@
-import ssh2, { type Client, type ClientChannel } from "ssh2";
+import ssh2, { type AnyAuthMethod, type Client, type ClientChannel, type NextAuthHandler } from "ssh2";
 import type { KeyExchanges } from "../exchange/exchange.ts";
 import type { BOUNDS } from "./numbers.ts";
 
@@ -46,6 +46,14 @@ export interface OwnMethod {
   begin(protocol: Protocol): void;
   /** `next` goes on to the next method instead. */
   proceed(protocol: Protocol, next: () => void): void;
+}
+
+/** Stands for a method whose requests have left already. */
+export const DEPARTED: OwnMethod = { type: "own", username: "", begin: () => {}, proceed: () => {} };
+
+/** ssh2's own types know nothing of a method that is done here. */
+export function giveMethod(next: NextAuthHandler, method: AnyAuthMethod | OwnMethod): void {
+  next(method as AnyAuthMethod);
 }
 
 /** An extension as ssh2 gives it, each with what it has. */

@@ -219,7 +219,7 @@ test("open connections are counted, and waited for", async () => {
   await held.idle();
   const client = connect(listen, "127.0.0.1");
   await target.connected();
-  assert.equal(held.open, 1);
+  assert.equal(held.connections, 1);
   let isIdle = false;
   const idle = held.idle().then(() => {
     isIdle = true;
@@ -229,7 +229,7 @@ test("open connections are counted, and waited for", async () => {
   assert.equal(isIdle, false);
   client.end();
   await within(idle, "idle");
-  assert.equal(held.open, 0);
+  assert.equal(held.connections, 0);
 });
 
 test("closing ends listening and connections", async () => {

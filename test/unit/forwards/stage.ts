@@ -113,5 +113,5 @@ export async function received(
 }
 
 export function isGivenBack({ far, traffic }: Stage): boolean {
-  return traffic.open === 0 && far.every((stream) => stream.destroyed);
+  return traffic.connections === 0 && far.every((stream) => stream.destroyed);
 }

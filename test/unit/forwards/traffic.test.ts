@@ -268,7 +268,7 @@ test("closing ends what is open, and what was about to be", async () => {
   await target.connected();
   const second = connect({ port: on.port, host: "127.0.0.1" });
   await poll(() => on.accepted.length === 2, "the second connection");
-  assert.equal(on.traffic.open, 2);
+  assert.equal(on.traffic.connections, 2);
   on.traffic.close();
   open();
   await Promise.all([received(first), received(second)]);

@@ -8,19 +8,19 @@ import { publicBlob } from "../../../../src/ssh/keys/public_key.ts";
 
 const line = (blob: Buffer) => `${typeOf(blob)} ${blob.toString("base64")}`;
 
-async function opened(path: string, passphrase: string): Promise<string> {
+async function unlocked(path: string, passphrase: string): Promise<string> {
   const identity = await readIdentity(path);
   if (identity.kind === "private") return line(identity.blob);
   if (identity.kind !== "encrypted") return `${identity.kind}: ${"why" in identity ? identity.why : ""}`;
   const missing = identity.missing();
   if (missing !== undefined) return `missing: ${missing}`;
-  const key = await identity.open(passphrase, new AbortController().signal);
+  const key = await identity.unlock(passphrase, new AbortController().signal);
   return key === undefined ? "wrong passphrase" : line(publicBlob(key));
 }
 
 const cases: readonly (readonly [string, string])[] = JSON.parse(readFileSync(0, "utf8"));
 const results: [string, string][] = [];
 for (const [path, passphrase] of cases) {
-  results.push([await opened(path, passphrase), await opened(path, `${passphrase}?`)]);
+  results.push([await unlocked(path, passphrase), await unlocked(path, `${passphrase}?`)]);
 }
 process.stdout.write(JSON.stringify(results));
