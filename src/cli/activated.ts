@@ -1,19 +1,15 @@
-import type { Duplex } from "node:stream";
 import { whenAborted } from "../abort.ts";
 import { openShared } from "../call/shared.ts";
 import { Failure } from "../failure.ts";
-import type { Carry, OpenSession } from "../forwards/carry.ts";
+import type { OpenSession } from "../forwards/carry.ts";
 import { listenAtGiven } from "../forwards/given_sockets.ts";
 import { SocketTables } from "../forwards/socket_tables.ts";
 import { Traffic } from "../forwards/traffic.ts";
-import { Progress } from "../progress.ts";
 import { openLog } from "../report/log.ts";
 import type { Note } from "../report/note.ts";
-import { Logins } from "../second_chances.ts";
-import { type Connected, openConnection, takeLeave } from "../session/opening.ts";
+import { OwnConnection } from "../session/own_connection.ts";
 import { callOf, ownSessions, startingNow } from "../session/own_sessions.ts";
 import { SessionStream } from "../session/session_stream.ts";
-import { watched } from "../ssh/liveness.ts";
 import { stateDirectory } from "../state/directory.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Persist } from "../table/table.ts";
@@ -39,7 +35,7 @@ export async function serveGiven(
   const tables = new SocketTables();
   const traffic = new Traffic({
     ...{ tables, uid: world.uid, note },
-    carry: (to, origin) => line.carry(to, origin),
+    carry: line.carry,
     open: sessions(world, decision, note),
   });
   const listening = await listenAtGiven(descriptors, decision.forwards, tables, (forward, socket) =>
@@ -66,53 +62,6 @@ function sessions(world: World, decision: Decision, note: Note): OpenSession {
     const session = decision.share.value ? await openShared(caller, call) : undefined;
     return session === undefined ? own(forward, signal) : new SessionStream(session, call, caller.remark);
   };
-}
-
-/** A connection for what is carried to places, made when it is wanted, and again when it was lost. */
-class OwnConnection {
-  readonly #world: World;
-  readonly #decision: Decision;
-  readonly #note: Note;
-  readonly #over: AbortSignal;
-  #connecting: Promise<Connected> | undefined;
-
-  constructor(world: World, decision: Decision, note: Note, over: AbortSignal) {
-    this.#world = world;
-    this.#decision = decision;
-    this.#note = note;
-    this.#over = over;
-  }
-
-  readonly carry: Carry = async (to, origin): Promise<Duplex> => {
-    this.#connecting ??= this.#connect();
-    const { connection } = await this.#connecting;
-    return connection.forward(to, origin);
-  };
-
-  async leave(): Promise<void> {
-    const connected = await this.#connecting?.catch(() => undefined);
-    if (connected !== undefined) await takeLeave(connected.connection);
-  }
-
-  #connect(): Promise<Connected> {
-    const connecting = openConnection(this.#decision, {
-      ...{ world: startingNow(this.#world), note: this.#note, progress: new Progress(), purpose: "forwards" },
-      broken: this.#over,
-      onRemark: (line) => this.#note(`said: ${line}`),
-      logins: new Logins(),
-    });
-    const forget = (): void => {
-      if (this.#connecting === connecting) this.#connecting = undefined;
-    };
-    connecting.then(({ connection, target }) => {
-      const liveness = watched(connection, target.watching.value);
-      void connection.closed.then(() => {
-        liveness.stop();
-        forget();
-      });
-    }, forget);
-    return connecting;
-  }
 }
 
 /** Resolves when the time is over and no connection is left; or at a signal. */

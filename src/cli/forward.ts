@@ -2,7 +2,6 @@ import { requestForwards } from "../control/request.ts";
 import { Failure, type FailureParts, fromParts, partsOf } from "../failure.ts";
 import { givenDescriptors } from "../forwards/given_sockets.ts";
 import { print } from "../report/results.ts";
-import { keepForwards } from "../session/keep_forwards.ts";
 import type { Decision } from "../table/decision.ts";
 import { readTable, tablePath } from "../table/read.ts";
 import type { Persist } from "../table/table.ts";
@@ -83,7 +82,8 @@ interface Report {
 async function keep(world: World, decision: Decision, time: Persist): Promise<number> {
   const tell = (report: Report): void => world.background.report(JSON.stringify(report));
   try {
-    await keepForwards(world, decision, time, (lines) => tell({ lines }));
+    const { runKeeper } = await import("../master/keeper.ts");
+    await runKeeper(world, decision, time, (lines) => tell({ lines }));
     return 0;
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

@@ -166,7 +166,8 @@ export const SNIPPETS = {
         "Type=oneshot",
         "RemainAfterExit=yes",
         `ExecStart=${line("--forward", server, user, "--for", "forever")}`,
-        `ExecStop=${line("--stop", server)}`,
+        // A minus: to have been ended by hand is no failure of the unit's.
+        `ExecStop=-${line("--stop", server)}`,
         "",
         "[Install]",
         "WantedBy=default.target",

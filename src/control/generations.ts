@@ -11,17 +11,17 @@ import type { SocketPlace } from "./socket_place.ts";
  * fresh socket of the first. So nobody unlinks a name of others but the one who is master, and it only lower ones.
  */
 
-/** A name of the master's own. */
+/** A name of a process's own. */
 export interface Generation {
   readonly path: string;
   /** Of the socket, which a name alone does not tell from another one's. */
   readonly inode: number;
 }
 
-/** What came of an attempt to become the master. */
+/** What came of an attempt to get a name. */
 export type Claim =
-  | { readonly kind: "master"; readonly generation: Generation }
-  /** There is one that lives. */
+  | { readonly kind: "own"; readonly generation: Generation }
+  /** Another one that lives has it. */
   | { readonly kind: "taken" };
 
 /** Attempts to become the master: each that fails means that somebody else was quicker, or has just ended. */
@@ -31,12 +31,8 @@ const ATTEMPTS = 10;
  * Makes `server`, which must not listen yet, the master's; `token` names this process. Throws as listen() and link(2)
  * do where the directory cannot be written.
  */
-export async function claim(place: SocketPlace, server: Server, token: string): Promise<Claim> {
-  const draft = join(place.directory, `${place.prefix}.new-${token}`);
-  rmSync(draft, { force: true });
-  await listen(server, draft);
-  try {
-    chmodSync(draft, 0o600);
+export function claim(place: SocketPlace, server: Server, token: string): Promise<Claim> {
+  return withDraft(place, server, token, async (draft) => {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const last = newest(place);
       if (last !== undefined && (await answers(last.path))) return { kind: "taken" };
@@ -44,10 +40,40 @@ export async function claim(place: SocketPlace, server: Server, token: string): 
       if (last !== undefined && !existsSync(last.path)) continue;
       const generation = link(draft, pathOf(place, (last?.number ?? 0) + 1));
       if (generation === undefined) continue;
-      if (await removeOthers(place, generation)) return { kind: "master", generation };
+      if (await removeOthers(place, generation)) return { kind: "own", generation };
       release(generation);
     }
     return { kind: "taken" };
+  });
+}
+
+/**
+ * Makes `server`, which must not listen yet, one of several: its number is that of its process, which no other has while
+ * it lives. Removes what is left of those that have died. Throws as claim() does.
+ */
+export function claimBeside(place: SocketPlace, server: Server, pid: number): Promise<Claim> {
+  return withDraft(place, server, String(pid), async (draft) => {
+    for (const path of generations(place).map((number) => pathOf(place, number))) {
+      if (!(await answers(path).catch(() => true))) remove(path);
+    }
+    const generation = link(draft, pathOf(place, pid));
+    return generation === undefined ? { kind: "taken" } : { kind: "own", generation };
+  });
+}
+
+/** Has `server` listen under a private name, which is gone when `work` is done. */
+async function withDraft<T>(
+  place: SocketPlace,
+  server: Server,
+  token: string,
+  work: (draft: string) => Promise<T>,
+): Promise<T> {
+  const draft = join(place.directory, `${place.prefix}.new-${token}`);
+  rmSync(draft, { force: true });
+  await listen(server, draft);
+  try {
+    chmodSync(draft, 0o600);
+    return await work(draft);
   } finally {
     rmSync(draft, { force: true });
   }

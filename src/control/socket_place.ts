@@ -11,6 +11,9 @@ export interface SocketPlace {
   readonly prefix: string;
 }
 
+/** Whom a socket is for: the one master, or one of the processes that keep forwards without it (`--forward`). */
+export type Role = "master" | "forwards";
+
 /** What decides about the place. */
 export interface Whose {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -32,19 +35,22 @@ const LONGEST_SUFFIX = 16;
 const LONGEST_HOST = 24;
 
 /**
- * Where this user's master listens: below $XDG_RUNTIME_DIR, else /run/user/UID (cron has no such variable), on macOS below
+ * Where this user's master listens, or others do: below $XDG_RUNTIME_DIR, else /run/user/UID (cron has no such variable), on macOS below
  * $TMPDIR, which it gives to each user for the purpose, else below the state directory. A home may be shared between
  * machines: the machine's name is part of the socket's there, in lower case, as case means nothing in it (RFC 4343) nor in
  * file names on macOS. (There that name changes with the network.)
  * Makes the directory (0700). Throws an Error with a reason when nobody else can be kept out of it, or when its path is
  * too long.
  */
-export function controlPlace({ env, home, uid, system, hostname }: Whose): SocketPlace {
+export function controlPlace(
+  { env, home, uid, system, hostname }: Whose,
+  role: Role = "master",
+): SocketPlace {
   const runtime =
     runtimeDirectory(env.XDG_RUNTIME_DIR, uid) ??
     runtimeDirectory(`/run/user/${uid}`, uid) ??
     (system === "darwin" ? runtimeDirectory(env.TMPDIR, uid) : undefined);
-  const name = `master-${VERSION}`;
+  const name = `${role}-${VERSION}`;
   const place =
     runtime === undefined
       ? {

@@ -40,6 +40,8 @@ export interface Held {
   readonly standings: readonly Standing[];
   /** Connections that are open, on all forwards. */
   readonly connections: number;
+  /** The same of one of them. */
+  connectionsOn(forward: CarriedForward): number;
   /** Resolves when no connection is open. */
   idle(): Promise<void>;
   /** Gives up the ports and sockets, for others to take; open connections go on. */
@@ -84,6 +86,10 @@ class HeldForwards implements Held {
 
   get connections(): number {
     return this.#traffic.connections;
+  }
+
+  connectionsOn(forward: CarriedForward): number {
+    return this.#traffic.connectionsOn(forward);
   }
 
   idle(): Promise<void> {

@@ -26,7 +26,7 @@ const MOST_LINES = 20;
 /** The connections that came to forwards: each is let in or refused, and carried to its end. */
 export class Traffic {
   readonly #options: TrafficOptions;
-  readonly #clients = new Set<Socket>();
+  readonly #clients = new Map<Socket, CarriedForward>();
   /** Those that are asked about, by their ends. */
   readonly #ends = new Map<string, Socket>();
   readonly #told = new Map<CarriedForward, Set<string>>();
@@ -43,6 +43,11 @@ export class Traffic {
     return this.#clients.size;
   }
 
+  /** The same of one forward. */
+  connectionsOn(forward: CarriedForward): number {
+    return [...this.#clients.values()].filter((one) => one === forward).length;
+  }
+
   /** Resolves when there is no connection. */
   idle(): Promise<void> {
     if (this.#clients.size === 0) return Promise.resolve();
@@ -51,7 +56,7 @@ export class Traffic {
 
   /** Takes a connection, paused. Whatever becomes of it, nothing is thrown and nothing is left open. */
   accept(forward: CarriedForward, client: Socket): void {
-    this.#clients.add(client);
+    this.#clients.set(client, forward);
     client.on("error", () => {});
     const connection = endsOf(client);
     // At a Unix socket the mode of its file has decided already.
@@ -77,7 +82,7 @@ export class Traffic {
 
   /** Ends every connection at once. */
   close(): void {
-    for (const client of this.#clients) client.destroy();
+    for (const client of this.#clients.keys()) client.destroy();
   }
 
   async #serve(forward: CarriedForward, client: Socket, origin: Originator): Promise<void> {

@@ -97,15 +97,7 @@ export class Forwards {
 
   /** `own` is this process. */
   status(server: string, own: Pick<World, "pid" | "uid">): readonly ForwardStatus[] {
-    return this.#held.flatMap((held) =>
-      held.standings.map((standing) => ({
-        ...shown(standing.forward),
-        server,
-        state: standingText(standing),
-        owner: occupantStatus(standing, { pid: own.pid, uid: own.uid }),
-        open: held.connections,
-      })),
-    );
+    return this.#held.flatMap((held) => statusOf(held, server, own));
   }
 
   close(): void {
@@ -140,6 +132,21 @@ export class Forwards {
     const { connection } = await this.#connection(AbortSignal.timeout(CARRY_MS));
     return connection.forward(to, origin);
   }
+}
+
+/** How each of them stands; `own` is this process. */
+export function statusOf(
+  held: Pick<Held, "standings" | "connectionsOn">,
+  server: string,
+  own: Pick<World, "pid" | "uid">,
+): readonly ForwardStatus[] {
+  return held.standings.map((standing) => ({
+    ...shown(standing.forward),
+    server,
+    state: standingText(standing),
+    owner: occupantStatus(standing, { pid: own.pid, uid: own.uid }),
+    open: held.connectionsOn(standing.forward),
+  }));
 }
 
 function shown(forward: Forward): Pick<ForwardStatus, "name" | "listen" | "to" | "method"> {

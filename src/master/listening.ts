@@ -1,8 +1,8 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { messageFrame } from "../control/frames.ts";
-import { claim, type Generation, isOwn, release } from "../control/generations.ts";
+import { type Claim, type Generation, isOwn, release } from "../control/generations.ts";
 import type { Reply } from "../control/protocol.ts";
-import { controlPlace, type Whose } from "../control/socket_place.ts";
+import type { Role } from "../control/socket_place.ts";
 import { Failure, partsOf } from "../failure.ts";
 import type { Note } from "../report/note.ts";
 import { Descriptors } from "./descriptors.ts";
@@ -15,16 +15,17 @@ const TURN_AWAY_MS = 1_000;
 
 /** What listens, and what is told. */
 export interface ListeningOptions {
-  readonly whose: Whose;
-  /** Names this process in the directory. */
-  readonly token: string;
+  /** What the log calls it. */
+  readonly who: Role;
+  /** Gets a name for a socket. Throws where there is none to be had. */
+  readonly claim: (server: Server) => Promise<Claim>;
   readonly note: Note;
   readonly onCaller: (socket: Socket) => void;
   /** No caller can find it any more, and it cannot be helped. */
   readonly onLost: () => void;
 }
 
-/** The socket that callers find the master at. */
+/** The socket that callers find a process in the background at. */
 export class Listening {
   readonly #options: ListeningOptions;
   readonly #descriptors: Descriptors;
@@ -40,7 +41,7 @@ export class Listening {
     this.#timer = setInterval(() => void this.#look(), LOOK_MS);
   }
 
-  /** Undefined when another master listens. Throws where nobody can. */
+  /** Undefined when another has the name. Throws where nobody can. */
   static async begin(options: ListeningOptions): Promise<Listening | undefined> {
     const descriptors = new Descriptors(options.note);
     const found = await listen(options, descriptors);
@@ -64,16 +65,16 @@ export class Listening {
   /** Makes itself known again where its name has gone, or is another's. */
   async #look(): Promise<void> {
     if (isOwn(this.#generation)) return;
-    const { note, onLost } = this.#options;
-    note(`master: ${this.path} has gone`);
+    const { who, note, onLost } = this.#options;
+    note(`${who}: ${this.path} has gone`);
     const found = await listen(this.#options, this.#descriptors).catch((error: unknown) => {
-      note(`master: cannot listen: ${error instanceof Error ? error.message : String(error)}`);
+      note(`${who}: cannot listen: ${error instanceof Error ? error.message : String(error)}`);
     });
     if (found) {
       this.#server.close();
       this.#server = found.server;
       this.#generation = found.generation;
-      note(`master: listening again at ${this.path}`);
+      note(`${who}: listening again at ${this.path}`);
       return;
     }
     clearInterval(this.#timer);
@@ -82,19 +83,19 @@ export class Listening {
 }
 
 async function listen(
-  { whose, token, note, onCaller }: ListeningOptions,
+  { who, claim, note, onCaller }: ListeningOptions,
   descriptors: Descriptors,
 ): Promise<{ readonly server: Server; readonly generation: Generation } | undefined> {
   const server = createServer((socket) => {
     if (descriptors.hasRoom) onCaller(socket);
     else turnAway(socket);
   });
-  const claimed = await claim(controlPlace(whose), server, token);
+  const claimed = await claim(server);
   if (claimed.kind === "taken") {
     server.close();
     return undefined;
   }
-  server.on("error", (error) => note(`master: ${error.message}`));
+  server.on("error", (error) => note(`${who}: ${error.message}`));
   return { server, generation: claimed.generation };
 }
 

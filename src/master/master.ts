@@ -1,6 +1,8 @@
 import type { Socket } from "node:net";
+import { claim } from "../control/generations.ts";
 import { Peer } from "../control/masters_end.ts";
 import type { Reply, Request, Status, Wanted } from "../control/protocol.ts";
+import { controlPlace } from "../control/socket_place.ts";
 import { Failure } from "../failure.ts";
 import { Progress } from "../progress.ts";
 import { openLog } from "../report/log.ts";
@@ -24,7 +26,8 @@ export async function runMaster(world: World): Promise<number> {
   let listening: Listening | undefined;
   try {
     listening = await Listening.begin({
-      ...{ whose: world, token: String(world.pid), note },
+      ...{ who: "master", note },
+      claim: (server) => claim(controlPlace(world), server, String(world.pid)),
       onCaller: (socket) => master.accept(socket),
       onLost: () => master.retire(),
     });

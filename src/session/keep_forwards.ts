@@ -4,15 +4,13 @@ import type { Held } from "../forwards/hold.ts";
 import { leadsTo } from "../forwards/plan.ts";
 import { type Standing, standingHint, standingText } from "../forwards/state.ts";
 import { replyText, type TargetReply, tryStream, tryTarget } from "../forwards/try_target.ts";
-import { Progress } from "../progress.ts";
 import { openLog } from "../report/log.ts";
-import { Logins } from "../second_chances.ts";
 import { stateDirectory } from "../state/directory.ts";
 import type { CarriedForward, Decision } from "../table/decision.ts";
 import type { Persist } from "../table/table.ts";
 import type { World } from "../world.ts";
-import { type Carrier, carrierOf, holdForwardsOver } from "./carrier.ts";
-import { openConnection, takeLeave } from "./opening.ts";
+import { type Carrier, holdForwardsOver } from "./carrier.ts";
+import { OwnConnection } from "./own_connection.ts";
 import { ownSessions } from "./own_sessions.ts";
 
 /** Milliseconds that the target of a forward has to say its first line. */
@@ -21,51 +19,49 @@ const ANSWER_MS = 5000;
 /** How often a port that another process of ours holds is asked for again. */
 const RETRY_MS = 1000;
 
+/** How long forwards are kept, and who is told. */
+export interface Keeping {
+  readonly time: Persist;
+  /** Called once each of them answers through to its target, with a line for each. */
+  onUp(lines: readonly string[], kept: Kept): Promise<void>;
+  /** Resolves when they are to be given up before their time. */
+  readonly stopped: Promise<void>;
+}
+
+/** Forwards that are up. */
+export interface Kept {
+  readonly held: Held;
+  readonly line: OwnConnection;
+}
+
 /**
- * Holds the forwards of a decision without a session, for `time` milliseconds and as long as connections use them.
- * `onUp` is called once each of them answers through to its target, with a line for each; until then a failure is
- * thrown. Resolves when they are given up, or at a signal.
+ * Holds the forwards of a decision without a session, for a time and as long as connections use them. Throws a Failure
+ * where one of them cannot be had. What is lost later is got anew when somebody wants it. Resolves when they are given up,
+ * or at a signal.
  */
-export async function keepForwards(
-  world: World,
-  decision: Decision,
-  time: Persist,
-  onUp: (lines: readonly string[]) => void,
-): Promise<void> {
+export async function keepForwards(world: World, decision: Decision, keeping: Keeping): Promise<void> {
   const { server } = decision;
   const log = openLog(stateDirectory(world.env, world.home), world);
   const note = (line: string): void => log(`${server}: ${line}`);
   const broken = new AbortController();
   world.onSignal((signal, status) => broken.abort(new Failure("gone", server, signal, { status })));
-  const connected = await openConnection(decision, {
-    ...{
-      world,
-      note,
-      progress: new Progress(),
-      broken: broken.signal,
-      purpose: "forwards",
-      logins: new Logins(),
-    },
-    onRemark: (line) => note(`said: ${line}`),
-  });
+  const line = new OwnConnection(world, decision, note, broken.signal);
   try {
-    const carrier = carrierOf(connected, ownSessions(decision, world, note));
+    const { target } = await line.connected();
+    const carrier = { target, carry: line.carry, open: ownSessions(decision, world, note) };
     const held = await holdForwardsOver(carrier, world, decision, {
       note,
       signal: broken.signal,
       retry: RETRY_MS,
     });
     try {
-      onUp(await proven(held, decision, carrier, broken.signal));
-      // Sessions have connections of their own, and go on to others when this one is lost.
-      const isNeeded = decision.forwards.some(({ to }) => to !== undefined);
-      const ends = [spent(held, time), whenAborted(broken.signal)];
-      await Promise.race(isNeeded ? [...ends, connected.connection.closed] : ends);
+      await keeping.onUp(await proven(held, decision, carrier, broken.signal), { held, line });
+      await Promise.race([spent(held, keeping.time), keeping.stopped, whenAborted(broken.signal)]);
     } finally {
       held.close();
     }
   } finally {
-    await takeLeave(connected.connection);
+    await line.leave();
   }
 }
 

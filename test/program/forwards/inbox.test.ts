@@ -4,10 +4,11 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { describeForms } from "../../peers/binaries.ts";
 import { type ImapClient, imapClient } from "../../peers/imap_client.ts";
+import { speakingServer } from "../../peers/tcp.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
 import { poll } from "../../peers/waiting.ts";
-import { LOOPBACKS, runClient, STRANGER, withoutRoot } from "../../unit/forwards/fixtures.ts";
-import { logout } from "../master/shared_home.ts";
+import { freePort, LOOPBACKS, runClient, STRANGER, withoutRoot } from "../../unit/forwards/fixtures.ts";
+import { logout, mastersOf } from "../master/shared_home.ts";
 import { GREETED, inboxScene } from "./inbox.ts";
 
 const TIMEOUT = { timeout: 60_000 };
@@ -230,13 +231,22 @@ describeForms("a forward to METHOD imap", { concurrency: 3 }, (form) => {
   });
 
   test("that does not share its connection outlives the loss of any", TIMEOUT, async () => {
-    await using on = await inboxScene(form, { host: { share: false } });
+    await using smtp = await speakingServer("220 mail.test\r\n");
+    const port = await freePort();
+    const table = `[[forward]]\nname = "smtp"\nlisten = ${port}\nto = "127.0.0.1:${smtp.port}"\n`;
+    await using on = await inboxScene(form, { host: { share: false }, table });
     await on.up("--for", "60s");
     for (const pid of on.scene.sshd.sessions()) process.kill(pid, "SIGKILL");
+    await on.scene.statusOnce(({ connections }) => connections.length === 0, "the loss");
     using one = await on.greeted();
     one.say("a NOOP\r\n");
     await one.until(/^a OK /m);
-    assert.equal(await on.scene.status(), null);
+    // One to a place, too.
+    using other = await imapClient(port);
+    await other.until(/^220 mail\.test\r\n/);
+    assert.deepEqual(mastersOf(on.scene.home), []);
+    assert.equal((await on.scene.run("--stop", "--now")).status, 0);
+    await one.ended();
   });
 
   test("has its sessions ended by --stop --now", TIMEOUT, async () => {

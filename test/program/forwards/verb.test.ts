@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import type { Status } from "../../../src/control/protocol.ts";
 import { describeForms, type Form } from "../../peers/binaries.ts";
 import { type Finished, runCall } from "../../peers/call.ts";
 import type { Home } from "../../peers/home.ts";
@@ -94,6 +95,63 @@ describeForms("--forward", (form) => {
     signal(keeperOf(long.home), "SIGTERM");
     await poll(() => isFree(long.port), "the end of the other", long.home.log);
     for (const { home } of [short, long]) home[Symbol.dispose]();
+  });
+
+  test("that shares no connection is found by --status and ended by --stop", async () => {
+    const { home, port } = await sceneFor(sshd, target());
+    const verb = (...words: readonly string[]): Promise<Finished> =>
+      runCall([...form.argv, ...words], { env: home.env, stdio: "pipes" });
+    assert.equal((await run(form, home, "work", "--for", "forever")).status, 0);
+    const client = await connected(port);
+    const status: Status = JSON.parse((await verb("--status", "--json")).output.toString());
+    assert.equal(status.pid, keeperOf(home));
+    const [connection] = status.connections;
+    assert.deepEqual([connection?.server, connection?.sessions, connection?.until], ["work", 0, "forever"]);
+    assert.deepEqual(
+      status.forwards.map(({ name, listen, open }) => [name, listen, open]),
+      [["smtp", port, 1]],
+    );
+    assert.equal((await verb("--stop", "other")).status, 1);
+    // Connections go through to their end, and nothing else is waited for.
+    const stopped = await verb("--stop", "WORK");
+    assert.equal(
+      stopped.output.toString(),
+      "work: ends when the connections of its forwards have (1 in all)\n",
+    );
+    client.end();
+    assert.equal(await heard(client), "220 mail.test ESMTP\r\n");
+    await poll(() => isFree(port), "the end of the forward", home.log);
+    assert.equal((await verb("--status")).status, 1);
+
+    // Of several each is ended, and one that died leaves nothing.
+    const other = await sceneFor(sshd, target());
+    const env = { env: { ...other.home.env, XDG_RUNTIME_DIR: home.env.XDG_RUNTIME_DIR ?? "" } } as const;
+    const together = { ...other.home, env: env.env };
+    await run(form, home, "work", "--for", "forever");
+    signal(
+      Number(/\[(\d+)\] work: forward "smtp": carries(?![\s\S]*: carries)/.exec(home.log())?.[1]),
+      "SIGKILL",
+    );
+    await poll(() => isFree(port), "the end of the killed one", home.log);
+    for (const one of [home, together])
+      assert.equal((await run(form, one, "work", "--for", "forever")).status, 0);
+    const now = await verb("--stop", "--now");
+    assert.equal(now.output.toString(), "work: ended\nwork: ended\n");
+    for (const one of [port, other.port]) await poll(() => isFree(one), "the end of both", home.log);
+    home[Symbol.dispose]();
+    other.home[Symbol.dispose]();
+  });
+
+  test("says how to end it where --stop cannot find it", async () => {
+    const { home, port } = await sceneFor(sshd, target(), "", { share: true });
+    mkdirSync(join(home.env.XDG_RUNTIME_DIR ?? "", "preauth"), { mode: 0o755 });
+    const { status, output } = await run(form, home, "work", "--for", "forever");
+    const [, pid] =
+      /^work: --stop cannot find what keeps them up: to end it, kill (\d+)$/m.exec(output.toString()) ?? [];
+    assert.deepEqual([status, Number(pid)], [0, keeperOf(home)]);
+    signal(Number(pid), "SIGTERM");
+    await poll(() => isFree(port), "the end of the forward", home.log);
+    home[Symbol.dispose]();
   });
 
   test("is there already: 0 as well, and nobody is hindered", async () => {

@@ -156,7 +156,7 @@ describe("the lines of --snippet", { concurrency: 2 }, () => {
       using _ = home;
       const port = await addForward(home, lines("thunderbird"));
       const run = (name: string) => {
-        const words = new RegExp(`^${name}=(.*)$`, "m").exec(lines("systemd"))?.[1]?.split(" ") ?? [];
+        const words = new RegExp(`^${name}=-?(.*)$`, "m").exec(lines("systemd"))?.[1]?.split(" ") ?? [];
         const { status, stderr } = spawnSync(words[0] ?? "", words.slice(1), {
           env: home.env,
           encoding: "utf8",

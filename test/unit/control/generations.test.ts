@@ -6,7 +6,7 @@ import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type Claim, claim, release } from "../../../src/control/generations.ts";
+import { type Claim, claim, claimBeside, release } from "../../../src/control/generations.ts";
 import { newest } from "../../../src/control/socket_names.ts";
 import type { SocketPlace } from "../../../src/control/socket_place.ts";
 import { program } from "../../peers/programs.ts";
@@ -40,6 +40,12 @@ class Ground implements SocketPlace, Disposable {
     return claim(this, server, token);
   }
 
+  claimBeside(pid: number): Promise<Claim> {
+    const server = createServer();
+    this.#servers.push(server);
+    return claimBeside(this, server, pid);
+  }
+
   /** Leaves a socket behind that nobody listens on. */
   async stale(number: number): Promise<void> {
     const server = createServer();
@@ -65,7 +71,7 @@ async function whoListens(path: string): Promise<string> {
 }
 
 function pathOf(claimed: Claim): string {
-  return claimed.kind === "master" ? claimed.generation.path : "";
+  return claimed.kind === "own" ? claimed.generation.path : "";
 }
 
 describe("a claim", () => {
@@ -89,6 +95,15 @@ describe("a claim", () => {
     for (const number of [2, 9, 10]) await ground.stale(number);
     assert.equal(pathOf(await ground.claim()), ground.path("m.11"));
     assert.deepEqual(ground.names(), ["m.11"]);
+  });
+
+  it("beside others has the number of its process, and removes those that have died", async () => {
+    using ground = new Ground();
+    for (const number of [7, 4711]) await ground.stale(number);
+    assert.equal(pathOf(await ground.claimBeside(23)), ground.path("m.23"));
+    assert.equal(pathOf(await ground.claimBeside(7)), ground.path("m.7"));
+    assert.deepEqual(ground.names(), ["m.23", "m.7"]);
+    assert.deepEqual(await ground.claimBeside(23), { kind: "taken" });
   });
 
   it("leaves names alone that are not ours, and is not held up by them", async () => {
@@ -159,7 +174,7 @@ describe("a master's name", () => {
   it("is taken away by its owner", async () => {
     using ground = new Ground();
     const claimed = await ground.claim();
-    if (claimed.kind === "master") release(claimed.generation);
+    if (claimed.kind === "own") release(claimed.generation);
     assert.deepEqual(ground.names(), []);
     assert.equal(newest(ground), undefined);
   });
@@ -169,7 +184,7 @@ describe("a master's name", () => {
     const first = await ground.claim("first");
     execFileSync("rm", [ground.path("m.1")]);
     assert.equal(pathOf(await ground.claim("second")), ground.path("m.1"));
-    if (first.kind === "master") release(first.generation);
+    if (first.kind === "own") release(first.generation);
     assert.equal(await whoListens(ground.path("m.1")), "second");
   });
 });
