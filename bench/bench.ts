@@ -5,6 +5,7 @@ import { chart } from "./chart.ts";
 import { Cleanup } from "./cleanup.ts";
 import { type Contenders, gather } from "./contenders.ts";
 import { type Goal, goals } from "./goals.ts";
+import { benchHour, hourGoals } from "./hour.ts";
 import { type IdleFigure, measureIdle } from "./idle.ts";
 import { lineGoals } from "./line/goals.ts";
 import type { LineReport } from "./line/measuring.ts";
@@ -55,14 +56,18 @@ const QUICK: Scale = {
 
 async function main(options: readonly string[]): Promise<void> {
   const words = options.join(" ");
-  if (!["", "--quick", "--line", "--line --all"].includes(words)) {
-    throw new Error(`"${words}" is none of: --quick, --line, --line --all`);
+  if (!["", "--quick", "--line", "--line --all", "--hour"].includes(words)) {
+    throw new Error(`"${words}" is none of: --quick, --line, --line --all, --hour`);
   }
   for (const { argv } of BUILT) {
     const path = argv.at(-1) ?? "";
     if (!existsSync(path)) throw new Error(`${path} is missing: npm run build`);
   }
   if (words.startsWith("--line")) return tellLines(await benchLines(words.endsWith("--all"), say));
+  if (words === "--hour") {
+    const hour = await benchHour(say);
+    return tellOutcome(hourGoals(hour), hour.troubles);
+  }
   const results = await measure(words === "--quick");
   write("results.json", `${JSON.stringify(results, undefined, 2)}\n`);
   write("results.md", report(results));

@@ -11,6 +11,8 @@ export interface ProxyOptions {
   readonly delay?: number;
   /** Bytes a second that go down to each client, with a queue of any length before that. Default: as many as there are. */
   readonly rate?: number;
+  /** The same for those that go up to the server. */
+  readonly rateUp?: number;
   /** Asked before each piece is passed on; the first true freezes the proxy, with this piece held back. */
   readonly freezeWhen?: (seen: Traffic) => boolean;
 }
@@ -34,6 +36,8 @@ export interface Proxy extends AsyncDisposable {
   readonly up: number;
   /** Bytes that came from the server. */
   readonly down: number;
+  /** The most bytes so far that waited here on their way up. */
+  readonly queuedUp: number;
   readonly frozen: boolean;
   /** Passes nothing on any more, ends neither: a network that has gone away. */
   freeze(): void;
@@ -59,7 +63,14 @@ function partsOf(piece: Buffer, rate: number | undefined): readonly Buffer[] {
 
 /** Starts a proxy on a free loopback port. */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
-  const state = { up: 0, down: 0, frozen: false, asking: options.freezeWhen !== undefined };
+  const state = {
+    up: 0,
+    down: 0,
+    passed: 0,
+    queuedUp: 0,
+    frozen: false,
+    asking: options.freezeWhen !== undefined,
+  };
   const held: (() => void)[] = [];
   const sleepers: (() => void)[] = [];
   const sockets = new Set<Socket>();
@@ -68,13 +79,16 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     else action();
   };
 
+  const rateOf = (way: "up" | "down") => (way === "up" ? options.rateUp : options.rate);
+
   /** What a piece has to wait for in the queue of its connection. */
   const queueOf = (way: "up" | "down") => {
     let free = 0;
     return (piece: Buffer): number => {
       const now = performance.now();
-      const { rate, delay = 0 } = options;
-      if (rate === undefined || way === "up") return delay;
+      const rate = rateOf(way);
+      const { delay = 0 } = options;
+      if (rate === undefined) return delay;
       free = Math.max(now, free) + (piece.length / rate) * 1000;
       return free - now + delay;
     };
@@ -85,13 +99,15 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     const queue = queueOf(way);
     from.on("data", (piece: Buffer) => {
       state[way] += piece.length;
+      state.queuedUp = Math.max(state.queuedUp, state.up - state.passed);
       if (state.asking && options.freezeWhen?.({ up: state.up, down: state.down, piece }) === true) {
         state.asking = false;
         state.frozen = true;
         for (const wake of sleepers.splice(0)) wake();
       }
-      for (const part of partsOf(piece, way === "down" ? options.rate : undefined)) {
+      for (const part of partsOf(piece, rateOf(way))) {
         later(queue(part), () => {
+          if (way === "up") state.passed += part.length;
           // Back-pressure is kept, so that a client which does not read stalls the server and not this proxy.
           if (to.writable && !to.write(part) && !from.isPaused()) {
             from.pause();
@@ -133,6 +149,9 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     },
     get down() {
       return state.down;
+    },
+    get queuedUp() {
+      return state.queuedUp;
     },
     get frozen() {
       return state.frozen;

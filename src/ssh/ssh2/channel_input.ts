@@ -1,9 +1,8 @@
 import { Writable } from "node:stream";
 import type { ClientChannel } from "ssh2";
-import { NUMBERS } from "./numbers.ts";
 import { directionsOf } from "./patched.ts";
 import type { RoundTrip } from "./round_trip.ts";
-import type { Uplink } from "./uplink.ts";
+import type { Sender, Uplink } from "./uplink.ts";
 
 /** What a channel has to know of its connection. */
 export interface Line {
@@ -19,9 +18,6 @@ export interface Line {
   destroy(): void;
 }
 
-/** Bytes that go in one turn: no more than one packet. */
-const PIECE = NUMBERS.mostPacket.greatest;
-
 /**
  * Tells a channel that nothing can be sent any more. ssh2 does not by itself: reading what is left, or ending
  * the stream, would still send, and with compression that throws where nobody can catch it.
@@ -30,14 +26,17 @@ export function silence(channel: ClientChannel): void {
   directionsOf(channel).outgoing.state = "closed";
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /**
  * What is sent on a channel, piece by piece as its turn comes. ssh2's own stream never calls back for what is written
  * after its end, and throws for what is written after the connection's.
  */
-export class ChannelInput extends Writable {
+export class ChannelInput extends Writable implements Sender {
   readonly #channel: ClientChannel;
   readonly #line: Line;
   #over = false;
+  #unsent: Buffer = NOTHING;
   #waiting: (() => void) | undefined;
 
   constructor(channel: ClientChannel, line: Line) {
@@ -58,7 +57,16 @@ export class ChannelInput extends Writable {
       this.#waiting = undefined;
       done();
     };
-    this.#send(chunk, 0);
+    this.#unsent = chunk;
+    this.#proceed();
+  }
+
+  send(most: number): number {
+    if (this.#isOver) return 0;
+    const piece = this.#unsent.subarray(0, most);
+    this.#unsent = this.#unsent.subarray(most);
+    this.#channel.write(piece, () => this.#proceed());
+    return piece.length;
   }
 
   override _final(done: () => void): void {
@@ -70,14 +78,8 @@ export class ChannelInput extends Writable {
     return this.#over || this.#line.over !== undefined;
   }
 
-  #send(chunk: Buffer, start: number): void {
-    if (this.#isOver || start >= chunk.length) {
-      this.#waiting?.();
-      return;
-    }
-    this.#line.uplink.take(() => {
-      if (this.#isOver) return;
-      this.#channel.write(chunk.subarray(start, start + PIECE), () => this.#send(chunk, start + PIECE));
-    });
+  #proceed(): void {
+    if (this.#isOver || this.#unsent.length === 0) this.#waiting?.();
+    else this.#line.uplink.take(this);
   }
 }

@@ -23,7 +23,11 @@ export class Lifeline implements Line {
   constructor(client: Client, socket: Duplex, refusal: () => string | undefined) {
     this.#socket = socket;
     this.roundTrip = new RoundTrip(client);
-    this.uplink = new Uplink(socket, () => client._protocol.isExchanging);
+    this.uplink = new Uplink(socket, {
+      isHeld: () => client._protocol.isExchanging,
+      ask: (onAnswer) => this.roundTrip.ping(onAnswer),
+      roundTrip: () => this.roundTrip.least,
+    });
     client.on("handshake", () => this.uplink.proceed());
     client.on("error", (error: ClientError) => {
       this.#finish(refusal() ?? reasonOf(error));

@@ -1,11 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { describeForms } from "../../peers/binaries.ts";
+import { poll } from "../../peers/waiting.ts";
 import { GREET } from "../stream/stream.ts";
 import { PREAUTH, startScene } from "./shared_home.ts";
 
 // A line that brings 24 kB a second to each connection, and queues as much as it is given.
 const PROXY = { rate: 24_000 } as const;
+
+/** The same the other way. */
+const UPWARDS = { rateUp: 100_000 } as const;
+
+/** Greets, and takes all from whoever says "take"; says again what anybody else says. */
+const TAKER = `${GREET}; read line; [ "$line" = take ] && exec cat >/dev/null; echo "$line"; exec cat`;
 
 /** Greets, and has 4 MB for whoever says anything; anybody else is greeted only. */
 const COMMAND = `${GREET}; read line; head -c 4000000 /dev/zero; exec cat`;
@@ -36,6 +43,22 @@ describeForms("a connection that is busy with somebody's download", { concurrenc
     });
     await scene.open();
     await scene.open();
+    assert.equal(scene.sshd.logins(), 1);
+  });
+
+  test("takes no more of somebody's upload than the line does: a word of another's, and the next mailbox, pass it", async () => {
+    await using scene = await startScene(form, { proxy: UPWARDS, host: { "commands.imap": TAKER } });
+    const other = await scene.open();
+    const first = await scene.open();
+    const before = scene.proxy.up;
+    first.write("take\n");
+    first.write(Buffer.alloc(4_000_000));
+    await poll(() => scene.proxy.up - before > 150_000, "the upload");
+    other.write("word\n");
+    await other.readUntil(/word\n/);
+    await scene.open();
+    assert.ok(scene.proxy.up - before < 3_000_000, "the upload is still under way");
+    assert.ok(scene.proxy.queuedUp <= 128 * 1024, `${scene.proxy.queuedUp} bytes waited`);
     assert.equal(scene.sshd.logins(), 1);
   });
 });

@@ -12,7 +12,11 @@ import { Uplink } from "../../../../src/ssh/ssh2/uplink.ts";
 class CountingLine implements Line {
   readonly over = undefined;
   readonly isShared = false;
-  readonly uplink = new Uplink(new PassThrough(), () => false);
+  readonly uplink = new Uplink(new PassThrough(), {
+    isHeld: () => false,
+    ask: () => {},
+    roundTrip: () => Number.POSITIVE_INFINITY,
+  });
   readonly roundTrip = new RoundTrip(new ssh2.Client());
   readonly listeners = new Set<() => void>();
 
