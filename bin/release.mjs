@@ -26,7 +26,7 @@ import { makeRpm } from "./release/rpm.mjs";
 import { root, run } from "./release/run.mjs";
 import { runtimeOf, SYSTEMS } from "./release/runtimes.mjs";
 import { makeBillOfMaterials } from "./release/sbom.mjs";
-import { archive, COMPLETIONS, DOCUMENTS, MANUAL, put, settle } from "./release/stage.mjs";
+import { archive, COMPLETIONS, DOCUMENTS, MANUAL, put, putDocument, settle } from "./release/stage.mjs";
 
 /** Makes the artefacts and gives the folder. */
 function release() {
@@ -76,7 +76,7 @@ function makeArchive({ name }, executable, work, out) {
   const folder = `preauth-${manifest.version}-${name}`;
   const tree = join(work, folder);
   put(tree, "preauth", { from: executable }, 0o755);
-  for (const path of [...DOCUMENTS, ...MANUAL]) put(tree, path.split("/").at(-1), { from: join(root, path) });
+  for (const path of [...DOCUMENTS, ...MANUAL]) putDocument(tree, path);
   for (const { file, from } of COMPLETIONS) put(tree, `completions/${file}`, { from: join(root, from) });
   settle(tree);
   archive(work, folder, join(out, `${folder}.tar.gz`));

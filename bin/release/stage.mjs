@@ -12,24 +12,24 @@ import { gzipSync } from "node:zlib";
 import { epoch, manifest } from "./manifest.mjs";
 import { root, run } from "./run.mjs";
 
-/** The documents that go along with every executable, by their paths from the root of the project. */
-export const DOCUMENTS = [
-  "README.md",
-  "SECURITY.md",
-  "CHANGELOG.md",
-  "LICENSE",
-  "dist/LICENSES",
-  "doc/recipes.md",
-  "doc/ssh.md",
-  "doc/history.md",
-  "doc/table.md",
-  "doc/troubleshooting.md",
-  "doc/call.svg",
-  "pinerc.example",
-];
-
 /** The man pages. */
 export const MANUAL = manifest.man;
+
+/**
+ * The documents that go along with every executable, by their paths from the root of the project: those of the npm package.
+ * Packages keep the paths, so that the links in them lead somewhere.
+ */
+export const DOCUMENTS = [
+  "README.md",
+  "LICENSE",
+  "dist/LICENSES",
+  ...manifest.files.filter((path) => !path.startsWith("dist/") && !MANUAL.includes(path)),
+];
+
+/** Puts a document of that list below a folder. */
+export function putDocument(folder, path) {
+  put(folder, path.replace(/^dist\//, ""), { from: join(root, path) });
+}
 
 /** What completes the words of preauth in each shell: as built, as the shell calls it, and where packages put it. */
 export const COMPLETIONS = [
@@ -66,7 +66,7 @@ export function putSystem(folder, executable, name = "preauth") {
   }
   for (const { from, place } of COMPLETIONS) put(folder, place, { from: join(root, from) });
   for (const path of DOCUMENTS.filter((one) => one !== "LICENSE")) {
-    put(folder, `usr/share/doc/${name}/${path.split("/").at(-1)}`, { from: join(root, path) });
+    putDocument(join(folder, "usr/share/doc", name), path);
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { DOCUMENTS, documentText } from "./documents.ts";
 
@@ -28,6 +29,16 @@ for (const path of DOCUMENTS.filter((one) => one.endsWith(".md"))) {
     }
   });
 }
+
+test("what the documents of the packages link to is in the packages", () => {
+  const { files }: { files: readonly string[] } = JSON.parse(documentText("package.json"));
+  const packed = DOCUMENTS.filter((path) => path === "README.md" || files.includes(path));
+  for (const path of packed.filter((one) => one.endsWith(".md"))) {
+    for (const [, link = ""] of documentText(path).matchAll(/\]\((?!https:|#)([^)#]+)/g)) {
+      assert.ok(files.includes(join(dirname(path), link)), `${path}: ${link}`);
+    }
+  }
+});
 
 test("the changelog begins with the version of the package", () => {
   const { version }: { version: string } = JSON.parse(documentText("package.json"));

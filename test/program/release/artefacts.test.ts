@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { program } from "../../peers/programs.ts";
@@ -39,6 +39,19 @@ describe("a release of this tree", {
     ]) {
       assert.ok(names.includes(wanted), wanted);
     }
+    const documents = join(tree, "usr/share/doc/preauth");
+    const pages = run("find", documents, "-name", "*.md").trim().split("\n");
+    const links = pages.flatMap((page) =>
+      [...readFileSync(page, "utf8").matchAll(/\]\((?!https:|#)([^)#]+)/g)].map(([, link = ""]) =>
+        join(dirname(page), link),
+      ),
+    );
+    assert.ok(links.length > 20, "the links are found");
+    assert.deepEqual(
+      links.filter((link) => !existsSync(link)),
+      [],
+      "links that lead nowhere",
+    );
     assert.match(run("dpkg-deb", "--field", deb, "Depends"), /^libc6 \(>= 2\.17\)$/m);
     const said = run(
       "node",
