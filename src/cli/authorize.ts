@@ -12,7 +12,7 @@ import { quoted } from "../shell_word.ts";
 import type { Connection } from "../ssh/connection.ts";
 import type { Decision } from "../table/decision.ts";
 import { withIdentity } from "../table/identity.ts";
-import { readText, tablePath } from "../table/read.ts";
+import { filesOf, readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
 import type { World } from "../world.ts";
 import { Asker } from "./asker.ts";
@@ -43,7 +43,7 @@ interface Chosen {
 export async function authorize(world: World, { server, user, printsOnly }: AuthorizeWords): Promise<number> {
   const file = tablePath(world.env, world.home);
   const text = readText(file, world.uid);
-  const table = await parseTable(text, file);
+  const table = await parseTable(text, file, filesOf(world.home));
   const call = await decideAsClient(world, table, { server, user, method: "imap" });
   if (call === undefined) {
     const hints = [`write it down first: preauth --init ${quoted(server)}`];

@@ -12,7 +12,7 @@ import { type Opened, type OpeningOptions, openSession, takeLeave } from "../ses
 import { stateDirectory } from "../state/directory.ts";
 import { oddRecords } from "../state/record.ts";
 import type { Decision } from "../table/decision.ts";
-import { readText, tablePath } from "../table/read.ts";
+import { filesOf, readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
 import type { World } from "../world.ts";
 import { type Findings, printedFindings } from "./findings.ts";
@@ -69,7 +69,7 @@ export async function beginCheck(
   // Before anything is logged, which makes right what can be.
   const remarks = [...logRemarks(state, world.uid), ...oddRecords(state)];
   const text = readText(path, world.uid);
-  const table = await parseTable(text, path, world.home);
+  const table = await parseTable(text, path, filesOf(world.home));
   const call = await decideAsClient(world, table, words);
   if (call === undefined) {
     timeline.done("table", `${path} does not have it: the mail client connects directly`);

@@ -5,7 +5,7 @@ import { print } from "../report/results.ts";
 import { outOfTime } from "../session/deadline.ts";
 import { stateDirectory } from "../state/directory.ts";
 import type { Decision } from "../table/decision.ts";
-import { readText, tablePath } from "../table/read.ts";
+import { filesOf, readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
 import type { Table } from "../table/table.ts";
 import { askSsh, baseline } from "../target/ask_ssh.ts";
@@ -78,7 +78,7 @@ function requireCommand({ server, method, command }: Decision): number {
 /** Finds all that there is to tell; undefined for a server that the table does not have. Throws a Failure. */
 async function explanation(world: World, words: ServerWords, file: string): Promise<Explanation | undefined> {
   const text = readText(file, world.uid);
-  const table: Table = await parseTable(text, file, world.home);
+  const table: Table = await parseTable(text, file, filesOf(world.home));
   const call = await decideAsClient(world, table, words);
   if (call === undefined) return undefined;
   const { decision } = call;

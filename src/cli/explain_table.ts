@@ -6,7 +6,7 @@ import { stateDirectory } from "../state/directory.ts";
 import { decide } from "../table/decide.ts";
 import type { Decision } from "../table/decision.ts";
 import { matches } from "../table/match.ts";
-import { readText, tablePath } from "../table/read.ts";
+import { filesOf, readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
 import type { Table, TomlPath } from "../table/table.ts";
 import { askSsh } from "../target/ask_ssh.ts";
@@ -57,7 +57,7 @@ async function warningsOf(
   file: string,
 ): Promise<{ readonly table: Table; readonly warnings: readonly { at: string; what: string }[] }> {
   const text = readText(file, world.uid);
-  const table = await parseTable(text, file, world.home);
+  const table = await parseTable(text, file, filesOf(world.home));
   const unfound = await Promise.all(table.hosts.map((_host, index) => missing(world, table, index)));
   const warnings = [...(await unmatched(table)), ...(await uncarried(table)), ...unfound.flat()];
   const place = originsIn(file, text);

@@ -3,7 +3,7 @@ import { requestStatus } from "../control/request.ts";
 import { print } from "../report/results.ts";
 import { decide } from "../table/decide.ts";
 import { matches } from "../table/match.ts";
-import { readText, tablePath } from "../table/read.ts";
+import { filesOf, readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
 import type { Host, Table } from "../table/table.ts";
 import type { World } from "../world.ts";
@@ -17,7 +17,7 @@ const COLUMNS = ["MATCH", "LEADS TO", "FORWARDS", "HELD", "AT"];
 export async function hosts(world: World): Promise<number> {
   const file = tablePath(world.env, world.home);
   const text = readText(file, world.uid);
-  const table = await parseTable(text, file, world.home);
+  const table = await parseTable(text, file, filesOf(world.home));
   if (table.hosts.length === 0) {
     print(world, [`${file} has no [[host]]: every mail program connects directly`]);
     return 0;

@@ -5,7 +5,7 @@ import { print, printWhole, remark, tellPerson } from "../report/results.ts";
 import { decide } from "../table/decide.ts";
 import type { Decision } from "../table/decision.ts";
 import { TableFailure } from "../table/failure.ts";
-import { readText, tablePath } from "../table/read.ts";
+import { filesOf, readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
 import type { World } from "../world.ts";
 import { Asker } from "./asker.ts";
@@ -41,10 +41,13 @@ export async function init(world: World, { server: given, printsOnly }: InitWord
   const before = tableText(file, world.uid);
   const found = foundServers(world);
   const server = given ?? (await chosenServer(found, asker));
-  const known = await decide(await parseTable(before ?? "", file), { server, method: "imap" });
+  const known = await decide(await parseTable(before ?? "", file, filesOf(world.home)), {
+    server,
+    method: "imap",
+  });
   const after =
     known === undefined ? await withHost(world, before ?? "", { server, found, asker }) : (before ?? "");
-  const table = await parseTable(after, file, world.home);
+  const table = await parseTable(after, file, filesOf(world.home));
   const words = { server, user: undefined, method: "imap" };
   const decision = (await decideAsClient(world, table, words))?.decision;
   if (decision === undefined) throw new Failure("table", file, `has a [[host]] that excludes "${server}"`);

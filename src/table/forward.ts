@@ -1,4 +1,3 @@
-import { posix } from "node:path";
 import { hasAny } from "./characters.ts";
 import { globs } from "./host.ts";
 import { isHostname, isMethod } from "./names.ts";
@@ -85,22 +84,30 @@ function reportMethod(
 
 const everyForward = tables("[[forward]]", forward);
 
-/** Every [[forward]]: no two may have one name, or listen at one place. */
-export const forwards: Check<readonly Forward[]> = (value, path, problems) => {
-  if (Array.isArray(value)) {
-    reportTaken(value, "name", path, problems);
-    reportTaken(value, "listen", path, problems);
-  }
-  return everyForward(value, path, problems);
-};
+/** Every [[forward]]: no two may have one name, or listen at one place; `placeOf` tells which place a path is. */
+export function forwards(placeOf: (path: string) => string): Check<readonly Forward[]> {
+  return (value, path, problems) => {
+    if (Array.isArray(value)) {
+      reportTaken(value, "name", path, problems, (name) => name);
+      reportTaken(value, "listen", path, problems, placeOf);
+    }
+    return everyForward(value, path, problems);
+  };
+}
 
 /** Looks at the values as they are written, so that a forward with another fault takes its port too. */
-function reportTaken(items: readonly unknown[], key: string, path: TomlPath, problems: Problem[]): void {
+function reportTaken(
+  items: readonly unknown[],
+  key: string,
+  path: TomlPath,
+  problems: Problem[],
+  same: (text: string) => string,
+): void {
   const holders = new Map<unknown, number>();
   for (const [index, item] of items.entries()) {
     const value = isTable(item) ? item[key] : undefined;
     if (typeof value !== "string" && typeof value !== "bigint") continue;
-    const normal = key === "listen" && typeof value === "string" ? posix.normalize(value) : value;
+    const normal = typeof value === "string" ? same(value) : value;
     const holder = holders.get(normal);
     if (holder === undefined) {
       holders.set(normal, index);

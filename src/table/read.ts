@@ -1,12 +1,12 @@
 import type { Stats } from "node:fs";
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from "node:fs";
 import { posix } from "node:path";
 import { dangerOn, modeText } from "../safe_way.ts";
 import { quoted as word } from "../shell_word.ts";
 import { decoded } from "../utf8.ts";
 import { TableFailure } from "./failure.ts";
 import { quoted } from "./problem.ts";
-import { parseTable } from "./schema.ts";
+import { type Files, parseTable } from "./schema.ts";
 import type { Table } from "./table.ts";
 
 /** Bytes: far beyond any table, and read in no time. */
@@ -31,9 +31,22 @@ export function tablePath(env: Readonly<Record<string, string | undefined>>, hom
   return posix.join(base, "preauth", "hosts.toml");
 }
 
-/** Reads and checks the table at a path for the user `uid`, with parseTable()'s `home`. Throws a TableFailure. */
+/** Reads and checks the table at a path for the user `uid`, whose home `home` is. Throws a TableFailure. */
 export async function readTable(path: string, uid: number, home?: string): Promise<Table> {
-  return parseTable(readText(path, uid), path, home);
+  return parseTable(readText(path, uid), path, filesOf(home));
+}
+
+/** The files of this machine, as parseTable() wants them. */
+export function filesOf(home: string | undefined): Files {
+  return { home, realDirectory };
+}
+
+function realDirectory(directory: string): string {
+  try {
+    return realpathSync(directory);
+  } catch {
+    return directory;
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { parse, TomlError } from "smol-toml";
 import type { PlacedProblem } from "./failure.ts";
 import { TableFailure } from "./failure.ts";
@@ -14,27 +15,41 @@ interface Tables {
   readonly forward: readonly Forward[];
 }
 
-const document = table<Tables>("the table", { defaults, host: tables("[[host]]", host), forward: forwards });
+const hosts = tables("[[host]]", host);
 
-/**
- * Reads and checks the text of a table; `file` is what messages call it, and `home` what the tilde of a forward's socket
- * means; it stays where there is none. Throws a TableFailure that holds all that is wrong with it, or the first thing when
- * it is not TOML at all (https://toml.io/en/v1.1.0).
- */
-export async function parseTable(text: string, file: string, home?: string): Promise<Table> {
-  const source = text.startsWith("\ufeff") ? text.slice(1) : text;
-  const problems: Problem[] = [];
-  const read = document(parseToml(source, file), [], problems);
-  if (problems.length > 0) throw await failureOf(problems, source, file);
-  const forwards = (read?.forward ?? []).map((forward) => atHome(forward, home));
-  return { file, defaults: read?.defaults ?? {}, hosts: read?.host ?? [], forwards };
+/** What the text of a table does not tell of its files. */
+export interface Files {
+  /** What the tilde of a forward's socket means; it stays where there is none. */
+  readonly home?: string | undefined;
+  /** The directory that a directory's name leads to, through symbolic links; the name itself where there is none. */
+  readonly realDirectory?: (directory: string) => string;
 }
 
-/** Told apart by its path in the process in the background and in --status: so it is whole from the beginning. */
-function atHome(forward: Forward, home: string | undefined): Forward {
-  const { listen } = forward;
-  if (home === undefined || typeof listen !== "string") return forward;
-  return { ...forward, listen: listen.replace(/^~(?=\/)/, () => home) };
+/**
+ * Reads and checks the text of a table; `file` is what messages call it. Throws a TableFailure that holds all that is wrong with it, or the first thing when
+ * it is not TOML at all (https://toml.io/en/v1.1.0).
+ */
+export async function parseTable(text: string, file: string, files: Files = {}): Promise<Table> {
+  const source = text.startsWith("\ufeff") ? text.slice(1) : text;
+  const problems: Problem[] = [];
+  const forward = forwards((path) => placeOf(path, files));
+  const document = table<Tables>("the table", { defaults, host: hosts, forward });
+  const read = document(parseToml(source, file), [], problems);
+  if (problems.length > 0) throw await failureOf(problems, source, file);
+  // Told apart by its path in the process in the background and in --status: so it is whole from the beginning.
+  const whole = (read?.forward ?? []).map((one) => ({ ...one, listen: atHome(one.listen, files.home) }));
+  return { file, defaults: read?.defaults ?? {}, hosts: read?.host ?? [], forwards: whole };
+}
+
+function atHome<T extends string | number>(listen: T, home: string | undefined): T | string {
+  if (home === undefined || typeof listen !== "string") return listen;
+  return listen.replace(/^~(?=\/)/, () => home);
+}
+
+/** Two paths of one socket have one place. */
+function placeOf(path: string, { home, realDirectory = (directory) => directory }: Files): string {
+  const { dir, base } = posix.parse(atHome(path, home));
+  return posix.join(realDirectory(dir), base);
 }
 
 function parseToml(source: string, file: string): unknown {

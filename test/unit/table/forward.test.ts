@@ -10,6 +10,11 @@ const FORWARD_PROBLEMS: readonly (readonly [line: string, problem: string])[] = 
   ['name = ""', '2:8: name must be a name, not ""'],
   ["listen = 0", `2:10: listen must be ${PLACE}, not 0`],
   ['listen = "2025"', `2:10: listen must be ${PLACE}, not "2025"`],
+  // Always both loopbacks, and nothing else: two of these cannot be one place.
+  ['listen = "localhost:2025"', `2:10: listen must be ${PLACE}, not "localhost:2025"`],
+  ['listen = "127.0.0.1:2025"', `2:10: listen must be ${PLACE}, not "127.0.0.1:2025"`],
+  ['listen = "[::1]:2025"', `2:10: listen must be ${PLACE}, not "[::1]:2025"`],
+  ['listen = "*:2025"', `2:10: listen must be ${PLACE}, not "*:2025"`],
   ['to = "mail"', '2:6: to must be HOST:PORT, as in "mail:25" or "[::1]:25", not "mail"'],
   ['to = "mail:0"', '2:6: to must be HOST:PORT, as in "mail:25" or "[::1]:25", not "mail:0"'],
   ['to = "mail:65536"', '2:6: to must be HOST:PORT, as in "mail:25" or "[::1]:25", not "mail:65536"'],
@@ -48,7 +53,7 @@ test("the tilde of a socket's path is the home", async () => {
     ["~/run/inbox", "/home/jane $&/run/inbox"],
     ["/run/~/inbox", "/run/~/inbox"],
   ] as const) {
-    const { forwards } = await parseTable(table(path), "t", "/home/jane $&");
+    const { forwards } = await parseTable(table(path), "t", { home: "/home/jane $&" });
     assert.equal(forwards[0]?.listen, whole);
   }
 });
@@ -61,6 +66,9 @@ test("two forwards on one port, one path or with one name are refused", async ()
   ]);
   assert.deepEqual(await problems(forward("a", '"/run/x"') + forward("b", '"/run//./x"')), [
     '7:10: listen "/run//./x" is taken: [[forward]] number 1 has it',
+  ]);
+  assert.deepEqual(await problems(forward("a", '"~/a/x"') + forward("b", '"~/a/../a/x/"')), [
+    '7:10: listen "~/a/../a/x/" is taken: [[forward]] number 1 has it',
   ]);
   assert.deepEqual(await problems(forward("a", "1") + forward("b", "2") + forward("b", "3")), [
     '10:8: name "b" is taken: [[forward]] number 2 has it',

@@ -155,3 +155,37 @@ test("what is wrong in the text is told with the path, line and column", async (
     `${path}:4:9: spare must be 0 or 1, not 2`,
   ]);
 });
+
+test("a socket has one forward, whatever the table calls its path", async () => {
+  mkdirSync(join(home, "run"));
+  symlinkSync("run", join(home, "link"));
+  mkdirSync(join(home, "deep", "down"), { recursive: true });
+  symlinkSync("deep/down", join(home, "down"));
+  const table = (...listens: readonly string[]): string =>
+    listens
+      .map((one, index) => `[[forward]]\nname = "${index}"\nlisten = ${JSON.stringify(one)}\nto = "h:25"\n`)
+      .join("");
+  const first = join(home, "run", "x");
+  for (const other of [
+    "~/run/x",
+    "~/link/x",
+    join(home, "link", "x"),
+    "~/run/../link//x",
+    "~/x/../run/x",
+    "~/down/../../run/x",
+  ]) {
+    const path = written("twice.toml", table(first, other));
+    const failure = await readTable(path, uid, home).then(
+      () => assert.fail(`${other} should be refused`),
+      (error: unknown) => error,
+    );
+    assert.ok(failure instanceof TableFailure, String(failure));
+    const taken = `${path}:7:10: listen ${JSON.stringify(other)} is taken: [[forward]] number 1 has it`;
+    assert.deepEqual(failure.problems, [taken]);
+  }
+  const different = written(
+    "once.toml",
+    table(first, "~/link/y", "~/run/z", "~/none/x", "~/../x", "~/down/../run/x"),
+  );
+  assert.equal((await readTable(different, uid, home)).forwards.length, 6);
+});
