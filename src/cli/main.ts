@@ -2,7 +2,6 @@ import { serveMail } from "../call/mail_call.ts";
 import { type MailCall, parseCall, type VerbCall } from "../call/words.ts";
 import { Failure } from "../failure.ts";
 import type { World } from "../world.ts";
-import { endInUsage } from "./usage.ts";
 
 /** One run of the program: the world in, the exit status out. */
 export async function main(world: World): Promise<number> {
@@ -10,10 +9,13 @@ export async function main(world: World): Promise<number> {
   try {
     call = parseCall(world.words);
   } catch (error) {
-    if (error instanceof Failure) return endInUsage(world, error);
+    if (error instanceof Failure) return (await verbs()).endInUsage(world, error);
     throw error;
   }
-  if (call.kind === "mail") return serveMail(world, call);
-  // A bundle of its own, too: no mail call reads in the verbs.
-  return (await import("./run_verb.js")).runVerb(world, call);
+  return call.kind === "mail" ? serveMail(world, call) : (await verbs()).runVerb(world, call);
+}
+
+/** A bundle of its own: no mail call reads in the verbs, and what they are called. */
+function verbs() {
+  return import("./run_verb.js");
 }

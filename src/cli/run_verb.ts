@@ -23,6 +23,8 @@ import { stop } from "./stop.ts";
 import { endInUsage } from "./usage.ts";
 import { CHOICES, isVerb, VERBS, type Verb, type VerbName } from "./verbs.ts";
 
+export { endInUsage };
+
 /** Options that were given, with their values; a flag's is empty. */
 type Options = ReadonlyMap<string, string>;
 
