@@ -43,7 +43,8 @@ export function filesOf(home: string | undefined): Files {
 
 function realDirectory(directory: string): string {
   try {
-    return realpathSync(directory);
+    // Not the one in JavaScript, which takes ".." away before it looks at links.
+    return realpathSync.native(directory);
   } catch {
     return directory;
   }
