@@ -1,15 +1,19 @@
 import { fstatSync, lstatSync } from "node:fs";
 import type { Server, Socket } from "node:net";
-import { posix } from "node:path";
 import { Failure } from "../failure.ts";
 import type { CarriedForward } from "../table/decision.ts";
-import { bind, type Listening } from "./bind.ts";
+import { filesOf } from "../table/read.ts";
+import { placeOf } from "../table/schema.ts";
+import { bind, errorCode, type Listening } from "./bind.ts";
 import { placeText } from "./plan.ts";
 import { isUnguarded } from "./probe.ts";
 import type { SocketTables } from "./socket_tables.ts";
 
 /** The first of the descriptors that a service manager gives (sd_listen_fds(3)). */
 const FIRST = 3;
+
+/** Its tilde has been expanded. */
+const FILES = filesOf(undefined);
 
 /** More sockets than a unit has. */
 const MOST = 64;
@@ -44,9 +48,11 @@ export async function listenAtGiven(
   try {
     for (const descriptor of descriptors) {
       const gate = new Gate();
-      const server = await bind({ fd: descriptor }, (socket) => gate.take(socket));
+      const server = await bind({ fd: descriptor }, (socket) => gate.take(socket)).catch((error) => {
+        throw notListening(descriptor, error);
+      });
       servers.push(server);
-      const place = await placeOf(server, descriptor, tables);
+      const place = await boundAt(server, descriptor, tables);
       const forward = forwards.find(({ listen }) => isAt(listen, place));
       if (forward === undefined) throw unwanted(place);
       await requireSafe(forward, tables);
@@ -76,7 +82,7 @@ class Gate {
 }
 
 /** A port, or the path of a Unix socket; undefined where the system does not say. */
-async function placeOf(
+async function boundAt(
   server: Server,
   descriptor: number,
   tables: SocketTables,
@@ -91,7 +97,13 @@ async function placeOf(
 
 function isAt(listen: number | string, place: number | string | undefined): boolean {
   if (typeof listen === "number" || typeof place !== "string") return listen === place;
-  return posix.normalize(listen) === posix.normalize(place);
+  return placeOf(listen, FILES) === placeOf(place, FILES);
+}
+
+/** As of Accept=yes, which gives the connection itself. */
+function notListening(descriptor: number, error: unknown): Failure {
+  const what = `descriptor ${descriptor} is no socket that is listened at (${errorCode(error)})`;
+  return new Failure("table", "LISTEN_FDS", what, { hints: ["Accept=no in the unit of the socket"] });
 }
 
 function unwanted(place: number | string | undefined): Failure {
@@ -111,7 +123,8 @@ async function requireSafe(forward: CarriedForward, tables: SocketTables): Promi
       hints: ["listen at a Unix socket in place of the port"],
     });
   }
-  if (typeof listen === "string" && (lstatSync(listen).mode & 0o077) !== 0) {
+  // To connect takes the right to write, and no other (unix(7)): systemd-socket-activate makes sockets of mode 0644.
+  if (typeof listen === "string" && (lstatSync(listen).mode & 0o022) !== 0) {
     throw new Failure("table", placeText(listen), "others can connect to it", {
       hints: ["SocketMode=0600 in the unit of the socket"],
     });

@@ -47,7 +47,7 @@ function atHome<T extends string | number>(listen: T, home: string | undefined):
 }
 
 /** Two paths of one socket have one place. */
-function placeOf(path: string, { home, realDirectory = (directory) => directory }: Files): string {
+export function placeOf(path: string, { home, realDirectory = (directory) => directory }: Files): string {
   const { dir, base } = posix.parse(atHome(path, home));
   return posix.join(realDirectory(dir), base);
 }

@@ -46,15 +46,31 @@ const START = `
 export function startActivated(
   words: readonly string[],
   places: readonly string[],
-  env: Readonly<Record<string, string>>,
+  env: Environment,
   mode = "0600",
 ): Activated {
-  const own = ["-e", START, mode, places.join(" "), ...words];
-  const child = spawn(program("perl"), own, {
-    env: { ...env },
-    stdio: ["ignore", "ignore", "pipe"],
-    cwd: "/",
-  });
+  return started(program("perl"), ["-e", START, mode, places.join(" "), ...words], env);
+}
+
+/** The same by systemd's own program for it, which gives the sockets names, and starts when somebody connects. */
+export function startBySystemd(
+  words: readonly string[],
+  places: readonly string[],
+  env: Environment,
+): Activated {
+  const names = places.map((_, index) => `socket-${index}`).join(":");
+  const own = [
+    ...[...places.flatMap((place) => ["-l", place]), `--fdname=${names}`],
+    // It passes nothing else on.
+    ...Object.entries(env).flatMap(([name, value]) => ["-E", `${name}=${value}`]),
+  ];
+  return started(program("systemd-socket-activate"), [...own, ...words], env);
+}
+
+type Environment = Readonly<Record<string, string>>;
+
+function started(first: string, words: readonly string[], env: Environment): Activated {
+  const child = spawn(first, words, { env: { ...env }, stdio: ["ignore", "ignore", "pipe"], cwd: "/" });
   const stderr = new Received(child.stderr, "the activated program's stderr");
   // Not "exit": what it has said last may still have to be read then.
   const exit = once(child, "close");

@@ -45,6 +45,7 @@ const PEERS = [
   { program: "make", package: "make", need: "test", why: "builds UW's imapd" },
   { program: "gcc", package: "gcc libc6-dev", need: "test", why: "builds UW's imapd" },
   { program: "systemd-analyze", package: "systemd", need: "test", why: "reads units" },
+  { program: "systemd-socket-activate", package: "systemd", need: "test", why: "listens for a service" },
   { program: "script", package: "bsdutils", need: "test", why: "a terminal for one program" },
   { program: "dbclient", package: "dropbear-bin", need: "bench", why: "another SSH client to compare with" },
   { program: "plink", package: "putty-tools", need: "bench", why: "another SSH client to compare with" },

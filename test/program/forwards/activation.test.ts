@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { lstatSync, readFileSync, writeFileSync } from "node:fs";
+import { lstatSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type Activated, startActivated } from "../../peers/activation.ts";
+import { type Activated, startActivated, startBySystemd } from "../../peers/activation.ts";
 import { describeForms } from "../../peers/binaries.ts";
+import { runCall } from "../../peers/call.ts";
 import { type ImapClient, imapClient } from "../../peers/imap_client.ts";
 import { speakingServer } from "../../peers/tcp.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
@@ -87,6 +88,38 @@ describeForms("--forward with a service manager's sockets", { concurrency: 3 }, 
     assert.equal(await service.ended(), 0);
     assert.equal(lstatSync(place).isSocket(), true);
     removeTemporary(other);
+  });
+
+  test("has them from systemd-socket-activate, whatever it calls them", TIMEOUT, async () => {
+    const folder = makeTemporary();
+    const path = join(folder, "inbox");
+    symlinkSync(folder, `${folder}-link`);
+    const own = `listen = "${folder}-link/inbox"\nmethod = "imap"\nvia = "mail.test"\n`;
+    await using on = await inboxScene(form, { table: `[[forward]]\nname = "socket"\n${own}` });
+    const places = [`127.0.0.1:${on.place}`, `[::1]:${on.place}`, path];
+    const words = [...form.argv, "--forward", "mail.test", "--for", "forever"];
+    await using service = startBySystemd(words, places, on.scene.home.env);
+    for (const place of [Number(on.place), { host: "::1", port: Number(on.place) }, path]) {
+      using one = await poll(() => imapClient(place).catch(() => undefined), "a connection");
+      await one.until(GREETED);
+    }
+    // To connect takes the right to write.
+    assert.equal(lstatSync(path).mode & 0o777, 0o644);
+    service.terminate();
+    assert.equal(await service.ended(), 0);
+    for (const name of [folder, `${folder}-link`]) removeTemporary(name);
+  });
+
+  test("refuses a descriptor at which nobody listens", TIMEOUT, async () => {
+    await using on = await inboxScene(form);
+    const line = 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" 3</dev/null';
+    const words = ["/bin/sh", "-c", line, "sh", ...form.argv, "--forward", "mail.test"];
+    const { status, stderr } = await runCall(words, { env: on.scene.home.env, stdio: "pipes" });
+    assert.equal(status, 78);
+    assert.match(
+      stderr,
+      /^preauth: LISTEN_FDS: descriptor 3 is no socket that is listened at \(E[A-Z]+\)\npreauth: hint: Accept=no /,
+    );
   });
 
   test("tells why there is no mailbox, and stays", TIMEOUT, async () => {
