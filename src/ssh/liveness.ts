@@ -15,7 +15,10 @@ const SLACK = 5_000;
 /** Who is served within so many milliseconds has not waited, and asks nothing. */
 const PATIENCE = 200;
 
-/** Milliseconds between two looks at a question that is open. */
+/** Milliseconds that the question is open when he has waited for BUSY_CONNECTION_MS. */
+const LONG = BUSY_CONNECTION_MS - PATIENCE;
+
+/** Milliseconds between two looks at a question that is open for longer. */
 const LOOK_AGAIN = 250;
 
 /** What is watched of a connection. */
@@ -72,18 +75,21 @@ export class Liveness {
 
   get #waitsBehindOthers(): boolean {
     if (this.#asked === undefined || this.#connection.received === this.#receivedAtAsking) return false;
-    return performance.now() - this.#asked >= BUSY_CONNECTION_MS;
+    return performance.now() - this.#asked >= LONG;
   }
 
   /**
-   * Calls `onBusy`, once, when a question asked now, or open already, waits behind other bytes; not any more when `over` is
-   * aborted or it is answered in time. A server that takes its time for a command answers questions meanwhile.
+   * Calls `onBusy`, once, after BUSY_CONNECTION_MS when a question waits behind other bytes, or soon when one has waited for
+   * long; not any more when `over` is aborted or it is answered in time. A server that takes its time for a command answers
+   * questions meanwhile.
    */
   whenBusy(over: AbortSignal, onBusy: () => void): void {
     let timer: NodeJS.Timeout;
     const look = (): void => {
       if (this.#waitsBehindOthers) onBusy();
-      else if (this.#asked !== undefined) timer = setTimeout(look, LOOK_AGAIN);
+      else if (this.#asked !== undefined) {
+        timer = setTimeout(look, Math.max(Math.ceil(this.#asked + LONG - performance.now()), LOOK_AGAIN));
+      }
     };
     timer = setTimeout(() => {
       this.probe();

@@ -185,4 +185,40 @@ describe("a connection that is watched", () => {
     assert.equal(line.pings, 0);
     assert.equal(line.deadAfter, undefined);
   });
+
+  it("is busy for one who has waited for a second behind other bytes, and is told so once", () => {
+    const line = new Line(USUAL, false);
+    const told: number[] = [];
+    const began = clocks.passed;
+    line.liveness.whenBusy(new AbortController().signal, () => told.push(clocks.passed - began));
+    line.pass(200, 1000);
+    line.pass(799, 1000);
+    assert.deepEqual(told, []);
+    line.pass(1, 1000);
+    assert.deepEqual(told, [1000]);
+    line.pass(5000, 1000);
+    assert.deepEqual(told, [1000]);
+    assert.equal(line.pings, 1);
+  });
+
+  it("is busy soon for the next one, whose question is open already", () => {
+    const line = new Line(USUAL, false);
+    const told: number[] = [];
+    line.liveness.whenBusy(new AbortController().signal, () => {});
+    line.pass(3000, 1000);
+    const began = clocks.passed;
+    line.liveness.whenBusy(new AbortController().signal, () => told.push(clocks.passed - began));
+    line.pass(200, 1000);
+    assert.deepEqual(told, [200]);
+  });
+
+  it("is not busy where the question is answered within that second, nor where not a byte comes", () => {
+    const told: string[] = [];
+    const quick = new Line();
+    quick.liveness.whenBusy(new AbortController().signal, () => told.push("quick"));
+    const silent = new Line(USUAL, false);
+    silent.liveness.whenBusy(new AbortController().signal, () => told.push("silent"));
+    for (let turn = 0; turn < 4; turn++) clocks.pass(1000, () => quick.received++);
+    assert.deepEqual(told, []);
+  });
 });
