@@ -1,7 +1,7 @@
 import { createDecipheriv, createPrivateKey, type KeyObject } from "node:crypto";
 import ssh2 from "ssh2";
 import { wire } from "./blob.ts";
-import { MissingCipher } from "./pem.ts";
+import { lacking, UnusableKey } from "./unusable_key.ts";
 import { readWith } from "./wire.ts";
 
 /** OpenSSH's own format of a private key, PROTOCOL.key. */
@@ -59,7 +59,7 @@ export function missingFrom({ cipher, derivation }: Container): string | undefin
   return derivation === "bcrypt" ? undefined : `the derivation ${derivation}`;
 }
 
-/** The private key; undefined for a wrong passphrase. Throws a MissingCipher, for what is no sound key, and the signal's reason. */
+/** The private key; undefined for a wrong passphrase. Throws an UnusableKey, and the signal's reason. */
 export async function unlockContainer(
   container: Container,
   passphrase: string,
@@ -67,7 +67,7 @@ export async function unlockContainer(
 ): Promise<KeyObject | undefined> {
   const missing = missingFrom(container);
   const [name, keyLength, ivLength] = CIPHERS[container.cipher] ?? ["", 0, 0];
-  if (missing !== undefined) throw new MissingCipher(missing);
+  if (missing !== undefined) throw lacking(missing);
   const { salt, rounds } = container;
   const { derive } = await import("./derive.ts");
   const made = await derive(passphrase, { salt, rounds, length: keyLength + ivLength, signal });
@@ -76,7 +76,7 @@ export async function unlockContainer(
   return plain && isRight(plain) ? keyIn(container.blob, plain) : undefined;
 }
 
-/** The private key of one that has no passphrase. Throws for what is no sound key. */
+/** The private key of one that has no passphrase. Throws an UnusableKey. */
 export function plainKey({ blob, encrypted }: Container): KeyObject {
   return keyIn(blob, encrypted);
 }
@@ -121,6 +121,6 @@ function keyIn(blob: Buffer, plain: Buffer): KeyObject {
   const lines = bytes.toString("base64").replace(/.{70}/g, "$&\n");
   const kind = "OPENSSH PRIVATE KEY";
   const parsed = ssh2.utils.parseKey(`-----BEGIN ${kind}-----\n${lines}\n-----END ${kind}-----`);
-  if (parsed instanceof Error) throw parsed;
+  if (parsed instanceof Error) throw new UnusableKey("holds no sound key");
   return createPrivateKey(parsed.getPrivatePEM());
 }

@@ -19,7 +19,7 @@ export type Identity =
       readonly blob: Buffer | undefined;
       /** What it is encrypted with, where that cannot be undone here; asked for only where somebody would type. */
       readonly missing: () => string | undefined;
-      /** Undefined when it is not the passphrase. Throws for what is no key behind it. */
+      /** Undefined when it is not the passphrase. Throws an UnusableKey for what is no key behind it, and the signal's reason. */
       readonly unlock: (passphrase: string, signal: AbortSignal) => Promise<KeyObject | undefined>;
     }
   /** Only an agent can use it; `why` completes "FILE ". */
@@ -151,7 +151,10 @@ function lockOf(pem: string, container: Container | undefined) {
     };
   }
   if (container !== undefined || !isEncrypted(pem)) return undefined;
-  return { missing: () => missingIn(pem), unlock: (passphrase: string) => unlockPem(pem, passphrase) };
+  return {
+    missing: () => missingIn(pem),
+    unlock: (passphrase: string, signal: AbortSignal) => unlockPem(pem, passphrase, signal),
+  };
 }
 
 function uselessness(path: string, text: string): { readonly why: string; readonly hint?: string } {

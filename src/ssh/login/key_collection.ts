@@ -180,8 +180,10 @@ export class KeyCollection {
     return {
       unlock: async () => {
         const revealed = await file.reveal();
-        const unlocked = revealed && candidate(revealed);
-        return unlocked && this.#isUsable(unlocked) ? unlocked : undefined;
+        if (typeof revealed === "string") this.#leaveOut(`${name} ${revealed}`);
+        if (typeof revealed !== "object") return undefined;
+        const unlocked = candidate(revealed);
+        return this.#isUsable(unlocked) ? unlocked : undefined;
       },
     };
   }

@@ -3,6 +3,7 @@ import { platform } from "node:os";
 import { quoted } from "../../shell_word.ts";
 import { type Identity, signWith } from "../keys/identity_file.ts";
 import { publicBlob } from "../keys/public_key.ts";
+import { UnusableKey } from "../keys/unusable_key.ts";
 import type { Obstacle } from "./candidate.ts";
 import type { Questions } from "./questions.ts";
 
@@ -34,10 +35,15 @@ export class KeyFile {
     return signWith(key, data, algorithm);
   };
 
-  /** The public key of a file that does not tell it without its passphrase. */
-  async reveal(): Promise<Buffer | undefined> {
-    const key = await this.#key();
-    return key && publicBlob(key);
+  /** The public key of a file that does not tell it without its passphrase; words that go after its path for no use. */
+  async reveal(): Promise<Buffer | string | undefined> {
+    try {
+      const key = await this.#key();
+      return key && publicBlob(key);
+    } catch (error) {
+      if (error instanceof UnusableKey) return error.message;
+      throw error;
+    }
   }
 
   async #key(): Promise<KeyObject | undefined> {

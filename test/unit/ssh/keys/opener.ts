@@ -18,9 +18,12 @@ async function unlocked(path: string, passphrase: string): Promise<string> {
   return key === undefined ? "wrong passphrase" : line(publicBlob(key));
 }
 
+const told = (path: string, passphrase: string) =>
+  unlocked(path, passphrase).catch((error: Error) => `${error.name}: ${error.message}`);
+
 const cases: readonly (readonly [string, string])[] = JSON.parse(readFileSync(0, "utf8"));
 const results: [string, string][] = [];
 for (const [path, passphrase] of cases) {
-  results.push([await unlocked(path, passphrase), await unlocked(path, `${passphrase}?`)]);
+  results.push([await told(path, passphrase), await told(path, `${passphrase}?`)]);
 }
 process.stdout.write(JSON.stringify(results));

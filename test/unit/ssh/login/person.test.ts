@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { appendFileSync } from "node:fs";
+import { appendFileSync, chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { AuthContext, KeyboardAuthContext } from "ssh2";
@@ -71,6 +71,29 @@ for (const [type, format] of [
     assert.deepEqual(person.seen, [question(path)]);
   });
 }
+
+test("what is behind a passphrase and cannot be used is passed over, and no passphrase of it is called wrong", async () => {
+  const [curve, senseless] = [join(folder, "curve"), join(folder, "senseless")];
+  const ssl = (line: string) => execFileSync(program("openssl"), line.split(" "), { stdio: "ignore" });
+  ssl(`genpkey -algorithm ec -pkeyopt ec_paramgen_curve:P-224 -aes128 -pass pass:secret -out ${curve}`);
+  ssl(`genpkey -algorithm ed25519 -out ${senseless}.plain`);
+  ssl(`pkcs8 -topk8 -scrypt -passout pass:secret -in ${senseless}.plain -out ${senseless}`);
+  const [, head, body = "", tail] = /^(-.*?-\n)(.*)(\n-.*)$/s.exec(readFileSync(senseless, "utf8")) ?? [];
+  const bytes = Buffer.from(body, "base64");
+  // Its cost, 16,384, has to be a power of two.
+  const cost = bytes.indexOf(Buffer.from([2, 2, 0x40, 0]));
+  assert.notEqual(cost, -1);
+  bytes[cost + 3] = 1;
+  writeFileSync(senseless, `${head}${bytes.toString("base64")}${tail}`);
+  for (const path of [curve, senseless]) chmodSync(path, 0o600);
+  const person = somebody("secret", "secret");
+  const { connection } = await logIn(sshd, { identityFiles: [curve, senseless, sshd.identity] }, person);
+  assert.deepEqual(person.seen, [question(curve), question(senseless)]);
+  assert.deepEqual(
+    connection.obstacles.map(({ what }) => what.replace(/ \(.*/, "")),
+    [`${curve} holds no key of a kind that is supported`, `${senseless} cannot be decrypted`],
+  );
+});
 
 test("a certificate's encrypted key is asked for once", async () => {
   const authority = makeKey(join(folder, "ca")).path;
