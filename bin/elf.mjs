@@ -33,7 +33,8 @@ export function keepBundleThroughStrip(file) {
   file.writeBigUInt64LE(BigInt(section.end - section.offset + ADDRESS), section.header + SECTION.size);
 }
 
-function sectionsOf(file) {
+/** The sections of a 64-bit ELF file, with the places of their headers. */
+export function sectionsOf(file) {
   const start = Number(file.readBigUInt64LE(FILE.sections));
   const size = file.readUInt16LE(FILE.size);
   const headers = Array.from({ length: file.readUInt16LE(FILE.count) }, (_, index) => start + index * size);

@@ -3,6 +3,7 @@
  *
  *   npm run release                    all of them
  *   npm run release -- --check         builds twice, in two directories, compares, opens and runs each one
+ *   npm run release -- --check STEP... these steps of that alone, with the artefacts as they are (bin/release/gate.mjs)
  *   node bin/release.mjs --try FOLDER  of this tree as it stands, two of them: the .deb of x64 and the executable of arm64
  */
 import { createHash } from "node:crypto";
@@ -18,6 +19,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { keepBundleThroughStrip } from "./elf.mjs";
+import { askProcessorFirst } from "./processor.mjs";
 import { makeDeb } from "./release/deb.mjs";
 import { check } from "./release/gate.mjs";
 import { manifest, requireReleasable } from "./release/manifest.mjs";
@@ -67,6 +69,7 @@ function executableFor(system, work) {
   if (system.name.startsWith("linux-")) {
     const bytes = readFileSync(outfile);
     keepBundleThroughStrip(bytes);
+    askProcessorFirst(bytes);
     writeFileSync(outfile, bytes);
   }
   return outfile;
@@ -109,12 +112,13 @@ function makeSamples(out) {
 
 async function main([option, ...words]) {
   if (option === "--try" && words.length === 1) return makeSamples(words[0]);
-  const isChecked = option === "--check" && words.length === 0;
+  const isChecked = option === "--check";
   if (option !== undefined && !isChecked) throw new Error(`"${option}" is neither --check nor --try FOLDER`);
+  if (words.length > 0) return check(join(root, "dist", "release"), words);
   requireReleasable();
   const out = release();
   process.stdout.write(readFileSync(join(out, "SHA256SUMS"), "utf8"));
-  if (isChecked) await check(out);
+  if (isChecked) await check(out, []);
 }
 
 try {

@@ -93,5 +93,5 @@ export function archive(parent, folder, outfile) {
     "--numeric-owner",
     "--format=gnu",
   ];
-  run("tar", [...same, "--use-compress-program=gzip -n -9", "-cf", outfile, folder], { cwd: parent });
+  run("tar", [...same, "--use-compress-program=gzip -n -6", "-cf", outfile, folder], { cwd: parent });
 }
