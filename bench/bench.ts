@@ -11,6 +11,8 @@ import { lineGoals } from "./line/goals.ts";
 import type { LineReport } from "./line/measuring.ts";
 import { lineReport } from "./line/report.ts";
 import { benchLines } from "./line/run.ts";
+import { type LocalReport, localReport } from "./local/report.ts";
+import { benchLocal } from "./local/run.ts";
 import { measureMemory } from "./memory.ts";
 import { measureRoundTrips } from "./network.ts";
 import { BUILT } from "./preauth.ts";
@@ -56,14 +58,15 @@ const QUICK: Scale = {
 
 async function main(options: readonly string[]): Promise<void> {
   const words = options.join(" ");
-  if (!["", "--quick", "--line", "--line --all", "--hour"].includes(words)) {
-    throw new Error(`"${words}" is none of: --quick, --line, --line --all, --hour`);
+  if (!["", "--quick", "--line", "--line --all", "--local", "--hour"].includes(words)) {
+    throw new Error(`"${words}" is none of: --quick, --line, --line --all, --local, --hour`);
   }
   for (const { argv } of BUILT) {
     const path = argv.at(-1) ?? "";
     if (!existsSync(path)) throw new Error(`${path} is missing: npm run build`);
   }
   if (words.startsWith("--line")) return tellLines(await benchLines(words.endsWith("--all"), say));
+  if (words === "--local") return tellLocal(await benchLocal(say));
   if (words === "--hour") {
     const hour = await benchHour(say);
     return tellOutcome(hourGoals(hour), hour.troubles);
@@ -79,6 +82,11 @@ function tellLines(results: LineReport): void {
   write("line.json", `${JSON.stringify(results, undefined, 2)}\n`);
   write("line.md", lineReport(results));
   tellOutcome(lineGoals(results), results.troubles);
+}
+
+function tellLocal(results: LocalReport): void {
+  write("local.json", `${JSON.stringify(results, undefined, 2)}\n`);
+  write("local.md", localReport(results));
 }
 
 function tellOutcome(all: readonly Goal[], troubles: readonly Trouble[]): void {

@@ -33,6 +33,7 @@ function versions(): Readonly<Record<string, string>> {
     dbclient: said("dbclient", ["-V"], /v(\S+)/),
     plink: said("plink", ["-V"], /Release (\S+)/),
     Perl: said("perl", ["-v"], /\(v([\d.]+)\)/),
+    socat: said("socat", ["-V"], /socat version (\S+)/),
     Dovecot: said("dovecot", ["--version"], /^(\S+)/),
     Node: process.versions.node,
     Bun: bun.version,
@@ -54,7 +55,15 @@ function commit(): string {
     return spawnSync("git", words, { cwd: root, encoding: "utf8" }).stdout?.trim() ?? "";
   };
   const name = git("rev-parse", "--short=10", "HEAD");
-  const written = ["line.json", "line.md", "results.json", "results.md", "results.svg"];
+  const written = [
+    "line.json",
+    "line.md",
+    "local.json",
+    "local.md",
+    "results.json",
+    "results.md",
+    "results.svg",
+  ];
   const changed =
     git(
       "status",

@@ -49,6 +49,7 @@ const PEERS = [
   { program: "script", package: "bsdutils", need: "test", why: "a terminal for one program" },
   { program: "dbclient", package: "dropbear-bin", need: "bench", why: "another SSH client to compare with" },
   { program: "plink", package: "putty-tools", need: "bench", why: "another SSH client to compare with" },
+  { program: "socat", package: "socat", need: "bench", why: "a local port to compare with" },
   { program: "perl", package: "perl-base", need: "bench", why: "a script to compare with" },
   { program: "dpkg-deb", package: "dpkg", need: "test", why: "makes a package of the program" },
   { program: "xz", package: "xz-utils", need: "test", why: "packs it" },
