@@ -39,8 +39,8 @@ export async function* proofs(
   yield { what: "a shell", allowed: await ran(connection.shell({ signal }), `${LINE}\nexit\n`) };
   yield { what: "another command", allowed: await ran(connection.exec(LINE, { signal }), "") };
   yield {
-    what: "a command behind that of imap",
-    allowed: await ran(connection.exec(`${line}; ${LINE}`, { signal }), ""),
+    what: "a command in front of that of imap",
+    allowed: await ran(connection.exec(`${LINE}; ${line}`, { signal }), ""),
   };
   yield await portProof(connection, ports);
   const privileges: readonly (readonly [Privilege, string])[] = [

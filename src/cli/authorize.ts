@@ -53,7 +53,7 @@ export async function authorize(world: World, { server, user, printsOnly }: Auth
   const needs = await needsOf(table, decision);
   const terminal = printsOnly ? undefined : world.terminal();
   if (terminal === undefined) return printLine(world, decision, needs);
-  const person = personAt(terminal);
+  const person = personAt(terminal, world.columns(2) ?? world.columns(1));
   const ends = new AbortController();
   world.onSignal((signal, status) => ends.abort(new Failure("gone", "--authorize", signal, { status })));
   const { signal } = ends;
@@ -62,13 +62,16 @@ export async function authorize(world: World, { server, user, printsOnly }: Auth
   try {
     const change = await tableChange(world, { file, text, decision, key });
     if (!(await install(world, { decision, needs, key, change, person, asker, signal }))) return 0;
-    const status = await proveKey(world, { decision, needs, key, passphrase, person, signal });
-    if (status !== 0) {
-      if (change !== undefined)
-        remark(world, `${shortName(file, world.home)} is as it was: it does not name the key`);
+    try {
+      const status = await proveKey(world, { decision, needs, key, passphrase, person, signal });
+      if (status === 0) return finish(world, change, { key, passphrase });
+      if (change !== undefined) remark(world, standing(world, server, key));
       return status;
+    } catch (error) {
+      // What has been installed stays: of a table that could not be written nobody would guess that.
+      if (change !== undefined && error instanceof Failure) remark(world, standing(world, server, key));
+      throw error;
     }
-    return finish(world, change, { key, passphrase });
   } finally {
     key[Symbol.dispose]();
   }
@@ -216,10 +219,22 @@ async function write(
   return true;
 }
 
-/** Names the key in the table, now that it opens the mailbox. */
+/** What is the case where a key is installed, and the table is not to name it, or not yet. */
+function standing({ home }: World, server: string, { path }: MailKey): string {
+  return `the table does not name the key; it is ${shortName(path, home)}, and its line is in ~/.ssh/authorized_keys on ${server}`;
+}
+
+/** Names the key in the table, now that it opens the mailbox. Throws a Failure where the table cannot be written. */
 function finish(world: World, change: FileChange | undefined, { key, passphrase }: Chosen): number {
   if (change !== undefined) {
-    writeChanges([change], world.pid);
+    try {
+      writeChanges([change], world.pid);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      const name = JSON.stringify(shortName(key.path, world.home));
+      const hints = ["run the same command again", `or write into its [[host]]: identity = ${name}`];
+      throw new Failure(error.trouble, error.subject, error.what, { hints, cause: error });
+    }
     print(world, [`written: ${shortName(change.path, world.home)}`]);
   }
   if (passphrase) {

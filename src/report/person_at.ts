@@ -1,15 +1,19 @@
 import { Failure } from "../failure.ts";
 import type { Person } from "../person.ts";
 import type { Terminal } from "../world.ts";
+import { fitted } from "./fit.ts";
 import { escapeControls } from "./printable.ts";
 
-/** Whoever sits at a terminal. */
-export function personAt(terminal: Terminal): Person {
+/** Whoever sits at a terminal of so many columns; undefined where it does not tell. */
+export function personAt(terminal: Terminal, columns?: number): Person {
+  const shown = (line: string): readonly string[] => fitted(escapeControls(line), columns);
   return {
-    tell: (lines) => terminal.write(lines.map((line) => `${escapeControls(line)}\n`).join("")),
+    tell: (lines) => terminal.write(lines.map((line) => `${shown(line).join("\n")}\n`).join("")),
     ask: async (question, { echo, signal }) => {
       signal.throwIfAborted();
-      const show = (): void => terminal.write(escapeControls(question));
+      const text = question.trimEnd();
+      const gap = question.slice(text.length);
+      const show = (): void => terminal.write(shown(text).join("\n") + gap);
       const reveal = echo ? (): void => {} : terminal.hide(show);
       if (reveal === undefined) throw gone("its echo cannot be switched off (stty fails)");
       try {

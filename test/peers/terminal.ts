@@ -21,6 +21,8 @@ export interface Terminal extends AsyncDisposable {
   type(text: string): void;
   /** What stands on the screen now, line by line. */
   screen(): string;
+  /** The same as it was written: a line that the terminal itself has broken is one. */
+  written(): string;
   /** Waits until the screen matches; `what` says what the test waits for. */
   waitFor(pattern: RegExp, what: string, limit?: number): Promise<string>;
   /** Waits until the program has ended; the screen stays to be read. Gives its exit status. */
@@ -52,6 +54,7 @@ export async function openTerminal(words: readonly string[], options: TerminalOp
   const evidence = () => `the screen:\n${screen()}`;
   return {
     screen,
+    written: () => tmux("capture-pane", "-p", "-J").replace(/ +$/gm, ""),
     keys: (...names) => void tmux("send-keys", ...names),
     type: (text) => void tmux("send-keys", "-l", text),
     waitFor: (pattern, what, limit) => {

@@ -120,7 +120,7 @@ async function mailCall(form: Form, { home, sshd }: Scene, method = "imap", inpu
 const REFUSED = [
   "a shell",
   "another command",
-  "a command behind that of imap",
+  "a command in front of that of imap",
   "port 127.0.0.1:22, which is not listed",
   "listening at a port on the server",
   "agent forwarding",
@@ -225,7 +225,11 @@ describeForms("--authorize on a terminal", { concurrency: 2 }, (form) => {
       const key = makeKey(other.write("id", "").replace(/id$/, "wide"));
       const wide = other.write("keys", `${key.line}\n`);
       await using scene = await sceneFor({
-        config: [`AuthorizedKeysFile ${wide} %h/nothing`, "X11UseLocalhost yes"],
+        // sshd grants X11 where there is an xauth(1), which it runs with a session alone (session.c).
+        config: [
+          ...[`AuthorizedKeysFile ${wide} %h/nothing`, "X11Forwarding yes"],
+          `XAuthLocation ${program("true")}`,
+        ],
       });
       writeFileSync(wide, `${readFileSync(`${scene.sshd.identity}.pub`, "utf8")}${key.line}\n`);
       const { home, table } = scene;
@@ -241,12 +245,41 @@ describeForms("--authorize on a terminal", { concurrency: 2 }, (form) => {
       assert.match(screen, /^ALLOWED {2}port 127\.0\.0\.1:22, which is not listed: the server /m);
       assert.match(screen, /^ALLOWED {2}listening at a port on the server: the server granted it$/m);
       assert.match(screen, /^ALLOWED {2}agent forwarding: the server granted it$/m);
+      assert.match(screen, /^ALLOWED {2}X11 forwarding: the server granted it$/m);
       assert.match(screen, /^ALLOWED {2}a terminal \(pty\): the server granted it$/m);
+      assert.doesNotMatch(screen, /^refused/m);
       assert.match(screen, /^opens {4}INBOX/m);
+      assert.match(screen, /the table does not name the key; it is \S+wide, and its line is in/);
       assert.match(screen, /the key does not do mail, and mail alone/);
       assert.equal(readFileSync(home.tableFile, "utf8"), table);
     },
   );
+
+  test("names what is allowed, and that alone, where sshd allows a part of it: 69", TIMEOUT, async () => {
+    using other = makeHome();
+    const key = makeKey(other.write("id", "").replace(/id$/, "partly"));
+    const partly = other.write("keys", "");
+    const places = [`AuthorizedKeysFile ${partly} %h/nothing`, "X11Forwarding yes"];
+    await using scene = await sceneFor({ config: [...places, `XAuthLocation ${program("true")}`] });
+    const own = readFileSync(`${scene.sshd.identity}.pub`, "utf8");
+    for (const [options, allowed] of [
+      ["X11-forwarding,pty", ["X11 forwarding", "a terminal (pty)"]],
+      ["port-forwarding", ["port 127.0.0.1:22, which is not listed", "listening at a port on the server"]],
+    ] as const) {
+      writeFileSync(partly, `${own}restrict,${options},command="${mailbox.command}" ${key.line}\n`);
+      await using terminal = await start(form, scene, 200);
+      await terminal.waitFor(/the key for mail alone/, "the key's question");
+      answer(terminal, key.path);
+      await terminal.waitFor(/install it|it is there already/, "the line");
+      answer(terminal, "");
+      assert.equal(await terminal.ended(), 69, terminal.screen());
+      const found = [...terminal.screen().matchAll(/^ALLOWED {2}(.*?): the server /gm)].map(
+        ([, what]) => what,
+      );
+      assert.deepEqual(found, allowed, terminal.screen());
+      assert.equal(terminal.screen().match(/^refused /gm)?.length, 8 - allowed.length);
+    }
+  });
 
   test("says that sshd reads another file, where the key does not let in: 77", TIMEOUT, async () => {
     await using scene = await sceneFor({ keysAtHome: false });
@@ -336,6 +369,21 @@ describeForms("--authorize on a terminal", { concurrency: 2 }, (form) => {
       const [mine, comment, line, ...rest] = readFileSync(keys, "utf8").split("\n");
       assert.deepEqual([mine, comment, ...rest], ["# mine", `# ssh-ed25519 ${blob}`, others, ""]);
       assert.match(line ?? "", /^restrict,command=/);
+
+      writeFileSync(home.tableFile, table);
+      const installedKeys = readFileSync(keys, "utf8");
+      await using left = await start(form, scene);
+      await left.waitFor(/the key for mail alone/, "the key's question");
+      answer(left, "");
+      await left.waitFor(/Enter passphrase for key/, "the passphrase");
+      left.keys("C-c");
+      assert.equal(await left.ended(), 130, left.screen());
+      assert.match(
+        left.screen(),
+        /the table does not name the key; it is ~\/\.ssh\/id_mail_work, and its line/,
+      );
+      assert.equal(readFileSync(home.tableFile, "utf8"), table);
+      assert.equal(readFileSync(keys, "utf8"), installedKeys);
     },
   );
 
@@ -388,6 +436,40 @@ describeForms("--authorize on a terminal", { concurrency: 2 }, (form) => {
       assert.match(readFileSync(home.tableFile, "utf8"), /^identity = [\s\S]*# of an editor\n$/m);
     },
   );
+
+  test("says what stands where the table cannot be written at the end: 78", {
+    ...TIMEOUT,
+    skip: skipUnlessRoot,
+  }, async () => {
+    await using scene = await sceneFor();
+    const { home, table } = scene;
+    const folder = join(home.tableFile, "..");
+    execFileSync(program("mount"), ["-t", "tmpfs", "-o", "size=64k,mode=700", "t", folder]);
+    try {
+      home.writeTable(table);
+      execFileSync(program("mount"), ["-o", "remount,ro", folder]);
+      await using terminal = await start(form, scene);
+      assert.equal(await installed(terminal), 78, terminal.screen());
+      const screen = terminal.screen().replace(/\n {2}/g, " ");
+      assert.match(screen, /^opens {4}INBOX[\s\S]*hosts\.toml: cannot be written \(EROFS\)$/m);
+      assert.match(
+        screen,
+        /^preauth: hint: or write into its \[\[host\]\]:\s+identity = "~\/\.ssh\/id_mail_work"$/m,
+      );
+      assert.match(screen, /does not name the key; it is ~\/\.ssh\/id_mail_work, and its line is in/);
+      assert.deepEqual(readdirSync(folder), ["hosts.toml"]);
+      assert.equal(readFileSync(home.tableFile, "utf8"), table);
+    } finally {
+      execFileSync(program("umount"), ["-l", folder]);
+    }
+    // Then it can.
+    home.writeTable(table);
+    await using again = await start(form, scene);
+    await again.waitFor(/the key for mail alone/, "the key's question");
+    answer(again, "");
+    assert.equal(await again.ended(), 0, again.screen());
+    assert.match(readFileSync(home.tableFile, "utf8"), /^identity = "~\/\.ssh\/id_mail_work"$/m);
+  });
 
   for (const [title, mount, exit, said] of [
     ["cannot be written: 78", "remount,ro", 78, /id_mail_work: cannot be written \(EROFS\)/],

@@ -173,19 +173,21 @@ describeForms("--init on a terminal", { concurrency: 2 }, (form) => {
   });
 
   test("Ctrl-C at any question leaves every file as it was, to the byte", TIMEOUT, async () => {
-    for (const last of ["server", "destination", "name", "mailbox", "INBOX", "write"]) {
+    for (const last of ["server", "destination", "name", "host key", "mailbox", "INBOX", "write"]) {
       using home = makeHome();
-      home.writeTable(defaults());
+      home.writeTable(last === "host key" ? defaults(join(home.path, "known_hosts")) : defaults());
       home.write(".pinerc", "# mine\nrsh-path=/usr/bin/ssh");
       const before = filesOf(home);
       await using terminal = await start(form, home, last === "server" ? { words: [] } : {});
       if (last === "server")
         await terminal.waitFor(/as the mail program is to call it/, "the first question");
       else if (last === "destination") await terminal.waitFor(/ssh to/, "the destination's question");
-      else if (last === "name") {
+      else if (last === "name" || last === "host key") {
         await terminal.waitFor(/ssh to/, "the destination's question");
         answer(terminal, `${sshd.user}@127.0.0.1:${sshd.port}`);
         await terminal.waitFor(/login name/, "the name's question");
+        if (last === "host key") answer(terminal, "");
+        if (last === "host key") await terminal.waitFor(/the fingerprint/, "the question about the key");
       } else {
         await untilMailbox(terminal);
       }
