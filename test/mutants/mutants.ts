@@ -155,6 +155,15 @@ export const MUTANTS: readonly Mutant[] = [
     name: "by --check on a terminal",
   },
   {
+    promise: "Passwords and passphrases are asked for by `--login` alone, on a terminal",
+    change: "the way to TMPDIR is not looked at",
+    file: "src/ssh/network/askpass.ts",
+    from: "dangerOn(path, uid) === undefined",
+    to: "dangerOn(path, uid) !== null",
+    test: `${program}proxies/asking_jump.test.ts`,
+    name: "is asked about in no directory in which others could put a program of theirs",
+  },
+  {
     promise: "Your agent, your display and your environment are never forwarded",
     change: "the agent is to a host on the way, where ssh_config says so",
     file: "src/target/jump.ts",

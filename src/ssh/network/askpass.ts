@@ -11,8 +11,10 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { ownUid } from "../../own_process.ts";
 import type { Person } from "../../person.ts";
 import { escapeControls } from "../../report/printable.ts";
+import { dangerOn } from "../../safe_way.ts";
 
 /** Milliseconds between two looks for a question: people do not notice. */
 const LOOK_MS = 50;
@@ -46,10 +48,9 @@ export class Askpass {
 
   /** Throws where nothing can be written. */
   constructor(options: AskpassOptions) {
-    const { XDG_RUNTIME_DIR, TMPDIR } = options.env;
     this.#options = options;
     // mkdtemp(3) makes it 0700.
-    this.#folder = mkdtempSync(join(XDG_RUNTIME_DIR || TMPDIR || "/tmp", "preauth-ask-"));
+    this.#folder = mkdtempSync(join(placeFor(options.env), "preauth-ask-"));
     const script = join(this.#folder, "ask");
     writeFileSync(script, SCRIPT, { mode: 0o700 });
     // Versions of ssh before 8.4 know no SSH_ASKPASS_REQUIRE, and want a display.
@@ -89,4 +90,11 @@ export class Askpass {
       setTimeout(() => this.#hand(fifo, text), LOOK_MS).unref();
     }
   }
+}
+
+/** The first directory in which nobody else can put another folder, with a program of theirs, in the place of ours. */
+function placeFor({ XDG_RUNTIME_DIR, TMPDIR }: AskpassOptions["env"]): string {
+  const uid = ownUid();
+  const isSafe = (path: string): boolean => uid === undefined || dangerOn(path, uid) === undefined;
+  return [XDG_RUNTIME_DIR, TMPDIR].find((path) => path?.startsWith("/") && isSafe(path)) ?? "/tmp";
 }

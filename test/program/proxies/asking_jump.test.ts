@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { chmodSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { startAgent } from "../../peers/agent.ts";
@@ -63,6 +63,28 @@ describeForms("a host on the way that asks", (form) => {
       if (share) assert.equal(await call(home), GREETING);
     });
   }
+
+  test("is asked about in no directory in which others could put a program of theirs", async () => {
+    using home = makeHome();
+    arrange(home, "ProxyJump gate", false);
+    home.write("others/deeper/file", "");
+    for (const name of ["others", "others/deeper"]) chmodSync(join(home.path, name), 0o777);
+    const { XDG_RUNTIME_DIR: _, ...env } = home.env;
+    for (const TMPDIR of [".", join(home.path, "others"), join(home.path, "others/deeper")]) {
+      await using terminal = await openWatched([...form.argv, "--login", "mail.test"], home, {
+        ...env,
+        TMPDIR,
+      });
+      await terminal.waitFor(/Enter passphrase for key '.*locked':\s*$/, "the question about the gate");
+      const asking = readdirSync(home.path, { recursive: true, encoding: "utf8" }).concat(readdirSync("."));
+      assert.deepEqual(
+        asking.filter((name) => /preauth-ask-/.test(name)),
+        [],
+      );
+      terminal.keys("C-c");
+      assert.equal(await terminal.ended(), 130);
+    }
+  });
 
   test("keeps a mail call out, and the ways that the log names lead in", async () => {
     using home = makeHome();
