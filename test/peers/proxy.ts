@@ -97,6 +97,15 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const join = (from: Socket, to: Socket, way: "up" | "down") => {
     sockets.add(from);
     const queue = queueOf(way);
+    // On a machine that is busy timers of different lengths fire out of their order; bytes do not.
+    const line: (() => void)[] = [];
+    const later = (ms: number, action: () => void) => {
+      line.push(action);
+      const next = () => line.shift()?.();
+      if (ms === 0) pass(next);
+      // What waits when all is over keeps nobody up.
+      else setTimeout(() => pass(next), ms).unref();
+    };
     from.on("data", (piece: Buffer) => {
       state[way] += piece.length;
       state.queuedUp = Math.max(state.queuedUp, state.up - state.passed);
@@ -119,11 +128,6 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     from.on("end", () => later(queue(NOTHING), () => to.end()));
     from.on("error", () => later(queue(NOTHING), () => to.destroy()));
     from.on("close", () => sockets.delete(from));
-  };
-  const later = (ms: number, action: () => void) => {
-    if (ms === 0) pass(action);
-    // What waits when all is over keeps nobody up.
-    else setTimeout(() => pass(action), ms).unref();
   };
 
   const listener: Listener = await listen((client) => {

@@ -26,10 +26,10 @@ describeForms("a connection that is busy with somebody's download", { concurrenc
     await first.readUntil(/\0{1000}/);
     const calls = await Promise.all([scene.start(), scene.start(), scene.start()]);
     for (const call of calls) await call.readUntil(PREAUTH);
-    assert.equal(scene.sshd.logins(), 2);
+    assert.equal(scene.sshd.logins(), 2, scene.home.log());
     // Afterwards nobody waits to find that out again.
     await scene.open();
-    assert.equal(scene.sshd.logins(), 2);
+    assert.equal(scene.sshd.logins(), 2, scene.home.log());
     const { connections } = await scene.statusOnce(({ connections }) => connections.length === 2, "two");
     assert.deepEqual(connections.map(({ sessions }) => sessions).sort(), [1, 4]);
     assert.ok(scene.proxy.down - before < 4_000_000, "the download is still under way");
@@ -53,7 +53,11 @@ describeForms("a connection that is busy with somebody's download", { concurrenc
     const before = scene.proxy.up;
     first.write("take\n");
     first.write(Buffer.alloc(4_000_000));
-    await poll(() => scene.proxy.up - before > 150_000, "the upload");
+    await poll(
+      () => scene.proxy.up - before > 150_000,
+      "the upload",
+      () => `${scene.proxy.up - before} up, ${scene.proxy.queuedUp} queued, ${scene.home.log()}`,
+    );
     other.write("word\n");
     await other.readUntil(/word\n/);
     await scene.open();
