@@ -48,7 +48,8 @@ const CONNECTION = "RFC 4254";
  * Every number, length and count of a server's, from its version line on. A string or a list has no bound of its own: it
  * lies in a packet, and one that says it is longer than what is there ends the connection, as does a message that is cut
  * short. So it is with the names in SSH_MSG_KEXINIT and with signatures. A server's part in an exchange of keys has the one
- * length of its method; with Diffie-Hellman it lies between 2 and p - 2, which are their keepers' to see (exchange/).
+ * length of its method; with Diffie-Hellman it lies between 2 and p - 2, which exchange/ sees to. Group exchange, with its
+ * sizes and primes of a server's, is never offered.
  */
 export const NUMBERS = {
   versionLine: bound(
@@ -70,8 +71,13 @@ export const NUMBERS = {
   nameList: bound("bytes of a name-list of SSH_MSG_KEXINIT", `${TRANSPORT} 7.1`, [0, PACKET], "end"),
   partOfMlkem: bound("bytes of a server's part in mlkem768x25519", "FIPS 203, RFC 7748", [1120, 1120], "end"),
   partOfCurve: bound("bytes of a server's part in curve25519", "RFC 8731 3", [32, 32], "end"),
-  partOfPoint: bound("bytes of a server's part in ecdh-sha2-nistp256", "RFC 5656 4", [65, 65], "end"),
-  partOfGroup: bound("bytes of f in Diffie-Hellman of group 14", `${TRANSPORT} 8`, [1, 257], "end"),
+  partOfP256: bound("bytes of a server's part in ecdh-sha2-nistp256", "RFC 5656 4", [65, 65], "end"),
+  partOfP384: bound("bytes of a server's part in ecdh-sha2-nistp384", "RFC 5656 4", [97, 97], "end"),
+  partOfP521: bound("bytes of a server's part in ecdh-sha2-nistp521", "RFC 5656 4", [133, 133], "end"),
+  partOfGroup14: bound("bytes of f in Diffie-Hellman of group 14", `${TRANSPORT} 8`, [1, 257], "end"),
+  partOfGroup16: bound("bytes of f in Diffie-Hellman of group 16", `${TRANSPORT} 8`, [1, 513], "end"),
+  partOfGroup18: bound("bytes of f in Diffie-Hellman of group 18", `${TRANSPORT} 8`, [1, 1025], "end"),
+  reserved: bound("the number at the end of SSH_MSG_KEXINIT", `${TRANSPORT} 7.1`, [0, UINT32], "none"),
   /** Beside those that a second or 16 KiB of a server's bytes are reason enough for. */
   rekeys: bound("SSH_MSG_KEXINIT after the first", `${TRANSPORT} 9`, [0, 20], "end"),
   disconnectReason: bound("reason code of SSH_MSG_DISCONNECT", `${TRANSPORT} 11.1`, [0, UINT32], "none"),
@@ -113,6 +119,15 @@ export const NUMBERS = {
     [0, UINT32],
     "none",
   ),
+  /** Nothing that a server would open has been asked for: each gets its refusal. */
+  opened: bound(
+    "sender, window, packet size and ports of SSH_MSG_CHANNEL_OPEN",
+    `${CONNECTION} 5.1, 7.2`,
+    [0, UINT32],
+    "none",
+  ),
+  /** A port that has been opened on the server, which nobody has asked for: only that there is an answer counts. */
+  answered: bound("the number in SSH_MSG_REQUEST_SUCCESS", `${CONNECTION} 4, 7.1`, [0, UINT32], "none"),
   sender: bound("sender channel", `${CONNECTION} 5.1`, [0, UINT32], "none"),
   openFailure: bound("reason code of SSH_MSG_CHANNEL_OPEN_FAILURE", `${CONNECTION} 5.1`, [0, UINT32], "none"),
   initialWindow: bound("initial window size", `${CONNECTION} 5.1`, [0, UINT32], "none"),

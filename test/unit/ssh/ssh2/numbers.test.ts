@@ -140,12 +140,17 @@ function data(bytes: number): readonly Buffer[] {
 /** A list of languages of that many bytes, or one that only says so where it fits into no packet (RFC 4253 section 7.1). */
 function listing(value: number): Mischief {
   const text = Buffer.alloc(value === UINT32 ? 0 : value, "x");
+  return offering((all) => Buffer.concat([all.subarray(0, -4), u32(value), text]));
+}
+
+/** Changes the lists of SSH_MSG_KEXINIT, all in one. */
+function offering(change: (all: Buffer) => Buffer): Mischief {
   return {
     ...ECHO,
     accepted: (client) => {
       const { _protocol: protocol } = client as unknown as { _protocol: { _offer: Offer } };
       const offer = protocol._offer;
-      const all = Buffer.concat([offer.lists.all.subarray(0, -4), u32(value), text]);
+      const all = change(offer.lists.all);
       protocol._offer = Object.assign(Object.create(offer), {
         lists: { ...offer.lists, all },
         totalSize: all.length,
@@ -183,10 +188,17 @@ function exchanging(kex: string, first: number): Pick<Probe, "mischief" | "outco
   };
 }
 
+/** OpenSSL's names of curves, by the bytes of a point. */
+const CURVES: ReadonlyMap<number, string> = new Map([
+  [65, "prime256v1"],
+  [97, "secp384r1"],
+  [133, "secp521r1"],
+]);
+
 /** The rest of a part: a point of the curve where it is as long as one. */
 function pointed(length: number): Buffer {
-  if (length !== 65) return Buffer.alloc(length - 1, 7);
-  return createECDH("prime256v1").generateKeys().subarray(1);
+  const curve = CURVES.get(length);
+  return curve === undefined ? Buffer.alloc(length - 1, 7) : createECDH(curve).generateKeys().subarray(1);
 }
 
 /** What the program's own watch makes of so many bytes that wait in a socket. */
@@ -205,10 +217,19 @@ function waiting(isOpen: boolean): NonNullable<Probe["outcome"]> {
   };
 }
 
-function group14() {
-  const group = MODP_GROUPS["diffie-hellman-group14-sha256"];
+/** Computes with an f of that many bytes. The first one of the greatest is that of the sign. */
+function calculating(kex: keyof typeof MODP_GROUPS, length: number): Pick<Probe, "outcome" | "reason"> {
+  const group = MODP_GROUPS[kex];
   assert.ok(group);
-  return group;
+  return {
+    outcome: (value) => {
+      const signs = Buffer.alloc(Math.max(value - length, 0));
+      const number = Buffer.alloc(Math.min(value, length), 2);
+      const exchange = new ModpExchange(group);
+      return exchange.secret(Buffer.concat([signs, number])).then(() => undefined, String);
+    },
+    reason: /out of range/,
+  };
 }
 
 const COMPRESSED = { algorithms: { compress: ["zlib@openssh.com"] } } as unknown as Partial<ServerConfig>;
@@ -334,18 +355,23 @@ const PROBES: Record<keyof typeof NUMBERS, Probe> = {
     reason: /bytes in the server's part/,
   },
   partOfCurve: { ...exchanging("curve25519-sha256", 9), good: [32], bad: [0, 31, 33, 200_000] },
-  partOfPoint: { ...exchanging("ecdh-sha2-nistp256", 4), good: [65], bad: [0, 64, 66, 200_000] },
-  // The first byte of the greatest is that of the sign.
-  partOfGroup: {
-    outcome: (value) => {
-      const signs = Buffer.alloc(Math.max(value - 256, 0));
-      const number = Buffer.alloc(Math.min(value, 256), 2);
-      const exchange = new ModpExchange(group14());
-      return exchange.secret(Buffer.concat([signs, number])).then(() => undefined, String);
-    },
+  partOfP256: { ...exchanging("ecdh-sha2-nistp256", 4), good: [65], bad: [0, 64, 66, 200_000] },
+  partOfP384: { ...exchanging("ecdh-sha2-nistp384", 4), good: [97], bad: [96, 98] },
+  partOfP521: { ...exchanging("ecdh-sha2-nistp521", 4), good: [133], bad: [132, 134] },
+  partOfGroup14: {
+    ...calculating("diffie-hellman-group14-sha256", 256),
     good: [1, 256, 257],
     bad: [0, 258, 200_000],
-    reason: /out of range/,
+  },
+  partOfGroup16: { ...calculating("diffie-hellman-group16-sha512", 512), good: [1, 512, 513], bad: [0, 514] },
+  partOfGroup18: {
+    ...calculating("diffie-hellman-group18-sha512", 1024),
+    good: [1, 1024, 1025],
+    bad: [0, 1026],
+  },
+  reserved: {
+    mischief: (value) => offering((all) => Buffer.concat([all, Buffer.alloc(1), u32(value)])),
+    good: [0, 1, UINT32],
   },
   hostKeys: {
     mischief: sending((value) =>
@@ -363,6 +389,16 @@ const PROBES: Record<keyof typeof NUMBERS, Probe> = {
     bad: [UINT32],
     reason: /channel/,
   },
+  opened: {
+    mischief: later((value) =>
+      ["forwarded-tcpip", "x11", "auth-agent@openssh.com", "session", "?"].map((type) =>
+        message(90, wireString(type), value, value, value, wireString("x"), value, wireString("y"), value),
+      ),
+    ),
+    // By the number beyond it the server itself knows no channel.
+    good: [0, 1, UINT32 - 1],
+  },
+  answered: { mischief: later((value) => [message(81, value), message(81), message(82)]), good: [0, UINT32] },
   sender: {
     mischief: confirming(5),
     // The server itself does not know the channel by that number.
