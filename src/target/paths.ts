@@ -142,13 +142,18 @@ export function certificateFiles(
 }
 
 /** The agent's socket. IdentityAgent is a path, expanded by `ssh -G`; "none"; or the variable that has it. */
-export function agentSocket(config: Answers, meanings: Meanings): Settled<string | undefined> {
+export function agentSocket(
+  config: Answers,
+  meanings: Meanings,
+  passOver: PassOver,
+): Settled<string | undefined> {
   const { value, from } = config.one("identityagent", "SSH_AUTH_SOCK");
   if (value === "none") return { value: undefined, from };
   const variable = agentVariable(value);
   if (variable === undefined) requireOnePath(value, meanings);
   const path = variable === undefined ? value : (meanings.local.env[variable] ?? "");
   // Whoever plants a socket in the directory that a mail client is started in is no agent.
+  if (path !== "" && !isAbsolute(path)) passOver(variable ?? "IdentityAgent", `"${path}" is a relative path`);
   return { value: isAbsolute(path) ? path : undefined, from };
 }
 

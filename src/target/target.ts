@@ -149,7 +149,7 @@ export function settle(
       : knownHostsCommand(config, { meanings, hostKeyName: hostKeyName.value, passOver }),
     identityFiles: tableFiles(identity, inTable) ?? identityFiles(config, meanings, passOver),
     identitiesOnly: identity ? { value: true, from: identity.from } : config.flag("identitiesonly"),
-    agent: agentSocket(config, meanings),
+    agent: agentSocket(config, meanings, passOver),
     agentVariable: agentOrigin(config, meanings),
     certificateFiles: certificateFiles(config, meanings, passOver),
     methods: methodsOf(config),

@@ -23,6 +23,7 @@ const LINES: readonly (readonly [line: string, said: RegExp, isPassedBySsh: bool
   ["KnownHostsCommand keys-of %H", /KnownHostsCommand: .* does not begin with an absolute path/, true],
   ["KnownHostsCommand /nowhere/keys-of %H", /KnownHostsCommand .* does not exist/, true],
   ["IdentityAgent /nowhere/agent", /^$/, true],
+  ["IdentityAgent agent", /IdentityAgent: "agent" is a relative path/, true],
 ];
 
 describeForms("a line of ssh_config that cannot be used", (form) => {
