@@ -117,11 +117,14 @@ export const SNIPPETS = {
     lines: (parts) => ["[imap]", `\ttunnel = ${doubled(command(parts), /["\\]/g)}`, "\tfolder = Drafts"],
   },
   evolution: {
-    place: "the account's settings: Receiving Email, Server Type IMAP",
+    place: "the account's settings: Receiving Email (Server Type IMAP), and Receiving Options",
+    // It starts no command as long as it cannot reach its Server, and with STARTTLS it wants that behind PREAUTH, too. In
+    // the command it puts something for %h and %u; a shell drops the quotes.
     lines: (parts) => [
-      `Server: ${parts.server}`,
+      "Server: localhost",
       `Username: ${parts.user}`,
-      `Use custom command to connect to server: ${command(parts)}`,
+      "Encryption method: No encryption",
+      `Use custom command to connect to server: ${command(parts).replace(/%(?=[hu])/g, "%''")}`,
     ],
   },
   claws: {

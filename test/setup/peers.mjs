@@ -15,6 +15,8 @@ const PEERS = [
   { program: "thunderbird", package: "thunderbird", need: "test", why: "reads mail from a port" },
   { program: "Xvfb", package: "xvfb", need: "test", why: "the display that it is shown on" },
   { program: "claws-mail", package: "claws-mail", need: "test", why: "another mail client, on that display" },
+  { program: "evolution", package: "evolution", need: "test", why: "another mail client, on that display" },
+  { program: "dbus-run-session", package: "dbus", need: "test", why: "the bus that it wants" },
   { program: "curl", package: "curl", need: "test", why: "reads mail from a port" },
   { program: "imapfilter", package: "imapfilter", need: "test", why: "reads mail from a port" },
   { program: "getmail", package: "getmail6", need: "test", why: "fetches mail with a password" },

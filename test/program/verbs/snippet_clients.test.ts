@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { startClaws } from "../../peers/claws.ts";
 import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
+import { startEvolution } from "../../peers/evolution.ts";
 import type { Home } from "../../peers/home.ts";
 import { imapClient } from "../../peers/imap_client.ts";
 import { program } from "../../peers/programs.ts";
@@ -64,6 +65,24 @@ describe("the lines of --snippet", { concurrency: 2 }, () => {
       assert.match(message ?? "", /came through an SSH connection/);
       return;
     }
+  });
+
+  test("have Evolution fetch INBOX, whatever preauth's directory is called", TIMEOUT, async () => {
+    const { home, lines, user } = snippetScene(sshd, mailbox, 'it\'s %h%u %%h "odd" $HOME `x` \\');
+    using _ = home;
+    const typed = settings(lines("evolution"));
+    assert.equal(typed.Username, user);
+    await using evolution = await startEvolution(home, {
+      server: typed.Server ?? "",
+      user: "jane",
+      command: typed["Use custom command to connect to server"] ?? "",
+      encryption: typed["Encryption method"] ?? "",
+    });
+    const fetched = () =>
+      mailbox.subjects.every((one) =>
+        evolution.fetched().some((message) => message.includes(`Subject: ${one}`)),
+      );
+    await poll(fetched, "the messages in its cache", home.log, 90_000);
   });
 
   test("have Thunderbird fetch INBOX from the port", TIMEOUT, async () => {
