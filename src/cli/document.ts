@@ -1,5 +1,6 @@
 import packageJson from "../../package.json" with { type: "json" };
 import { Failure, partsOf } from "../failure.ts";
+import { jsonText } from "../report/printable.ts";
 import { printWhole } from "../report/results.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Target } from "../target/target.ts";
@@ -51,7 +52,7 @@ export class Document {
 
   /** The document on one line, ended. */
   text(): string {
-    return JSON.stringify(this.#parts, (_name, value: unknown) =>
+    return jsonText(this.#parts, (_name, value) =>
       typeof value === "string" ? this.#cleaned(value) : value,
     );
   }

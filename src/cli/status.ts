@@ -1,5 +1,6 @@
 import type { ConnectionStatus, ForwardStatus, Status } from "../control/protocol.ts";
 import { requestStatus } from "../control/request.ts";
+import { jsonText } from "../report/printable.ts";
 import { type Line, print, printWhole } from "../report/results.ts";
 import type { World } from "../world.ts";
 import { barLines, rowsUnder } from "./columns.ts";
@@ -12,7 +13,7 @@ export async function status(world: World, json: boolean): Promise<number> {
   const [first, ...others] = await requestStatus(world);
   const all = first === undefined || others.length === 0 ? (first ?? null) : { ...first, others };
   const columns = world.columns(1);
-  if (json) printWhole(world, [JSON.stringify(all)]);
+  if (json) printWhole(world, [jsonText(all)]);
   else if (first === undefined) print(world, ["nothing is held: no process runs in the background"]);
   else print(world, [lines(first, columns), ...others.map((one) => ["", ...lines(one, columns)])].flat());
   return first === undefined ? 1 : 0;

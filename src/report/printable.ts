@@ -24,6 +24,19 @@ export function asciiText(text: string): string {
   return text.replace(/[\x80-\uffff]/g, escapeOne);
 }
 
+/** Lines that are to be pasted: what a terminal would heed is made visible, and only a tab stays. */
+export function escapeButTabs(line: string): string {
+  return line.replace(CONTROLS, (char) => (char === "\t" ? char : escapeOne(char)));
+}
+
+/** A value in JSON (RFC 8259 section 7), in ASCII: nothing in it is a control to any terminal. */
+export function jsonText(value: unknown, replacer?: (name: string, value: unknown) => unknown): string {
+  return JSON.stringify(value, replacer).replace(
+    /[\x7f-\uffff]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 /** Printable ASCII on one line, at most `limit` bytes: what may go into an IMAP response (RFC 3501 section 9, text). */
 export function asciiLine(text: string, limit: number): string {
   const line = escapeControls(text).replace(/[^\x20-\x7e]/g, "?");

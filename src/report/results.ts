@@ -3,7 +3,7 @@ import { TableFailure } from "../table/failure.ts";
 import type { World } from "../world.ts";
 import { type Colour, inColour, showsColours } from "./colour.ts";
 import { fitted } from "./fit.ts";
-import { escapeControls } from "./printable.ts";
+import { escapeButTabs, escapeControls } from "./printable.ts";
 import { failureLines } from "./speak.ts";
 
 // What verbs say. On a terminal each line takes as many as it needs there; elsewhere it stays one.
@@ -27,9 +27,9 @@ export function print(world: World, lines: readonly Line[]): void {
   show(world, 1, lines);
 }
 
-/** Prints lines that are for a program, or to be pasted: as they are, on a terminal too. */
+/** Prints lines that are for a program, or to be pasted, whole on a terminal too. Part of them may be a server's. */
 export function printWhole(world: World, lines: readonly string[]): void {
-  world.write(1, lines.map((line) => `${line}\n`).join(""));
+  world.write(1, lines.map((line) => `${escapeButTabs(line)}\n`).join(""));
 }
 
 function show(world: World, descriptor: 1 | 2, lines: readonly Line[]): void {

@@ -39,7 +39,7 @@ async function told(
   const argv = [...form.argv, ...words, "--json"];
   const { status, output, stderr } = await runCall(argv, { env: { ...home.env, ...env }, stdio: "pipes" });
   const text = output.toString();
-  assert.match(text, /^\{[^\n]*\}\n$/, stderr);
+  assert.match(text, /^\{[\x20-\x7e]*\}\n$/, stderr);
   const document: Part = JSON.parse(text);
   assert.equal(document.status, status);
   return { document, text, status, stderr };
@@ -104,6 +104,15 @@ describeForms("--json", { concurrency: 2 }, (form) => {
     assert.match(String(hints), /ssh-keygen -R/);
     assert.equal(status, 77);
     assert.match(stderr, /^preauth: work: host key changed/);
+  });
+
+  test("is ASCII, whatever a server prints: no terminal heeds a part of it", async () => {
+    using home = makeHome();
+    const words = "B\u00fcro \x1b]0;title\x07 \u009b31m \u202e";
+    const octal = [...Buffer.from(words)].map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
+    writeTable(home, { "commands.imap": `printf '${octal}\\n' >&2; exit 3` });
+    const { document } = await told(form, home, ["--check", "work"]);
+    assert.match(JSON.stringify(document.failure), /B\u00fcro/);
   });
 
   test("--explain prints each value with its origin, and of a whole table the warnings", async () => {
