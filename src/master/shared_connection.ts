@@ -98,6 +98,7 @@ export class SharedConnection {
   ): Promise<Started | Unavailable> {
     const attempt = new Follower(signal);
     this.#opening++;
+    const done = this.connection.makeWay();
     // The command that is started first of all takes it.
     const isAhead = line !== undefined && this.connection.hasAhead;
     try {
@@ -113,6 +114,7 @@ export class SharedConnection {
       return this.#unavailable(error, isAhead);
     } finally {
       this.#opening--;
+      done();
       attempt.release();
       attempt.abort(DONE);
     }

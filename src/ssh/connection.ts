@@ -57,6 +57,8 @@ export interface Connection {
   /** Bytes that came from the server, and that went to it, since the login. */
   readonly received: number;
   readonly sent: number;
+  /** Downloads make way for somebody who waits for a session; what it gives is to be called when he has it, or no longer waits. */
+  makeWay(): () => void;
   /** Asks the server for a sign of life; `onAnswer` is called if one comes. */
   ping(onAnswer: () => void): void;
   /** Starts a command. Throws a Failure (SessionRefusal when the server opens no session), or the signal's reason. */

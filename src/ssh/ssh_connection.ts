@@ -74,6 +74,11 @@ export class SshConnection implements Connection {
     if (this.#lifeline.over === undefined && this.#socket.writable) this.#lifeline.roundTrip.ping(onAnswer);
   }
 
+  makeWay(): () => void {
+    this.#lifeline.waiting++;
+    return () => this.#lifeline.waiting--;
+  }
+
   abandon(reason: string): void {
     this.#lifeline.abandon(reason);
   }

@@ -10,6 +10,8 @@ export interface Line {
   readonly over: string | undefined;
   /** Whether other channels depend on it, so that none may destroy it. */
   readonly isShared: boolean;
+  /** Callers who wait for a session on it. */
+  readonly waiting: number;
   /** What its channels send goes this way. */
   readonly uplink: Uplink;
   readonly roundTrip: RoundTrip;

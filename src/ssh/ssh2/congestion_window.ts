@@ -18,9 +18,10 @@ export interface Traits {
   readonly queue: number;
   /** Bytes a millisecond on a line that is fast: there it is machines that stall, and a stall costs more than a queue does. */
   readonly fast: number;
-  /** By how much it grows at least in a round trip that nothing has waited in. */
-  readonly growth: number;
 }
+
+/** By how much it grows in a round trip that nothing has waited in: until something first has, and from then on. */
+const GROWTH = { first: 4, later: 2 } as const;
 
 /** What was on its way for a round trip: so many bytes came in so many milliseconds. */
 export interface Turn {
@@ -41,6 +42,7 @@ export class CongestionWindow {
   #size: number;
   /** The least round-trip time lately, and when it was measured, in ms. */
   #base = { time: Number.POSITIVE_INFINITY, at: Number.NEGATIVE_INFINITY };
+  #hasWaited = false;
   /** The turn before this one. */
   #previous = { size: 0, time: 0 };
   /** The size to go back to, while the queue is let run dry to measure the least anew. */
@@ -70,7 +72,7 @@ export class CongestionWindow {
 
   /** To be told of a turn in which all of it was used. */
   took({ bytes, time }: Turn, now: number): void {
-    const { least, dry, narrow, wide, trips, queue, fast, growth } = this.#traits;
+    const { least, dry, narrow, wide, trips, queue, fast } = this.#traits;
     const isMeasured = this.#before !== undefined || this.#isForeign(time);
     if (time <= this.#base.time || isMeasured) this.#base = { time, at: now };
     this.#previous = { size: this.#size, time };
@@ -84,6 +86,8 @@ export class CongestionWindow {
     const useful = rate * ((trips + Math.min(rate / fast, 2)) * roundTrip + queue);
     // No queue at all: the window was too small for the line.
     const hasRoom = time <= ((1 + trips) / 2) * roundTrip + queue / 4;
+    if (!hasRoom) this.#hasWaited = true;
+    const growth = this.#hasWaited ? GROWTH.later : GROWTH.first;
     const wanted = Math.round(hasRoom ? Math.max(useful, growth * this.#size) : useful);
     this.#size = Math.min(Math.max(wanted, least), roundTrip < NEAR ? narrow : wide);
     if (now - this.#base.at <= BELIEVED || this.#size === least) return;

@@ -13,6 +13,7 @@ export class Lifeline implements Line {
   /** Resolves when the connection has ended, with the reason. */
   readonly closed: Promise<string>;
   isShared = false;
+  waiting = 0;
   readonly uplink: Uplink;
   readonly roundTrip: RoundTrip;
   readonly #socket: Duplex;

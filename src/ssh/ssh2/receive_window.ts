@@ -12,11 +12,10 @@ const TRAITS: Traits = {
   narrow: 2 * MIB,
   // Good for 160 MB/s at a round-trip time of 100 ms.
   wide: 16 * MIB,
-  trips: 2,
+  trips: 1.5,
   // Delayed acknowledgements and busy machines come to that.
   queue: 40,
-  fast: 10_000,
-  growth: 4,
+  fast: 40_000,
 };
 
 /** Milliseconds without a byte after which there was nothing to send. */
@@ -28,6 +27,8 @@ export interface Load {
   readonly unread: number;
   /** What the server may still send (RFC 4254 section 5.2); some of it is on its way. */
   readonly credit: number;
+  /** Whether somebody waits for a session on the same connection. */
+  readonly makesWay: boolean;
 }
 
 /** From a widening until all that it allowed has come, and a full window has been read: not shorter than a round trip. */
@@ -42,7 +43,7 @@ interface Turn {
 
 /**
  * How far a server may send ahead of its reader: what is unread and what may still come are together never more than a
- * congestion window.
+ * congestion window, and half of one while somebody waits for a session: then the queue before the line runs dry.
  */
 export class ReceiveWindow {
   readonly #window: CongestionWindow;
@@ -59,7 +60,7 @@ export class ReceiveWindow {
    * To be told of each piece that is read, in bytes, at `now` in milliseconds. Gives by how much the window is to be widened
    * at once: mostly 0, since each time is a packet.
    */
-  read(bytes: number, { unread, credit }: Load, now: number): number {
+  read(bytes: number, { unread, credit, makesWay }: Load, now: number): number {
     this.#read += bytes;
     if (now - this.#last > IDLE) {
       this.#turn = undefined;
@@ -68,9 +69,12 @@ export class ReceiveWindow {
     this.#last = now;
     const received = this.#read + unread;
     if (this.#turn !== undefined && received >= this.#turn.received) this.#judge(this.#turn, now);
-    const more = this.#window.size - unread - credit;
-    if (more < this.#window.size / 8) return 0;
-    this.#turn ??= { began: now, read: this.#read, received: received + credit + more };
+    const size = makesWay ? this.#window.size / 2 : this.#window.size;
+    const more = Math.floor(size) - unread - credit;
+    if (more < size / 8) return 0;
+    // With less than all of it a turn says nothing.
+    if (makesWay) this.#turn = undefined;
+    else this.#turn ??= { began: now, read: this.#read, received: received + credit + more };
     return more;
   }
 

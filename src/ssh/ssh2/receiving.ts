@@ -15,7 +15,8 @@ export function widenWindow(channel: ClientChannel, line: Line): void {
   const look = ({ length }: Buffer): void => {
     if (outgoing.state !== "open" && outgoing.state !== "eof") return;
     const unread = channel.readableLength + stderr.readableLength;
-    const more = window.read(length, { unread, credit: incoming.window }, performance.now());
+    const load = { unread, credit: incoming.window, makesWay: line.waiting > 0 };
+    const more = window.read(length, load, performance.now());
     if (more === 0) return;
     line.roundTrip.measure();
     incoming.window += more;

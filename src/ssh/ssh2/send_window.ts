@@ -13,7 +13,6 @@ const TRAITS: Traits = {
   trips: 1.5,
   queue: 30,
   fast: 40_000,
-  growth: 2,
 };
 
 /** A window is sent in so many pieces. */

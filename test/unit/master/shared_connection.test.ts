@@ -8,13 +8,23 @@ import { decisionWith } from "./decisions.ts";
 import { Mailbox } from "./mailboxes.ts";
 
 /** A connection whose server closes the next session when its command has come, and with `hasAhead` had opened it before. */
-function closing(hasAhead: boolean): { readonly shared: SharedConnection; next(): Mailbox } {
+function closing(hasAhead: boolean): {
+  readonly shared: SharedConnection;
+  /** Callers for whom downloads make way. */
+  waiting(): number;
+  next(): Mailbox;
+} {
   let mailbox = new Mailbox();
+  let waiting = 0;
   const connection = {
     closed: new Promise(() => {}),
     received: 0,
     hasAhead,
     ping: () => true,
+    makeWay: () => {
+      waiting++;
+      return () => waiting--;
+    },
     exec: async () => mailbox,
   };
   const target = { watching: { value: { interval: 1_000, most: 3 } } };
@@ -25,7 +35,7 @@ function closing(hasAhead: boolean): { readonly shared: SharedConnection; next()
   };
   next();
   mailbox.end({ kind: "lost", why: "the server closed the channel" });
-  return { shared, next };
+  return { shared, next, waiting: () => waiting };
 }
 
 function open(shared: SharedConnection): ReturnType<SharedConnection["open"]> {
@@ -46,5 +56,21 @@ test("a session that was opened ahead and is closed before its greeting leaves t
 test("a session that was opened for its command and is closed before its greeting is the end of the call", async () => {
   const { shared } = closing(false);
   await assert.rejects(open(shared), (error) => error instanceof Failure && error.trouble === "lost");
+  shared.liveness.stop();
+});
+
+test("downloads make way for who waits for a session, until it has greeted or has failed", async () => {
+  const { shared, next, waiting } = closing(false);
+  const failing = open(shared);
+  assert.equal(waiting(), 1);
+  await failing.catch(() => {});
+  assert.equal(waiting(), 0);
+  const mailbox = next();
+  const opening = open(shared);
+  await new Promise(setImmediate);
+  assert.equal(waiting(), 1);
+  mailbox.say("* PREAUTH ready\r\n");
+  await opening;
+  assert.equal(waiting(), 0);
   shared.liveness.stop();
 });

@@ -12,6 +12,7 @@ import { Uplink } from "../../../../src/ssh/ssh2/uplink.ts";
 class CountingLine implements Line {
   readonly over = undefined;
   readonly isShared = false;
+  readonly waiting = 0;
   readonly uplink = new Uplink(new PassThrough(), {
     isHeld: () => false,
     ask: () => {},
