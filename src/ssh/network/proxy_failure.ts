@@ -26,7 +26,7 @@ export class ProxyFailure extends Error {
       `see what keeps you out of that host: ${line}`,
       "a key with a passphrase must be in an agent: ssh-add",
       `log in on a terminal, which asks for that host too: ${typed("preauth", "--login", server)}`,
-      `or log in to that host with a ControlMaster of ssh's, and write: ProxyCommand ssh -W %h:%p ${words.at(-1)}`,
+      `or log in to that host with a ControlMaster of ssh's, and write: ProxyCommand ssh -W %h:%p ${typed(...words).replaceAll("%", "%%")}`,
     ];
   }
 

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { startAgent } from "../../peers/agent.ts";
+import { rshPath } from "../../peers/alpine.ts";
 import { describeForms } from "../../peers/binaries.ts";
+import { runCall } from "../../peers/call.ts";
 import { type Home, makeHome, tableFor } from "../../peers/home.ts";
 import { type Key, makeKey } from "../../peers/keys.ts";
 import { program } from "../../peers/programs.ts";
@@ -86,6 +88,38 @@ describeForms("a host on the way that asks", (form) => {
     }
   });
 
+  test("is looked at, and let in by an agent and by --login, with the lines that the hints have", async () => {
+    using home = makeHome();
+    arrange(home, "ProxyJump gate", true);
+    rshPath(home, form.argv);
+    const check = [...form.argv, "--check", "mail.test"];
+    const { status, stderr } = await runCall(check, { env: home.env, stdio: "pipes" });
+    assert.equal(status, 77);
+    const line = (about: RegExp) => about.exec(stderr)?.[1] ?? assert.fail(stderr);
+    const looked = line(/^preauth: hint: see what keeps you out of that host: (.*)$/m);
+    const byHand = spawnSync("/bin/sh", ["-c", looked.replace("ssh ", "ssh -o BatchMode=yes ")], {
+      env: home.env,
+      encoding: "utf8",
+    });
+    assert.match(byHand.stderr, /Permission denied \(/);
+
+    await using agent = await startAgent();
+    const askpass = home.write("askpass", "#!/bin/sh\necho secret\n", 0o700);
+    const env = { ...home.env, SSH_AUTH_SOCK: agent.socket };
+    const add = line(/^preauth: hint: a key with a passphrase must be in an agent: (ssh-add)$/m);
+    execFileSync("/bin/sh", ["-c", `${add} -q '${locked.path}'`], {
+      env: { ...env, SSH_ASKPASS: askpass, SSH_ASKPASS_REQUIRE: "force" },
+    });
+    assert.match((await runCall(check, { env, stdio: "pipes" })).output.toString(), /^authentication .*\n/m);
+
+    const login = line(/^preauth: hint: log in on a terminal, which asks for that host too: (.*)$/m);
+    const words = ["/bin/sh", "-c", `PATH='${home.path}':$PATH; ${login}`];
+    await using terminal = await openWatched(words, home);
+    await terminal.waitFor(/Enter passphrase for key '.*locked':\s*$/, "the question about the gate");
+    terminal.type("secret\n");
+    await terminal.waitFor(/^the connection is kept/m, "the login");
+  });
+
   test("keeps a mail call out, and the ways that the log names lead in", async () => {
     using home = makeHome();
     arrange(home, "ProxyJump gate");
@@ -93,8 +127,7 @@ describeForms("a host on the way that asks", (form) => {
     assert.match(home.log(), /hint: log in on a terminal, .*: preauth --login mail\.test$/m);
     const [, line = ""] =
       /hint: or log in to that host .*, and write: (ProxyCommand .*)$/m.exec(home.log()) ?? [];
-    assert.equal(line, "ProxyCommand ssh -W %h:%p gate");
-    const config = arrange(home, line.replace("ssh ", `ssh -F ${home.path}/ssh_config `));
+    const config = arrange(home, line);
     await using agent = await startAgent();
     const askpass = home.write("askpass", "#!/bin/sh\necho secret\n", 0o700);
     const env = { ...home.env, SSH_AUTH_SOCK: agent.socket };

@@ -6,9 +6,11 @@ import { after, before, test } from "node:test";
 import { describeForms, type Form } from "../../peers/binaries.ts";
 import { runCall } from "../../peers/call.ts";
 import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
-import { type Home, type HostLines, makeHome, tableFor } from "../../peers/home.ts";
+import { type Home, type HostLines, hostTable, makeHome, tableFor } from "../../peers/home.ts";
 import { gone, signal } from "../../peers/processes.ts";
+import { startSecretServer } from "../../peers/secret_server.ts";
 import { type Sshd, startSshd } from "../../peers/sshd.ts";
+import { openTerminal } from "../../peers/terminal.ts";
 import { freePort, STRANGER, startListener, withoutRoot } from "../../unit/forwards/fixtures.ts";
 import { startScene } from "../master/shared_home.ts";
 
@@ -79,6 +81,38 @@ describeForms("hints, each in its state", { concurrency: 3 }, (form) => {
     );
     at(await freePort());
     assert.match((await check(form, home)).text, /^forward "smtp": would carry /m);
+  });
+
+  test("have a password changed that has expired, and the new one lets in", async () => {
+    await using server = await startSecretServer({ password: "swordfish", isExpired: true });
+    using home = makeHome();
+    const { host, port, user, knownHosts } = server;
+    const ssh_config = home.write("ssh_config", `IdentityFile none\nUserKnownHostsFile ${knownHosts}\n`);
+    home.writeTable(hostTable({ match: "work", server: host, port, user, ssh_config, share: false }));
+    const login = async (password: string, wanted: RegExp) => {
+      const terminal = await openTerminal([...form.argv, "--login", "work"], { env: home.env, columns: 160 });
+      await terminal.waitFor(/password:/, "the question");
+      terminal.type(password);
+      terminal.keys("Enter");
+      const screen = await terminal.waitFor(wanted, "the outcome");
+      await terminal[Symbol.asyncDispose]();
+      return screen;
+    };
+    const screen = await login("swordfish", /hint: change it: /);
+    assert.match(screen, /the server wants the password changed: it says "Your password has expired\."/);
+    const [, line = ""] = /hint: change it: (ssh .*)$/m.exec(screen) ?? [];
+    await using terminal = await openTerminal(["/bin/sh", "-c", line], { env: home.env, columns: 160 });
+    for (const [asked, given] of [
+      [/password:\s*$/, "swordfish"],
+      [/old password:\s*$/, "swordfish"],
+      [/new password:\s*$/, "marlin"],
+      [/Retype .*new password:\s*$/, "marlin"],
+    ] as const) {
+      await terminal.waitFor(asked, "ssh's question");
+      terminal.type(given);
+      terminal.keys("Enter");
+    }
+    await login("marlin", /logged in to work/);
   });
 
   test("end a process in the background that hangs", async () => {
