@@ -9,6 +9,8 @@ export interface LocalReport {
   readonly surroundings: Surroundings;
   /** Seconds. */
   readonly took: number;
+  /** The machine's, of the minute before the run and of its last one. */
+  readonly load: readonly [number, number];
   /** Ours first. */
   readonly figures: readonly LocalFigure[];
 }
@@ -52,17 +54,20 @@ const ROWS: readonly Row[] = [
 ];
 
 /** The results as a page of Markdown. */
-export function localReport({ surroundings, took, figures }: LocalReport): string {
+export function localReport({ surroundings, took, load, figures }: LocalReport): string {
   const [ours, ...others] = figures;
   const rows = ROWS.map((row) => [
     row.what,
     ...figures.map((figure) => cell(row, figure)),
-    ...others.map((other) => (ours === undefined ? "" : (row.of(ours) / row.of(other)).toFixed(2))),
+    ...others.map((other) =>
+      ours === undefined ? "" : String(Number((row.of(ours) / row.of(other)).toPrecision(2))),
+    ),
   ]);
   const heads = ["", ...figures.map(({ program }) => program), ...others.map(() => "ratio")];
   const sections = [
     `# Figures of local ports\n\n${introduction(surroundings, "npm run bench -- --local", took)}`,
-    `${TEXT}\n\n${table(heads, rows)}`,
+    `${TEXT} The load of the machine was ${load.map(shown).join(" before, and ")} at the end.`,
+    table(heads, rows),
   ];
   return `${sections.join("\n\n")}\n`;
 }

@@ -4,7 +4,7 @@ import { SocketTables } from "../forwards/socket_tables.ts";
 import { hearsayNote, type Standing, standingHint, standingText } from "../forwards/state.ts";
 import { Surroundings } from "../forwards/unless.ts";
 import { lookUp } from "../ssh/network/addresses.ts";
-import type { Decision } from "../table/decision.ts";
+import type { CarriedForward, Decision } from "../table/decision.ts";
 import type { Target } from "../target/target.ts";
 import type { World } from "../world.ts";
 
@@ -57,9 +57,15 @@ export function findingOf(standing: Standing, decision: Decision, target: Target
     name: forward.name,
     state: standingText(standing),
     hint: standingHint(standing),
-    notes: [hearsayNote(standing), lastLeg].filter((note) => note !== undefined),
+    notes: [hearsayNote(standing), lastLeg, uselessNote(forward)].filter((note) => note !== undefined),
     answer: undefined,
   };
+}
+
+/** What there is to say of one whose connections nothing would serve. */
+function uselessNote(forward: CarriedForward): string | undefined {
+  if (forward.to !== undefined || forward.command !== undefined) return undefined;
+  return `the table has no command for METHOD "${forward.method}"`;
 }
 
 /** The same in lines for a person. */

@@ -168,6 +168,10 @@ export const SNIPPETS = {
         "[Service]",
         "Type=oneshot",
         "RemainAfterExit=yes",
+        // There may be no network yet. What a wrong key or table fails for does not go away by itself.
+        "Restart=on-failure",
+        "RestartSec=30",
+        "RestartPreventExitStatus=1 64 77 78",
         `ExecStart=${line("--forward", server, user, "--for", "forever")}`,
         // A minus: to have been ended by hand is no failure of the unit's.
         `ExecStop=-${line("--stop", server)}`,

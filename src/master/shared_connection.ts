@@ -1,6 +1,6 @@
 import { Follower } from "../abort.ts";
 import type { ConnectionStatus } from "../control/protocol.ts";
-import { Failure } from "../failure.ts";
+import { Failure, fromParts, partsOf } from "../failure.ts";
 import { SESSION_SILENCE_MS } from "../second_chances.ts";
 import {
   type Connected,
@@ -111,7 +111,7 @@ export class SharedConnection {
     } catch (error) {
       // Of several that are asked for at once the refusals come first, before any command has been started.
       if (error instanceof SessionRefusal) await this.#allAnswered();
-      return this.#unavailable(error, isAhead);
+      return this.#unavailable(error, isAhead, decision.server);
     } finally {
       this.#opening--;
       done();
@@ -189,7 +189,7 @@ export class SharedConnection {
     if (await this.liveness.silentFor(SESSION_SILENCE_MS, attempt.signal)) attempt.abort(SILENT);
   }
 
-  #unavailable(error: unknown, isAhead: boolean): Unavailable {
+  #unavailable(error: unknown, isAhead: boolean, server: string): Unavailable {
     if (error === SILENT) return { kind: "silent" };
     // A server that has never opened one would not on another connection either.
     if (error instanceof SessionRefusal && this.#started > 0) {
@@ -198,7 +198,9 @@ export class SharedConnection {
     }
     if (this.#isOver && error instanceof Failure && error.trouble !== "gone") return { kind: "lost" };
     if (isAhead && error instanceof Failure && error.trouble === "lost") return { kind: "stale" };
-    throw error;
+    // It is called for the SERVER that it was made for, and the failure is another one's.
+    if (error instanceof SessionRefusal || !(error instanceof Failure)) throw error;
+    throw fromParts({ ...partsOf(error), subject: server });
   }
 }
 

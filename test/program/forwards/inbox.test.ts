@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { chmodSync, lstatSync } from "node:fs";
+import { chmodSync, lstatSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { describeForms } from "../../peers/binaries.ts";
 import { type ImapClient, imapClient } from "../../peers/imap_client.ts";
-import { speakingServer } from "../../peers/tcp.ts";
+import { refusingPort, speakingServer } from "../../peers/tcp.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
 import { poll } from "../../peers/waiting.ts";
 import { freePort, LOOPBACKS, runClient, STRANGER, withoutRoot } from "../../unit/forwards/fixtures.ts";
@@ -199,6 +199,27 @@ describeForms("a forward to METHOD imap", { concurrency: 3 }, (form) => {
     assert.equal(await on.scene.master(), master);
   });
 
+  test("names its own SERVER where the connection is another one's", TIMEOUT, async () => {
+    const [place, refusing] = [await freePort(), await refusingPort()];
+    const table = `[[forward]]\nname = "other"\nlisten = ${place}\nmethod = "imap"\nvia = "other.test"\n`;
+    await using on = await inboxScene(form, { table });
+    const { home } = on.scene;
+    const [, host = ""] = /(\[\[host\]\][^[]*)/.exec(readFileSync(home.tableFile, "utf8")) ?? [];
+    const other = host.replace("mail.test", "other.test").replace(/^.*commands\.imap.*\n/m, "");
+    const port = `commands.imap = { to = "127.0.0.1:${refusing}" }\n`;
+    home.writeTable(`${readFileSync(home.tableFile, "utf8")}${other.trimEnd()}\n${port}`);
+    await on.up();
+    const { status, stderr } = await on.scene.run("--forward", "other.test");
+    assert.match(stderr, /^preauth: other\.test: the server cannot connect to /);
+    assert.equal(status, 69);
+    using one = await imapClient(place);
+    assert.match(
+      await one.ended(),
+      /^\* BYE preauth: other\.test: the server cannot connect to [^\r\n]*\r\n$/,
+    );
+    assert.equal(on.scene.sshd.logins(), 1);
+  });
+
   test("keeps what a client says before its greeting", TIMEOUT, async () => {
     await using on = await inboxScene(form);
     await on.up();
@@ -222,10 +243,14 @@ describeForms("a forward to METHOD imap", { concurrency: 3 }, (form) => {
   });
 
   test("stands in --explain and --check", TIMEOUT, async () => {
-    await using on = await inboxScene(form);
+    const table = '[[forward]]\nname = "news"\nlisten = 2119\nmethod = "nntp"\nvia = "mail.test"\n';
+    await using on = await inboxScene(form, { table });
     const explained = await on.scene.run("--explain", "mail.test");
     assert.match(explained.output.toString(), /^forward "inbox": would carry port \d+ to METHOD imap$/m);
+    const useless = /^forward "news": .* METHOD nntp\n {2}note: the table has no command for METHOD "nntp"$/m;
+    assert.match(explained.output.toString(), useless);
     const checked = await on.scene.run("--check", "mail.test");
+    assert.match(checked.output.toString(), useless);
     assert.match(checked.output.toString(), /^forward "inbox": would carry port \d+ to METHOD imap$/m);
     assert.equal(checked.status, 0, checked.stderr);
   });
