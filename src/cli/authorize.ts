@@ -123,7 +123,8 @@ async function tableChange(
     return undefined;
   }
   const after = await withIdentity(text, file, decision, name);
-  if (after !== undefined) return { path: file, before: text, after, mode: 0o600, keepsCopy: false };
+  if (after !== undefined)
+    return { path: file, before: text, after, encoding: "utf8", mode: 0o600, keepsCopy: false };
   remark(world, `write into its [[host]] of ${file}: identity = ${JSON.stringify(name)}`);
   return undefined;
 }

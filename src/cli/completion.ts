@@ -19,8 +19,12 @@ export function completionFor(shell: Shell): readonly string[] {
   return { bash, zsh, fish }[shell]();
 }
 
-/** Names of one server each that --hosts lists: globs stand for others, and the places at the ends of lines do not count. */
-const SERVERS = "preauth --hosts 2>/dev/null | sed -e 1d -e 's/  .*//' | tr ' ' '\\n' | grep -v '[*?!]'";
+/**
+ * Names of one server each that --hosts lists: globs stand for others, and the places at the ends of lines do not count. What
+ * a shell would expand is in no name that can be called (glob_reach.ts).
+ */
+const SERVERS =
+  "preauth --hosts 2>/dev/null | sed -e 1d -e 's/  .*//' | tr ' ' '\\n' | grep '^[][A-Za-z0-9._%@:=+/-][][A-Za-z0-9._%@:=+/-]*$'";
 
 interface Entry extends Verb {
   readonly name: string;
@@ -58,18 +62,24 @@ function bash(): readonly string[] {
   return [
     "# Completes the words of preauth in bash. Made by preauth --completion bash.",
     "_preauth() {",
-    `  local current=\${COMP_WORDS[COMP_CWORD]} kinds="" options="" words="" at=0 index kind`,
-    '  if [ "$COMP_CWORD" -eq 1 ]; then',
+    "  # Words as they are typed: bash parts them at colons, too, which are in addresses of IPv6.",
+    `  local line=\${COMP_LINE:0:COMP_POINT} kinds="" options="" words="" at=0 index kind last current cut one`,
+    "  local -a typed=()",
+    `  read -ra typed <<<"$line"`,
+    `  case $line in *[[:space:]]) typed+=("") ;; esac`,
+    `  last=$((\${#typed[@]} - 1))`,
+    `  current=\${typed[last]}`,
+    '  if [ "$last" -eq 1 ]; then',
     "    case $current in",
     `      -*) words="${ENTRIES.map(({ name }) => `--${name}`).join(" ")}" ;;`,
     `      *) words=$(${SERVERS}) ;;`,
     "    esac",
     "  else",
-    `    case \${COMP_WORDS[1]} in`,
+    `    case \${typed[1]} in`,
     ...cases("      "),
     "    esac",
-    "    for ((index = 2; index < COMP_CWORD; index++)); do",
-    `      case \${COMP_WORDS[index]} in`,
+    "    for ((index = 2; index < last; index++)); do",
+    `      case \${typed[index]} in`,
     `        ${VALUED.join("|")}) index=$((index + 1)) ;;`,
     "        -*) ;;",
     "        *) at=$((at + 1)) ;;",
@@ -82,7 +92,12 @@ function bash(): readonly string[] {
     ...choices("      ", `words=$(${SERVERS})`, (words) => `words="${words}"`),
     "    esac",
     "  fi",
-    '  COMPREPLY=($(compgen -W "$words" -- "$current"))',
+    "  # What stands before the last colon is kept by bash, and is not to come twice.",
+    `  cut=\${current%"\${current##*[:=@]}"}`,
+    "  COMPREPLY=()",
+    "  while IFS= read -r one; do",
+    `    [ -n "$one" ] && COMPREPLY+=("\${one#"$cut"}")`,
+    '  done < <(compgen -W "$words" -- "$current")',
     "}",
     "complete -F _preauth preauth",
   ];

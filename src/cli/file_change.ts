@@ -2,17 +2,26 @@ import {
   closeSync,
   fchmodSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
+  readlinkSync,
   realpathSync,
   renameSync,
   statSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { Failure } from "../failure.ts";
+import { decoded } from "../utf8.ts";
+
+/** The text of a file. What is not UTF-8 is taken as Latin-1, so that every byte of it is kept. */
+export interface FileText {
+  readonly text: string;
+  readonly encoding: "utf8" | "latin1";
+}
 
 /** A file that is to have other contents. */
 export interface FileChange {
@@ -20,6 +29,8 @@ export interface FileChange {
   /** What it had when it was read; undefined where it was not there. */
   readonly before: string | undefined;
   readonly after: string;
+  /** That of both. */
+  readonly encoding: FileText["encoding"];
   /** Its mode where it is new. */
   readonly mode: number;
   /** Whether what it had is kept beside it. */
@@ -42,14 +53,15 @@ export const COPY = ".before-preauth";
 export function writeChanges(changes: readonly FileChange[], pid: number): void {
   const ready: { readonly from: string; readonly to: string }[] = [];
   try {
-    for (const { path, before, after, mode, keepsCopy } of changes) {
+    for (const { path, before, after, encoding, mode, keepsCopy } of changes) {
       try {
-        mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-        if (textOf(path) !== before) throw changed(path);
-        const to = before === undefined ? path : realpathSync(path);
+        const to = placeOf(path);
+        mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
+        if (textOf(path)?.text !== before) throw changed(path);
         const own = before === undefined ? mode : statSync(to).mode & 0o7777;
-        if (keepsCopy && before !== undefined) ready.push(laidOut(`${to}${COPY}`, before, own, pid));
-        ready.push(laidOut(to, after, own, pid));
+        if (keepsCopy && before !== undefined)
+          ready.push(laidOut(`${to}${COPY}`, Buffer.from(before, encoding), own, pid));
+        ready.push(laidOut(to, Buffer.from(after, encoding), own, pid));
       } catch (error) {
         throw unwritten(path, error);
       }
@@ -78,12 +90,26 @@ function unwritten(path: string, error: unknown): unknown {
   return new Failure("table", path, `cannot be written (${error.code})`, { cause: error });
 }
 
-/** Writes a text beside the place that it is for. */
-function laidOut(to: string, text: string, mode: number, pid: number): { from: string; to: string } {
+/** What a path leads to: also where that is not there yet. */
+function placeOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  const link = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  return link ? placeOf(resolve(dirname(path), readlinkSync(path))) : path;
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+}
+
+/** Writes bytes beside the place that they are for. */
+function laidOut(to: string, bytes: Buffer, mode: number, pid: number): { from: string; to: string } {
   const from = `${to}.${pid}.new`;
   const fd = openSync(from, "wx", 0o600);
   try {
-    const bytes = Buffer.from(text);
     for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
     // By its descriptor: who can write to the directory may have put something else at its name by now.
     fchmodSync(fd, mode);
@@ -106,12 +132,15 @@ function remove(path: string): void {
 }
 
 /** The text of a file; undefined where there is none. */
-export function textOf(path: string): string | undefined {
+export function textOf(path: string): FileText | undefined {
   try {
-    return readFileSync(path, "utf8");
+    const bytes = readFileSync(path);
+    const text = decoded(bytes);
+    return text === undefined
+      ? { text: bytes.toString("latin1"), encoding: "latin1" }
+      : { text, encoding: "utf8" };
   } catch (error) {
-    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR"))
-      return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
 }

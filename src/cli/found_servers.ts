@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, posix } from "node:path";
+import { dirname, join, posix, resolve } from "node:path";
 import { isHostname, isUser } from "../table/names.ts";
 import { readPinerc } from "./pinerc_files.ts";
 
@@ -28,9 +28,9 @@ export function foundServers(surroundings: Surroundings): readonly FoundServer[]
     from: file,
   }));
   const others = READERS.flatMap(([path, read]) =>
-    read(textOf(join(home, path))).map((one) => ({ ...one, from: `~/${path}` })),
+    read(textOf(join(home, path)), home).map((one) => ({ ...one, from: `~/${path}` })),
   );
-  const hosts = sshHosts(home, join(home, ".ssh/config"), 0).map((one) => ({
+  const hosts = sshHosts(home, join(home, ".ssh/config")).map((one) => ({
     ...one,
     from: "~/.ssh/config",
   }));
@@ -48,21 +48,62 @@ export function foundServers(surroundings: Surroundings): readonly FoundServer[]
 
 type Named = Pick<FoundServer, "name" | "user">;
 
-const READERS: readonly (readonly [path: string, read: (text: string) => readonly Named[]])[] = [
-  [".muttrc", urls],
-  [".mutt/muttrc", urls],
-  [".config/neomutt/neomuttrc", urls],
-  [".mbsyncrc", (text) => sections(text, /^Host\s+"?([^\s"]+)/i, /^User\s+"?([^\s"]+)/i)],
-  [".offlineimaprc", (text) => sections(text, /^remotehost\s*[=:]\s*(\S+)/, /^remoteuser\s*[=:]\s*(\S+)/)],
+type Reader = (text: string, home: string) => readonly Named[];
+
+const READERS: readonly (readonly [path: string, read: Reader])[] = [
+  ...[".muttrc", ".mutt/muttrc", ".config/mutt/muttrc", ".config/neomutt/neomuttrc"].map(
+    (path) => [path, mutt] as const,
+  ),
+  ...[".mbsyncrc", ".config/isyncrc"].map(
+    (path) => [path, (text: string) => sections(text, /^Host\s+(.*)/i, /^User\s+(.*)/i)] as const,
+  ),
+  ...[".offlineimaprc", ".config/offlineimap/config"].map(
+    (path) =>
+      [
+        path,
+        (text: string) => sections(text, /^remotehost\s*[=:]\s*(\S+)/, /^remoteuser\s*[=:]\s*(.*)/),
+      ] as const,
+  ),
   [".fetchmailrc", polls],
 ];
 
-/** imap://USER@HOST and {HOST/user=USER}, as mutt knows them. */
-function urls(text: string): readonly Named[] {
-  return [...text.matchAll(/\bimaps?:\/\/(?:([^@\s/"']+)@)?([^\s/:"']+)/g)].map(([, user, name = ""]) => ({
-    name,
-    user: user === undefined ? undefined : unescaped(user),
-  }));
+/** A word of a configuration, and whether it stood in quotes: then it is no keyword. */
+interface Word {
+  readonly text: string;
+  readonly isQuoted: boolean;
+}
+
+/** Words as mutt, mbsync, fetchmail and ssh part them: quotes hold one together, and a hash begins a comment. */
+function wordsOf(text: string): readonly Word[] {
+  const found = text.matchAll(/#.*|"((?:\\.|[^"\\])*)"|'([^']*)'|[^\s"';,][^\s;,]*/g);
+  return [...found].flatMap(([whole, double, single]) => {
+    if (whole.startsWith("#")) return [];
+    const quoted = double?.replace(/\\(.)/g, "$1") ?? single;
+    return [{ text: quoted ?? whole, isQuoted: quoted !== undefined }];
+  });
+}
+
+/** imap://USER@HOST and {HOST/user=USER}, as mutt knows them, with its imap_user where they name none; source is followed. */
+function mutt(text: string, home: string, seen = new Set<string>()): readonly Named[] {
+  const found: Named[] = [];
+  const lines = text.split("\n").filter((line) => !/^\s*#/.test(line));
+  const set = lines.map((line) => /^\s*set\s+imap_user\s*=\s*(.*)/.exec(line)?.[1]);
+  const usual = wordsOf(set.findLast((value) => value !== undefined) ?? "")[0]?.text;
+  for (const line of lines) {
+    for (const [, user, name = ""] of line.matchAll(/\bimaps?:\/\/(?:([^@\s/"']+)@)?([^\s/:"']+)/g))
+      found.push({ name, user: user === undefined ? usual : unescaped(user) });
+    for (const [, name = "", flags = ""] of line.matchAll(/\{([\w.-]+)(?::\d+)?((?:\/[^}"']*)?)\}/g))
+      found.push({ name, user: /\/user=([^/]+)/.exec(flags)?.[1] ?? usual });
+    const [, source] = /^\s*source\s+(.*)/.exec(line) ?? [];
+    const path = wordsOf(source ?? "")[0]?.text;
+    if (path === undefined) continue;
+    const file = resolve(
+      home,
+      path.replace(/^~(?=\/)/, () => home),
+    );
+    if (!seen.has(file)) found.push(...mutt(textOf(file), home, seen.add(file)));
+  }
+  return found;
 }
 
 function unescaped(text: string): string {
@@ -77,35 +118,39 @@ function unescaped(text: string): string {
 function sections(text: string, host: RegExp, user: RegExp): readonly Named[] {
   return text.split(/\n\s*\n|^\[/m).flatMap((section) => {
     const lines = section.split("\n").map((line) => line.trim());
-    const one = (pattern: RegExp): string | undefined =>
-      lines.map((line) => pattern.exec(line)?.[1]).find((found) => found !== undefined);
+    const one = (pattern: RegExp): string | undefined => {
+      const value = lines.map((line) => pattern.exec(line)?.[1]).find((found) => found !== undefined);
+      return wordsOf(value ?? "")[0]?.text;
+    };
     const name = one(host);
     return name === undefined ? [] : [{ name, user: one(user) }];
   });
 }
 
+/** The servers of a .fetchmailrc: what "via" says, or else the name, each with its first user. */
 function polls(text: string): readonly Named[] {
-  return text
-    .split(/^\s*(?:poll|server|skip)\s+/m)
-    .slice(1)
-    .map((poll) => {
-      const [, name = ""] = /^"?([^\s"]+)/.exec(poll) ?? [];
-      const via = /\bvia\s+"?([^\s"]+)/.exec(poll)?.[1];
-      return { name: via ?? name, user: /\buser(?:name)?\s+"?([^\s"]+)/.exec(poll)?.[1] };
-    });
+  const found: { name: string; user: string | undefined }[] = [];
+  const words = wordsOf(text);
+  for (const [index, { text: word, isQuoted }] of words.entries()) {
+    const next = words[index + 1]?.text;
+    if (isQuoted || next === undefined) continue;
+    const last = found.at(-1);
+    if (/^(poll|server|skip)$/.test(word)) found.push({ name: next, user: undefined });
+    else if (last !== undefined && word === "via") last.name = next;
+    else if (last !== undefined && /^user(name)?$/.test(word)) last.user ??= next;
+  }
+  return found;
 }
 
-/** Files that include each other are followed so deep (readconf.c). */
-const DEEPEST = 16;
-
 /** The names of Host lines without wildcards, each with the User below it; Include is followed. */
-function sshHosts(home: string, file: string, depth: number): readonly Named[] {
-  if (depth > DEEPEST) return [];
+function sshHosts(home: string, file: string, seen = new Set<string>()): readonly Named[] {
+  if (seen.has(file)) return [];
+  seen.add(file);
   const found: { name: string; user: string | undefined }[] = [];
   let current: { name: string; user: string | undefined }[] = [];
   for (const line of textOf(file).split("\n")) {
     const [, key = "", value = ""] = /^\s*([A-Za-z]+)(?:\s*=\s*|\s+)(.*?)\s*$/.exec(line) ?? [];
-    const words = (value.match(/"[^"]*"|\S+/g) ?? []).map((word) => word.replace(/^"|"$/g, ""));
+    const words = wordsOf(value).map(({ text }) => text);
     switch (key.toLowerCase()) {
       case "host":
         current = words.filter((word) => !/[*?!]/.test(word)).map((name) => ({ name, user: undefined }));
@@ -119,7 +164,7 @@ function sshHosts(home: string, file: string, depth: number): readonly Named[] {
         break;
       case "include":
         for (const one of words.flatMap((word) => included(home, word)))
-          found.push(...sshHosts(home, one, depth + 1));
+          found.push(...sshHosts(home, one, seen));
         break;
     }
   }

@@ -46,7 +46,9 @@ export async function init(world: World, { server: given, printsOnly }: InitWord
     method: "imap",
   });
   const after =
-    known === undefined ? await withHost(world, before ?? "", { server, found, asker }) : (before ?? "");
+    known === undefined
+      ? await withHost(world, before ?? "", { file, server, found, asker })
+      : (before ?? "");
   const table = await parseTable(after, file, filesOf(world.home));
   const words = { server, user: undefined, method: "imap" };
   const decision = (await decideAsClient(world, table, words))?.decision;
@@ -56,7 +58,7 @@ export async function init(world: World, { server: given, printsOnly }: InitWord
   }
   const names = await namesOf(table, decision, readPinerc(world)?.pinerc.mailboxes ?? []);
   const changes = [
-    { path: file, before, after, mode: 0o600, keepsCopy: false },
+    { path: file, before, after, encoding: "utf8" as const, mode: 0o600, keepsCopy: false },
     await pinercChange(world, server, names, asker),
   ].filter((change) => change.before !== change.after);
   return finish(world, changes, asker);
@@ -96,12 +98,13 @@ async function pinercChange(
   asker: Asker | undefined,
 ): Promise<FileChange> {
   const path = world.env.PINERC || `${world.home}/.pinerc`;
-  const before = textOf(path);
+  const { text: before, encoding = "utf8" } = textOf(path) ?? {};
+  const change = { path, before, encoding, mode: 0o600, keepsCopy: true };
   const { pinerc } = readPinerc(world) ?? {};
   const program = world.program();
   if (/\s/.test(program)) {
     remark(world, `Alpine takes no rsh-path with a space in it: lead to ${program} by a link`);
-    return { path, before, after: before ?? "", mode: 0o600, keepsCopy: true };
+    return { ...change, after: before ?? "" };
   }
   const inbox =
     pinerc?.mailboxes.some(({ host }) => isServer(host)) === true ? undefined : `{${server}}INBOX`;
@@ -115,7 +118,7 @@ async function pinercChange(
     ...(pinerc?.sshPath === undefined ? {} : { "ssh-path": "" }),
     ...(inbox !== undefined && isWanted ? { "inbox-path": inbox } : {}),
   };
-  return { path, before, after: withSettings(before ?? "", settings), mode: 0o600, keepsCopy: true };
+  return { ...change, after: withSettings(before ?? "", settings) };
 }
 
 /** Shows the changes, and makes them after a yes. */

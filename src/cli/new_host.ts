@@ -39,15 +39,29 @@ export async function chosenServer(found: readonly FoundServer[], asker: Asker |
 /** Proposals beyond these scroll away. */
 const MOST_SHOWN = 20;
 
-/** The table with one more [[host]] at its end: what stands there already stays to the byte. */
+/** A server that a table is to have, and who can be asked about it. */
+interface Addition {
+  readonly file: string;
+  readonly server: string;
+  readonly found: readonly FoundServer[];
+  readonly asker: Asker | undefined;
+}
+
+/** The table with one more [[host]] at its end: what stands there already stays to the byte. Throws a Failure. */
 export async function withHost(
   world: World,
   before: string,
-  { server, found, asker }: { server: string; found: readonly FoundServer[]; asker: Asker | undefined },
+  { file, server, found, asker }: Addition,
 ): Promise<string> {
   const own = found.find(({ name }) => name === server.toLowerCase());
   const user = own?.user ?? (await account(world, AbortSignal.timeout(USUAL_MS)));
   const wanted = await asked(asker, { server, destination: server, port: undefined, user });
+  // TOML has one of the two ways, and not both.
+  if (/^[ \t]*host[ \t]*=/m.test(before)) {
+    throw new Failure("table", file, "has its hosts in a list, which --init does not add to", {
+      hints: [`add this to the list: { ${hostLines(wanted).slice(1).join(", ")} }`],
+    });
+  }
   const eol = before.includes("\r\n") ? "\r\n" : "\n";
   const gap = before === "" ? "" : before.endsWith("\n") ? eol : eol + eol;
   return (

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { VERBS } from "../../../src/cli/verbs.ts";
 import { rshPath } from "../../peers/alpine.ts";
@@ -44,7 +46,7 @@ describeForms("--completion", { concurrency: 2 }, (form) => {
     const file = await printed(form, home, "bash");
     for (const [typed, found] of TYPED) {
       const words = `preauth ${typed}`.split(" ");
-      const line = `. "$0"; COMP_WORDS=("$@"); COMP_CWORD=${words.length - 1}; _preauth; printf '%s\\n' "\${COMPREPLY[@]}"`;
+      const line = `. "$0"; COMP_LINE="$*"; COMP_POINT=\${#COMP_LINE}; _preauth; printf '%s\\n' "\${COMPREPLY[@]}"`;
       const { stdout, stderr } = spawnSync(program("bash"), ["-c", line, file, ...words], {
         env,
         encoding: "utf8",
@@ -71,6 +73,52 @@ describeForms("--completion", { concurrency: 2 }, (form) => {
       assert.deepEqual([words.sort().join(" "), stderr], [[...found].sort().join(" "), ""], typed);
     }
   });
+
+  for (const shell of ["bash", "zsh", "fish"] as const) {
+    test(`completes names with odd characters in ${shell}, and runs nothing of the table`, {
+      timeout: 60_000,
+    }, async () => {
+      const { home, env } = homeFor(form);
+      using _ = home;
+      const planted = `$(echo>${home.path}/planted)`;
+      const match = [
+        "2001:db8::7",
+        "2001:db8::8",
+        "fe80::1%eth0",
+        "[::1]",
+        "~odd.isp.com",
+        `x\`id\``,
+        planted,
+      ];
+      home.writeTable(hostTable({ match }));
+      const file = await printed(form, home, shell);
+      const start = { bash: ["--norc", "--noprofile", "-i"], zsh: ["-f"], fish: ["--private"] }[shell];
+      const terminal = await openTerminal([program(shell), ...start], {
+        env: { ...env, PS1: "> ", PROMPT: "> ", TERM: "screen", fish_greeting: "" },
+        columns: 120,
+      });
+      await using __ = terminal;
+      const load = shell === "zsh" ? "autoload -Uz compinit; compinit -u -D; " : "";
+      terminal.type(`${load}cd ${home.path}; touch 1 f; source ${file}; echo rea''dy`);
+      terminal.keys("Enter");
+      await terminal.waitFor(/^ready$/m, "the completions");
+      for (const [typed, whole] of [
+        ["preauth --check 2001:", /preauth --check 2001:db8::/],
+        ["preauth --explain fe", /preauth --explain fe80::1.?%eth0/],
+      ] as const) {
+        terminal.type(typed);
+        terminal.keys("Tab");
+        await terminal.waitFor(whole, `${whole}`);
+        terminal.keys("C-u");
+      }
+      terminal.type("preauth x");
+      terminal.keys("Tab", "Tab", "C-u");
+      terminal.type("echo al''l");
+      terminal.keys("Enter");
+      await terminal.waitFor(/^all$/m, "the end");
+      assert.equal(existsSync(join(home.path, "planted")), false);
+    });
+  }
 
   test("completes in zsh, as its fpath has it and when it is read in", { timeout: 60_000 }, async () => {
     const { home, env } = homeFor(form);

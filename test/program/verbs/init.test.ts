@@ -321,5 +321,9 @@ describeForms("--init without a terminal", { concurrency: 2 }, (form) => {
     assert.equal(none.status, 64);
     home.writeTable("nonsense");
     assert.equal((await print(form, home, ["work"])).status, 78);
+    home.writeTable('host = [{ match = "other" }]\n');
+    const list = await print(form, home, ["work"]);
+    assert.match(list.stderr, /has its hosts in a list[\s\S]*: \{ match = "work", user = "\w+" \}\n$/);
+    assert.equal(list.status, 78);
   });
 });

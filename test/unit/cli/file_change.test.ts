@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   chmodSync,
   existsSync,
+  lstatSync,
   readdirSync,
   readFileSync,
   statSync,
@@ -10,7 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { COPY, writeChanges } from "../../../src/cli/file_change.ts";
+import { COPY, textOf, writeChanges } from "../../../src/cli/file_change.ts";
 import { Failure } from "../../../src/failure.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
 
@@ -29,7 +30,7 @@ function withFile(work: (folder: string, path: string) => void): void {
 }
 
 const change = (path: string, after: string) => ({
-  ...{ path, before: "before\n", after, mode: 0o600, keepsCopy: true },
+  ...{ path, before: "before\n", after, encoding: "utf8" as const, mode: 0o600, keepsCopy: true },
 });
 
 describe("a file that is changed", () => {
@@ -41,6 +42,28 @@ describe("a file that is changed", () => {
       assert.equal(readFileSync(`${path}${COPY}`, "utf8"), "before\n");
       for (const file of [path, `${path}${COPY}`]) assert.equal(statSync(file).mode & 0o777, 0o640);
       assert.deepEqual(readdirSync(folder).sort(), ["hosts.toml", `hosts.toml${COPY}`]);
+    }));
+
+  test("keeps every byte of what is not UTF-8", () =>
+    withFile((_folder, path) => {
+      writeFileSync(path, Buffer.from("name=Jos\xe9\n", "latin1"));
+      const found = textOf(path);
+      assert.ok(found);
+      const { text: before, encoding } = found;
+      writeChanges([{ ...change(path, `${before}more\n`), before, encoding }], PID);
+      assert.equal(readFileSync(path, "latin1"), "name=Jos\xe9\nmore\n");
+      assert.equal(readFileSync(`${path}${COPY}`, "latin1"), "name=Jos\xe9\n");
+    }));
+
+  test("is written where a link leads, also when nothing is there yet", () =>
+    withFile((folder, path) => {
+      const link = join(folder, "link");
+      symlinkSync("dotfiles/hosts.toml", link);
+      const fresh = { ...change(link, "after\n"), before: undefined };
+      writeChanges([fresh], PID);
+      assert.equal(readFileSync(join(folder, "dotfiles/hosts.toml"), "utf8"), "after\n");
+      assert.equal(lstatSync(link).isSymbolicLink(), true);
+      assert.equal(readFileSync(path, "utf8"), "before\n");
     }));
 
   test("stays as it is where another one of the same change cannot be written", () =>

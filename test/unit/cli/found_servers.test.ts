@@ -38,6 +38,47 @@ test("servers are found in the configuration of mail programs and of ssh, each o
   );
 });
 
+test("quotes, comments, and files that are read in from others are understood", () => {
+  using home = makeHome();
+  home.write(
+    ".muttrc",
+    [
+      "# set folder=imap://no@comment.org/",
+      'set imap_user="mu tt"',
+      "set folder=imap://one.org/",
+      'source "~/more of it"',
+      "source .muttrc2 # comment",
+    ].join("\n"),
+  );
+  home.write("more of it", "mailboxes {two.org:993/ssl/user=ann}INBOX\nsource '~/more of it'\n");
+  home.write(".muttrc2", "set spoolfile=imaps://three.org\n");
+  home.write(".mbsyncrc", 'IMAPStore a\nhost "four.org"\nUser "m b" # me\n# User no\n');
+  home.write(
+    ".fetchmailrc",
+    '# poll no.org\npoll "five.org" pass "of user bob" user \'jane doe\';\npoll six.org # user no\n',
+  );
+  home.write(
+    ".ssh/config",
+    'Include "~/other file" config\nHost=seven "eight" # nine\n\tUser = "bob smith"\r\n',
+  );
+  home.write("other file", 'Host ten\nInclude "~/other file" "~/other file"\n');
+  const found = foundServers({ env: {}, home: home.path });
+  assert.deepEqual(
+    found.map(({ name, user }) => [name, user]),
+    [
+      ["one.org", "mu tt"],
+      ["two.org", "ann"],
+      ["three.org", undefined],
+      ["four.org", "m b"],
+      ["five.org", "jane doe"],
+      ["six.org", undefined],
+      ["ten", undefined],
+      ["seven", "bob smith"],
+      ["eight", "bob smith"],
+    ],
+  );
+});
+
 test("nothing is found where there is nothing", () => {
   using home = makeHome();
   assert.deepEqual(foundServers({ env: {}, home: home.path }), []);
