@@ -19,11 +19,32 @@ const MAILDIR = ["mail_location=maildir:", "mail_driver=maildir -o mail_path=", 
   .map((setting) => `-o ${setting}"$HOME/Maildir"`)
   .join(" ");
 
+/** The same for a file of mbox form, which the script has as $use. */
+const MBOX = [
+  `mail_location=mbox:"$HOME/mail:INBOX=$use"`,
+  `mail_driver=mbox -o mail_path="$HOME/mail"`,
+  `mail_inbox_path="$use" -o mailbox_list_layout=fs`,
+]
+  .map((setting) => `-o ${setting}`)
+  .join(" ");
+
+/**
+ * Prints the directory that Dovecot's configuration keeps mail in, where it does. 2.3 has it in one setting, 2.4 in two,
+ * of which doveconf prints the driver first.
+ */
+const CONFIGURED = [
+  "doveconf mail_location mail_driver mail_path 2>/dev/null | while read -r key is value",
+  `do case "$key $value" in ("mail_driver "maildir|"mail_driver "[sm]dbox) kind=$value;; ` +
+    `("mail_location "maildir:*|"mail_location "[sm]dbox:*) value=\${value#*:}; echo "\${value%%:*}";; ` +
+    `("mail_path "*) [ -z "$kind" ] || echo "$value";; esac`,
+  "done | head -n 1",
+].join("; ");
+
 /**
  * What a Dovecot needs to know, at least one of Debian's. A group for the mail is a setting for root, and dotlocks in
- * /var/mail are for whoever may write there: with either of them INBOX is read-only. Where the configuration has INBOX
- * in /var/mail, and no mail is there, the Maildir that is there is meant; none is ever made, and a mailbox that nobody
- * but root can make is the reason why it ends.
+ * /var/mail are for whoever may write there: with either of them INBOX is read-only. Mail that is there is opened, before
+ * Dovecot makes a directory that its configuration names. Where that has INBOX in /var/mail, and no mail is there, the
+ * Maildir or ~/mbox that is there is meant; a mailbox that nobody but root can make is the reason why it ends.
  */
 const DOVECOT = [
   "box=/var/mail/$USER",
@@ -33,11 +54,18 @@ const DOVECOT = [
   `[ -w "$spool" ] || set -- "$@" -o mbox_write_locks=fcntl`,
   `[ "$HOME" = "/home/$USER" ] || case "$(doveconf mail_home 2>/dev/null)" in ` +
     `(*"= /home/%{user"*) set -- "$@" -o mail_home="$HOME";; esac`,
-  `if [ -s "$box" ]; then [ -w "$box" ] || echo "$USER may not write $box: it can only be read" >&2; else case "$(doveconf mail_location mail_inbox_path 2>/dev/null)" in ` +
+  `mail= use=`,
+  `for file in ~/mbox "$box"; do if [ -s "$file" ]; then mail=$file; fi; done`,
+  `place=$(kind=; ${CONFIGURED})`,
+  `case "$place" in ("~/"*|"%h/"*|"%{home}/"*) place=$HOME/\${place#*/};; (*%*) place=;; (/*) ;; (*) place=;; esac`,
+  `[ -z "$place" ] || [ -d "$place" ] || use=$mail`,
+  `if [ -s "$box" ]; then [ -w "$box" ] || echo "$USER may not write $box: it can only be read" >&2; ` +
+    `elif [ -z "$use" ]; then case "$(doveconf mail_location mail_inbox_path 2>/dev/null)" in ` +
     `(*INBOX="$spool/%"*|*mail_inbox_path*"= $spool/%"*) if [ -d ~/Maildir/cur ]; then set -- "$@" ${MAILDIR}; ` +
-    `elif [ -f "$box" ] || [ -w "$spool" ]; then :; ` +
+    `elif [ -f "$box" ] || [ -w "$spool" ]; then :; elif [ "$mail" ]; then use=$mail; ` +
     `else echo "no $box is on the server, and $USER may not make it: ask the administrator for it, ` +
     `or have commands.imap in hosts.toml name the place of the mail" >&2; exit 69; fi;; esac; fi`,
+  `[ -z "$use" ] || set -- "$@" ${MBOX}`,
 ].join("; ");
 
 /** What comes before each word of an imapd that was found. */

@@ -18,6 +18,11 @@ const MAILDIR: Readonly<Record<Release, string>> = {
     "mail_driver = maildir\nmail_path = ~/Maildir\nmail_inbox_path = ~/Maildir\nmailbox_list_layout = fs\n",
 };
 
+/** Where mail(1) and UW's imapd put what has been read. */
+const MBOX: MailHostOptions["files"] = {
+  mbox: ["From joe@isp.com Mon Jan  1 12:00:00 2024\nFrom: joe@isp.com\nSubject: Letter\n\nHello.\n", 0o600],
+};
+
 for (const release of RELEASES) {
   describe(`"auto" with the Dovecot of Debian ${release}`, { skip, concurrency: 3 }, () => {
     const found: readonly (readonly [title: string, options: MailHostOptions, messages: number])[] = [
@@ -26,6 +31,17 @@ for (const release of RELEASES) {
       ["a Maildir, and nothing in /var/mail", { maildir: 3 }, 3],
       ["a Maildir, and an empty mailbox in /var/mail", { spool: 0, maildir: 3 }, 3],
       ["mail in /var/mail, and a Maildir that is not in its configuration", { spool: 2, maildir: 3 }, 2],
+      [
+        "mail in /var/mail, where the Maildir of its configuration is missing",
+        { spool: 2, dovecot: MAILDIR[release] },
+        2,
+      ],
+      [
+        "mail in ~/mbox, where the Maildir of its configuration is missing",
+        { files: MBOX, dovecot: MAILDIR[release] },
+        1,
+      ],
+      ["mail in ~/mbox, and nothing in /var/mail", { files: MBOX }, 1],
       ["a Maildir by its configuration", { maildir: 3, spool: 2, dovecot: MAILDIR[release] }, 3],
     ];
     for (const [title, options, messages] of found) {

@@ -23,6 +23,11 @@ const MAILDIR: Readonly<Record<Release, string>> = {
   trixie: "mail_driver = maildir\nmail_path = ~/Maildir\nmail_inbox_path = ~/Maildir\n",
 };
 
+/** Where "auto" does not look for mail, and --check does. */
+const INBOX: MailHostOptions["files"] = {
+  "mail/inbox": ["From joe@isp.com Mon Jan  1 12:00:00 2024\nSubject: Letter\n\nHello.\n\n".repeat(3), 0o600],
+};
+
 /** The lines for the table that the hints have. */
 function linesOf(stderr: string): readonly string[] {
   return [...stderr.matchAll(/^preauth: hint: .*?commands\.imap = (".*")$/gm)].map(([, line = ""]) =>
@@ -40,7 +45,7 @@ for (const release of RELEASES) {
     ])[] = [
       ["a Maildir", { maildir: 3 }, ELSEWHERE[release], 2],
       ["a mailbox in /var/mail", { spool: 3 }, ELSEWHERE[release], 2],
-      ['a mailbox in /var/mail, by "auto"', { spool: 3, dovecot: MAILDIR[release] }, "auto", 1],
+      ['~/mail/inbox, by "auto"', { files: INBOX, dovecot: MAILDIR[release] }, "auto", 1],
     ];
     for (const [title, options, line, count] of wrong) {
       test(`does not say yes where it has just been made, beside ${title}, and leads to that`, async () => {
@@ -49,7 +54,7 @@ for (const release of RELEASES) {
         assert.equal(status, 78, text);
         assert.match(
           stderr,
-          /^preauth: mail\.test: INBOX is new and empty, while \/\S+\/(jane|Maildir) has 3$/m,
+          /^preauth: mail\.test: INBOX is new and empty, while \/\S+\/(jane|Maildir|inbox) has 3$/m,
         );
         const lines = linesOf(stderr);
         assert.equal(lines.length, count, stderr);
