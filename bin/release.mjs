@@ -31,7 +31,7 @@ import { makeBillOfMaterials } from "./release/sbom.mjs";
 import { archive, COMPLETIONS, DOCUMENTS, MANUAL, put, putDocument, settle } from "./release/stage.mjs";
 
 /** Makes the artefacts and gives the folder. */
-function release() {
+async function release() {
   const out = join(root, "dist", "release");
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
@@ -41,9 +41,7 @@ function release() {
     for (const system of SYSTEMS) {
       process.stdout.write(`release: ${system.name}\n`);
       const executable = executableFor(system, work);
-      makeArchive(system, executable, work, out);
-      makeDeb(system, executable, work, out);
-      makeRpm(system, executable, work, out);
+      await Promise.all([makeArchive, makeDeb, makeRpm].map((make) => make(system, executable, work, out)));
     }
     makeNpmPackage(out);
     makeBillOfMaterials(join(out, `preauth-${manifest.version}.cdx.json`));
@@ -82,7 +80,7 @@ function makeArchive({ name }, executable, work, out) {
   for (const path of [...DOCUMENTS, ...MANUAL]) putDocument(tree, path);
   for (const { file, from } of COMPLETIONS) put(tree, `completions/${file}`, { from: join(root, from) });
   settle(tree);
-  archive(work, folder, join(out, `${folder}.tar.gz`));
+  return archive(work, folder, join(out, `${folder}.tar.gz`));
 }
 
 function sums(out) {
@@ -99,11 +97,11 @@ function sums(out) {
 }
 
 /** The two that the tests look at, so that the rest does not rot unseen. */
-function makeSamples(out) {
+async function makeSamples(out) {
   const work = mkdtempSync(join(tmpdir(), "preauth-release-"));
   try {
     // Packed in a tenth of the time, which is all that is different.
-    makeDeb(SYSTEMS[0], join(root, "dist", "preauth"), work, out, 0);
+    await makeDeb(SYSTEMS[0], join(root, "dist", "preauth"), work, out, 0);
     copyFileSync(executableFor(SYSTEMS[1], work), join(out, `preauth-${SYSTEMS[1].name}`));
   } finally {
     rmSync(work, { recursive: true, force: true });
@@ -116,7 +114,7 @@ async function main([option, ...words]) {
   if (option !== undefined && !isChecked) throw new Error(`"${option}" is neither --check nor --try FOLDER`);
   if (words.length > 0) return check(join(root, "dist", "release"), words);
   requireReleasable();
-  const out = release();
+  const out = await release();
   process.stdout.write(readFileSync(join(out, "SHA256SUMS"), "utf8"));
   if (isChecked) await check(out, []);
 }

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { epoch, maintainer, manifest } from "./manifest.mjs";
-import { root, run } from "./run.mjs";
-import { put, putSystem, settle } from "./stage.mjs";
+import { root, run, runBeside } from "./run.mjs";
+import { put, putSystem, settle, XZ_LEVEL } from "./stage.mjs";
 
 const ARCHITECTURES = { "linux-x64": "amd64", "linux-arm64": "arm64" };
 
@@ -19,10 +19,10 @@ preauth: hardening-no-relro *
 preauth: syntax-error-in-debian-changelog *
 `;
 
-/** Makes preauth_VERSION_ARCH.deb in `out`, packed at this level of xz(1); undefined for a system that has no such packages. */
-export function makeDeb({ name }, executable, work, out, level = 6) {
+/** Makes preauth_VERSION_ARCH.deb in `out`, packed at this level of xz(1); nothing for a system that has no such packages. */
+export async function makeDeb({ name }, executable, work, out, level = XZ_LEVEL) {
   const architecture = ARCHITECTURES[name];
-  if (architecture === undefined) return undefined;
+  if (architecture === undefined) return;
   const { version, description, homepage } = manifest;
   const tree = join(work, `deb-${architecture}`);
   putSystem(tree, executable);
@@ -58,8 +58,7 @@ export function makeDeb({ name }, executable, work, out, level = 6) {
   put(tree, "DEBIAN/md5sums", `${run("md5sum", files.sort(), { cwd: tree })}`);
   settle(tree);
   const file = join(out, `preauth_${version}_${architecture}.deb`);
-  run("dpkg-deb", ["--root-owner-group", "-Zxz", `-z${level}`, "--build", tree, file], {
+  await runBeside("dpkg-deb", ["--root-owner-group", "-Zxz", `-z${level}`, "--build", tree, file], {
     env: { SOURCE_DATE_EPOCH: epoch() },
   });
-  return file;
 }

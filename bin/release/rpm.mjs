@@ -1,15 +1,15 @@
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { epoch, manifest } from "./manifest.mjs";
-import { run } from "./run.mjs";
-import { put, putSystem, settle } from "./stage.mjs";
+import { runBeside } from "./run.mjs";
+import { put, putSystem, settle, XZ_LEVEL } from "./stage.mjs";
 
 const ARCHITECTURES = { "linux-x64": "x86_64", "linux-arm64": "aarch64" };
 
-/** Makes preauth-VERSION.ARCH.rpm in `out`; undefined for a system that has no such packages. */
-export function makeRpm({ name }, executable, work, out) {
+/** Makes preauth-VERSION.ARCH.rpm in `out`; nothing for a system that has no such packages. */
+export async function makeRpm({ name }, executable, work, out) {
   const architecture = ARCHITECTURES[name];
-  if (architecture === undefined) return undefined;
+  if (architecture === undefined) return;
   const { version, description, license } = manifest;
   const tree = join(work, `rpm-${architecture}`);
   putSystem(tree, executable);
@@ -49,11 +49,11 @@ export function makeRpm({ name }, executable, work, out) {
     // What follows %install would strip the executable, and a stripped one is the bare runtime.
     __os_install_post: "%{nil}",
     debug_package: "%{nil}",
-    _binary_payload: "w9.xzdio",
+    _binary_payload: `w${XZ_LEVEL}.xzdio`,
     _build_id_links: "none",
   };
   const defines = Object.entries(macros).flatMap(([macro, value]) => ["--define", `${macro} ${value}`]);
-  run(
+  await runBeside(
     "rpmbuild",
     ["-bb", "--quiet", "--target", `${architecture}-linux`, ...defines, join(top, "preauth.spec")],
     {
@@ -62,5 +62,4 @@ export function makeRpm({ name }, executable, work, out) {
   );
   const file = join(out, `preauth-${version}.${architecture}.rpm`);
   copyFileSync(join(top, "RPMS", architecture, `preauth-${version}-1.${architecture}.rpm`), file);
-  return file;
 }

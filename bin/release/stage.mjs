@@ -10,7 +10,10 @@ import {
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { epoch, manifest } from "./manifest.mjs";
-import { root, run } from "./run.mjs";
+import { root, run, runBeside } from "./run.mjs";
+
+/** Of xz(1), for packages: 6, the usual one, saves a tenth of the size and takes more than twice the time. */
+export const XZ_LEVEL = 2;
 
 /** The man pages. */
 export const MANUAL = manifest.man;
@@ -93,5 +96,7 @@ export function archive(parent, folder, outfile) {
     "--numeric-owner",
     "--format=gnu",
   ];
-  run("tar", [...same, "--use-compress-program=gzip -n -6", "-cf", outfile, folder], { cwd: parent });
+  return runBeside("tar", [...same, "--use-compress-program=gzip -n -6", "-cf", outfile, folder], {
+    cwd: parent,
+  });
 }
