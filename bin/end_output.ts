@@ -14,9 +14,13 @@ export function endOutput(): void {
   else if (!shutDownSocket(1, () => openSync("/dev/null", "r+"))) process.stdout.end();
 }
 
-/** Gives every descriptor of the output to /dev/null, so that nobody holds it: Bun writes to a copy of its own. */
+/**
+ * Gives every descriptor of the output to /dev/null, so that nobody holds it: Bun writes to a copy of its own. Where pipes
+ * have no numbers, those of Node's own may look like the output, and the program ends by SIGABRT without them: only standard
+ * output and standard error are looked at there (Bun does not run on such a system).
+ */
 function giveAway(output: Stats): void {
-  const descriptors = readdirSync("/dev/fd").map(Number);
+  const descriptors = output.ino === 0 ? [1, 2] : readdirSync("/dev/fd").map(Number);
   for (const descriptor of descriptors.filter((one) => one > 0 && isSame(one, output))) {
     closeSync(descriptor);
     // The lowest free descriptor is taken (open(2)): sooner or later the one that was just closed.

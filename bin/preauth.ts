@@ -2,11 +2,11 @@ import { fstatSync, statSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { main } from "../src/cli/main.ts";
 import { isOnThreads } from "../src/own_process.ts";
-import { accountInFile } from "../src/target/passwd.ts";
 import type { StandardError, Stdio, World } from "../src/world.ts";
 import { background, programPath } from "./background.ts";
 import { columns, isSameFile, isTerminal, write } from "./descriptors.ts";
 import { endOutput } from "./end_output.ts";
+import { homeDirectory } from "./home.ts";
 import { standardInput } from "./input.ts";
 import { leaveOthersHome } from "./others_home.ts";
 import { readerIsGone } from "./output_reader.ts";
@@ -35,7 +35,7 @@ process.on("unhandledRejection", (error) => whenBug(error));
 let stderr: StandardError | undefined;
 
 const uid = process.getuid?.() ?? -1;
-const home = homeDirectory();
+const home = homeDirectory(process.env, uid);
 const elsewhere = leaveOthersHome(process.env, uid, home);
 
 const world: World = {
@@ -93,12 +93,6 @@ function crash(error: unknown): never {
 /** Whether these may be the words of a call for METHOD imap, which no `--` comes behind. */
 function isImapCall(words: readonly string[]): boolean {
   return /^(imap|\/etc\/rimapd)$/.test(words.at(-1) ?? "") && !words.includes("--");
-}
-
-/** $HOME, unless it is relative or empty: then it would be the directory that one happens to be in. */
-function homeDirectory(): string {
-  const { HOME = "" } = process.env;
-  return HOME.startsWith("/") ? HOME : (accountInFile(uid)?.home ?? "/");
 }
 
 function standardError(): StandardError {

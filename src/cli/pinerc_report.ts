@@ -76,7 +76,7 @@ export function pinercLines(found: PinercFindings | undefined): readonly string[
 
 /**
  * Alpine calls with the canonical name of a mailbox's host (tcp_canonical of c-client): where the table does not take
- * that for the same server, says so. Asks the name servers, through getent(1).
+ * that for the same server, says so. Asks the name servers, through getent(1), on macOS through dscacheutil(1).
  */
 export async function canonicalNotes(
   table: Table,
@@ -100,7 +100,14 @@ export async function canonicalNotes(
 
 async function canonicalName(host: string, signal: AbortSignal): Promise<string | undefined> {
   const answer = await runProgram("getent", ["ahosts", "--", host], { signal });
-  return /^\S+\s+\S+\s+(\S+)/.exec(answer?.stdout ?? "")?.[1]?.toLowerCase();
+  const known = /^\S+\s+\S+\s+(\S+)/.exec(answer?.stdout ?? "")?.[1];
+  return (known ?? (await nameOnMacOs(host, signal)))?.toLowerCase();
+}
+
+/** What dscacheutil(1) says, a line `name: NAME` before those of the aliases; undefined where there is no such program. */
+async function nameOnMacOs(host: string, signal: AbortSignal): Promise<string | undefined> {
+  const answer = await runProgram("dscacheutil", ["-q", "host", "-a", "name", host], { signal });
+  return /^name: (\S+)/m.exec(answer?.stdout ?? "")?.[1];
 }
 
 /** Whether a path leads to this program: by a link, or as a script that names it, as wrappers do. */

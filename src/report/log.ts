@@ -55,8 +55,17 @@ export function logRemarks(directory: string, uid: number): readonly string[] {
     return (mode & 0o777) === 0o600 ? [] : [`the log ${file} had mode ${modeText(mode)}, and has 0600 now`];
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === "ELOOP" ? "is a symbolic link" : code === undefined ? message : `gives ${code}`;
+    // O_NOFOLLOW gives ELOOP on Linux and macOS, EMLINK on FreeBSD, EFTYPE on NetBSD.
+    const why = isLink(file) ? "is a symbolic link" : code === undefined ? message : `gives ${code}`;
     return [`nothing is logged: ${file} ${why}`];
+  }
+}
+
+function isLink(file: string): boolean {
+  try {
+    return lstatSync(file).isSymbolicLink();
+  } catch {
+    return false;
   }
 }
 

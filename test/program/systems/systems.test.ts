@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
+import { dirname } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { startCall } from "../../peers/call.ts";
+import { runCall, startCall } from "../../peers/call.ts";
 import { makeMailbox } from "../../peers/dovecot.ts";
-import { makeHome, tableFor } from "../../peers/home.ts";
+import { hostTable, makeHome, tableFor } from "../../peers/home.ts";
 import { makeKey } from "../../peers/keys.ts";
 import { startSshd } from "../../peers/sshd.ts";
 import { silentServer } from "../../peers/tcp.ts";
@@ -17,7 +18,7 @@ const argv = [
   path("../../../dist/preauth.js"),
 ];
 
-for (const system of ["darwin", "openbsd"]) {
+for (const system of ["darwin", "openbsd", "netbsd"]) {
   describe(`dist/preauth.js on ${system}, simulated`, () => {
     for (const stdio of ["alpine", "pipes"] as const) {
       test(`opens mailboxes over one connection, and ends well (${system}, stdio of ${stdio})`, async () => {
@@ -40,13 +41,15 @@ for (const system of ["darwin", "openbsd"]) {
       });
     }
 
-    test(`refuses an unknown server silently, and says so where errors have a pipe of their own (${system})`, async () => {
+    // Where no two pipes can be told apart, the stream of IMAP is kept clean.
+    const isTold = system !== "netbsd";
+    test(`refuses an unknown server silently, and says so where errors are seen to have a pipe of their own (${system})`, async () => {
       using home = makeHome();
       home.writeTable("");
       const env = { ...home.env, OTHER_SYSTEM: system };
       for (const [stdio, said] of [
         ["alpine", ""],
-        ["pipes", "unknown.test"],
+        ["pipes", isTold ? "unknown.test" : ""],
       ] as const) {
         await using call = await startCall([...argv, "unknown.test", "jane", "imap"], { env, stdio });
         const { status, output, stderr } = await call.finished();
@@ -71,7 +74,7 @@ test("every file that is made has a name that a case-insensitive file system kee
   const hosts = [
     { ...keys, match: "Shared.test", share: true },
     { ...keys, match: "Refused.test", identity: stranger.path, user: undefined },
-    { ...keys, match: "Silent.test", port: silent.port, deadline: "1s" },
+    { ...keys, match: "Silent.test", port: silent.port, deadline: "2s" },
   ];
   home.writeTable(hosts.map((host) => tableFor(sshd, host)).join("\n"));
   // No place for sockets but the state directory, where the machine's name is part of theirs.
@@ -115,3 +118,33 @@ test("dist/preauth.js on darwin, simulated: an encrypted key's hint has the pass
   assert.equal((await call.finished()).status, 77);
   assert.match(home.log(), /hint: add the key to an agent: ssh-add --apple-use-keychain \S+key$/m);
 });
+
+test("dist/preauth.js on darwin, simulated: who calls, and where their home is, is what `id -P` says", async () => {
+  using home = makeHome();
+  const uid = process.getuid?.() ?? 0;
+  const keys = { match: "mail.test", identity: "~/key", ssh_config: "none", "commands.imap": "true" };
+  home.write(".config/preauth/hosts.toml", hostTable(keys));
+  const line = `jane:********:${uid}:20::0:0:Jane Doe:${home.path}:/bin/zsh`;
+  const script = `#!/bin/sh\n[ "$*" = "-P ${uid}" ] && echo "${line}"\n`;
+  // No getent, no ssh, and no HOME, as for a job of launchd(8).
+  const env = { PATH: dirname(home.write("programs/id", script, 0o755)), OTHER_SYSTEM: "darwin" };
+  const { status, output, stderr } = await runCall([...argv, "--explain", "mail.test"], {
+    env,
+    stdio: "pipes",
+  });
+  assert.equal(status, 0, `${output}${stderr}`);
+  assert.match(output.toString(), new RegExp(`^identities +${home.path}/key `, "m"));
+  assert.match(output.toString(), /^user +jane\b/m);
+});
+
+for (const system of ["darwin", "freebsd", "netbsd"]) {
+  test(`dist/preauth.js on ${system}, simulated: a log that is a symbolic link is called one`, async () => {
+    using home = makeHome();
+    home.writeTable(hostTable({ match: "mail.test", server: "127.0.0.1", port: 1, ssh_config: "none" }));
+    home.write("state/preauth/other", "");
+    const log = home.link("state/preauth/log", "other");
+    const env = { ...home.env, OTHER_SYSTEM: system };
+    const { output } = await runCall([...argv, "--check", "mail.test"], { env, stdio: "pipes" });
+    assert.ok(output.toString().includes(`nothing is logged: ${log} is a symbolic link`), output.toString());
+  });
+}
