@@ -40,7 +40,7 @@ async function theirs(run: Run, file: string, destination: string): Promise<Fact
   const said = parseAnswers(asked.stdout);
   const one = (key: string): string => said.get(key)?.[0] ?? "";
   // The files of its own are told when it has a connection: one to nobody will do.
-  const reading = await run(["-v", "-o", "ProxyCommand=true", ...words, "--", destination]);
+  const reading = await run(["-v", "-o", "ProxyCommand=sh -c 'read line'", ...words, "--", destination]);
   const lines = (pattern: RegExp) =>
     [...reading.stderr.matchAll(pattern)].map(([, path = ""]) =>
       path === "none" ? path : resolve("/", fromOctal(path)),
@@ -48,7 +48,7 @@ async function theirs(run: Run, file: string, destination: string): Promise<Fact
   const identities = lines(/^debug1: identity file (.*) type -?\d+\r?$/gm).filter(
     (path) => !/-cert$/.test(path),
   );
-  if (!/^debug1: Local version string|^banner exchange: /m.test(reading.stderr)) return "gave up";
+  if (!/^debug1: Local version string/m.test(reading.stderr)) return "gave up";
   const isProxied = one("proxycommand") !== "";
   const proxied = isProxied ? (await run(["-v", ...words, "--", destination])).stderr : "";
   const host = one("hostname").toLowerCase();
