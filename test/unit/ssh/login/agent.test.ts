@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, renameSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { wire } from "../../../../src/ssh/keys/blob.ts";
+import { fieldsOf, wire } from "../../../../src/ssh/keys/blob.ts";
 import { Agent } from "../../../../src/ssh/login/agent.ts";
 import { startAgent } from "../../../peers/agent.ts";
+import { FAILURE, startAgentServer } from "../../../peers/agent_server.ts";
 import { type Key, type KeyType, makeKey } from "../../../peers/keys.ts";
 import { program } from "../../../peers/programs.ts";
 import { type Sshd, startSshd } from "../../../peers/sshd.ts";
@@ -161,21 +162,24 @@ async function lock(socket: string): Promise<void> {
   execFileSync(program("ssh-add"), ["-x"], { env, stdio: "ignore" });
 }
 
-/** What an agent of the test's own says to a request for a signature. */
-async function signedBy(answer: Buffer): Promise<Buffer> {
+/** What an agent of the test's own says to a request. */
+async function asked<T>(answer: Buffer, request: (agent: Agent) => Promise<T>): Promise<T> {
   const path = join(folder, `agent${++count}`);
   const server = createServer((socket) => void socket.on("data", () => socket.write(answer)));
   server.listen(path);
   await once(server, "listening");
   const agent = new Agent({ path, variable: undefined });
   try {
-    return await agent.sign(wire("ssh-rsa"), Buffer.from("data"), "rsa-sha2-512");
+    return await request(agent);
   } finally {
     agent.close();
     server.close();
     await once(server, "close");
   }
 }
+
+const sign = (agent: Agent) => agent.sign(wire("ssh-rsa"), Buffer.from("data"), "rsa-sha2-512");
+const signedBy = (answer: Buffer) => asked(answer, sign);
 
 function message(type: number, body: Buffer = Buffer.alloc(0)): Buffer {
   return wire(Buffer.concat([Buffer.from([type]), body]));
@@ -199,4 +203,79 @@ test("what is no agent's protocol is told as such", async () => {
   for (const answer of nonsense) {
     await assert.rejects(signedBy(answer), /does not speak the agent's protocol/);
   }
+});
+
+test("each reply to each request is what OpenSSH takes it for (authfd.c, and PROTOCOL.agent for the binding)", async () => {
+  const id = Buffer.alloc(32);
+  const requests = {
+    list: async (agent: Agent) => `${(await agent.list()).length} keys`,
+    sign: async (agent: Agent) => `signed by ${fieldsOf(await sign(agent), 1)}`,
+    bind: async (agent: Agent) =>
+      (await agent.bind({ hostKey: id, id, signature: id })) ? "bound" : "not bound",
+  };
+  const NONSENSE = "does not speak the agent's protocol";
+  const signature = wire(wire("rsa-sha2-512", "signature"));
+  const none = Buffer.alloc(4);
+  const [REFUSED_LIST, REFUSED_SIGN] = ["refused to list its keys", "refused to sign"];
+  const table: readonly (readonly [
+    title: string,
+    reply: Buffer,
+    list: string,
+    sign: string,
+    bind: string,
+  ])[] = [
+    ["SSH_AGENT_FAILURE", message(5), REFUSED_LIST, REFUSED_SIGN, "not bound"],
+    ["SSH_AGENT_EXTENSION_FAILURE", message(28), REFUSED_LIST, REFUSED_SIGN, "not bound"],
+    ["SSH2_AGENT_FAILURE", message(30), REFUSED_LIST, REFUSED_SIGN, "not bound"],
+    ["SSH_COM_AGENT2_FAILURE", message(102), REFUSED_LIST, REFUSED_SIGN, "not bound"],
+    ["a failure with more behind it", message(5, signature), REFUSED_LIST, REFUSED_SIGN, "not bound"],
+    ["SSH_AGENT_SUCCESS", message(6), NONSENSE, NONSENSE, "bound"],
+    ["SSH_AGENT_EXTENSION_RESPONSE", message(29), NONSENSE, NONSENSE, "not bound"],
+    ["the list of version 1", message(2, none), NONSENSE, NONSENSE, "not bound"],
+    ["a list of nothing", message(12, none), "0 keys", NONSENSE, "not bound"],
+    ["a list that is cut", message(12, Buffer.from([0, 0, 0, 1])), NONSENSE, NONSENSE, "not bound"],
+    ["a list with more behind it", message(12, Buffer.alloc(9)), "0 keys", NONSENSE, "not bound"],
+    ["a signature", message(14, signature), NONSENSE, "signed by rsa-sha2-512", "not bound"],
+    [
+      "a signature with more behind it",
+      message(14, Buffer.concat([signature, none])),
+      NONSENSE,
+      "signed by rsa-sha2-512",
+      "not bound",
+    ],
+    ["a signature that is empty", message(14, none), NONSENSE, NONSENSE, "not bound"],
+    ["a number that nobody has", message(200), NONSENSE, NONSENSE, "not bound"],
+    ["a message without a number", Buffer.alloc(4), NONSENSE, NONSENSE, NONSENSE],
+    ["one that is too long", Buffer.from([0, 4, 0, 1]), NONSENSE, NONSENSE, NONSENSE],
+  ];
+  for (const [title, reply, ...wanted] of table) {
+    for (const [index, [name, request]] of Object.entries(requests).entries()) {
+      const said = await asked(reply, request).catch(({ message }: Error) => message);
+      assert.ok(said.endsWith(wanted[index] ?? "?"), `${title}, to ${name}: ${said}`);
+    }
+  }
+});
+
+test("keys of an agent that are of no known kind, or none at all, leave the others what they are", async () => {
+  const key = readFileSync(`${sshd.identity}.pub`, "utf8").split(" ")[1] ?? "";
+  const blobs = [
+    wire("ssh-xmss@openssh.com", "x"),
+    Buffer.from("junk"),
+    Buffer.from(key, "base64"),
+    Buffer.alloc(0),
+  ];
+  const list = Buffer.concat([
+    Buffer.from([12, 0, 0, 0, blobs.length]),
+    ...blobs.map((blob, index) => wire(blob, `key ${index}`)),
+  ]);
+  await using agent = await startAgentServer(([type]) => (type === 11 ? list : FAILURE));
+  const { attempts, obstacles } = await refusalWith({ agent: agent.socket, identityFiles: [] });
+  assert.deepEqual(
+    attempts.map(({ type, outcome }) => [type, outcome]),
+    [["ssh-ed25519", { failed: "the agent refused to sign" }]],
+  );
+  assert.match(
+    obstacles[0]?.what ?? "",
+    /^key 0 is a key of a kind that is not supported \(ssh-xmss@openssh\.com\)$/,
+  );
 });
