@@ -30,6 +30,9 @@ export type Means =
   | "without its private half"
   | "open to others"
   | "agent gone"
+  | "agent empty"
+  | "agent refused"
+  | "agent for others"
   | "agent locked"
   | "agent says no";
 
@@ -42,7 +45,9 @@ export interface Stage extends AsyncDisposable {
 export async function setStage(): Promise<Stage> {
   const folder = makeTemporary();
   const key = makeKey(join(folder, "refused"));
-  makeKey(join(folder, "locked"), "ed25519", "secret");
+  // One round: it is tried often.
+  const words = ["-q", "-t", "ed25519", "-a", "1", "-N", "secret", "-f", join(folder, "locked")];
+  execFileSync(program("ssh-keygen"), words);
   copyFileSync(join(folder, "refused.pub"), join(folder, "public"));
   copyFileSync(join(folder, "refused.pub"), join(folder, "lost.pub"));
   copyFileSync(join(folder, "refused"), join(folder, "open"));
@@ -56,6 +61,10 @@ export async function setStage(): Promise<Stage> {
   const refusing: AgentServer = await startAgentServer(([type]) => (type === 11 ? list : FAILURE));
   const locked = await startAgent();
   lock(locked, folder);
+  const empty = await startAgent();
+  const full = await startAgent([join(folder, "refused")]);
+  const bound = await startAgent();
+  bind(bound, folder);
   const at = (name: string, agent?: string) => ({ identity: join(folder, name), agent });
   const means: Readonly<Record<Means, ReturnType<typeof at>>> = {
     refused: at("refused"),
@@ -66,6 +75,9 @@ export async function setStage(): Promise<Stage> {
     "open to others": at("open"),
     "agent gone": at("nothing", join(folder, "gone")),
     "agent locked": at("nothing", locked.socket),
+    "agent empty": at("nothing", empty.socket),
+    "agent refused": at("refused.pub", full.socket),
+    "agent for others": at("refused.pub", bound.socket),
     "agent says no": at("refused.pub", refusing.socket),
   };
   return {
@@ -76,7 +88,8 @@ export async function setStage(): Promise<Stage> {
     },
     meansOf: (name) => means[name],
     [Symbol.asyncDispose]: async () => {
-      for (const one of [...servers.values(), refusing, locked]) await one[Symbol.asyncDispose]();
+      for (const one of [...servers.values(), refusing, locked, empty, full, bound])
+        await one[Symbol.asyncDispose]();
       removeTemporary(folder);
     },
   };
@@ -103,6 +116,16 @@ function lock({ socket }: Agent, folder: string): void {
   execFileSync(program("ssh-add"), ["-x"], { env, stdio: "ignore" });
 }
 
+/** The refused key, for another host only. */
+function bind({ socket }: Agent, folder: string): void {
+  const known = join(folder, "others");
+  writeFileSync(known, `news.test ${makeKey(join(folder, "other")).line}\n`);
+  execFileSync(program("ssh-add"), ["-q", "-H", known, "-h", "news.test", join(folder, "refused")], {
+    env: { ...process.env, SSH_AUTH_SOCK: socket },
+    stdio: "ignore",
+  });
+}
+
 /** Every hint there is, by a name. */
 export const HINTS = {
   onTerminal: /hint: log in on a terminal, which asks for what it takes: preauth --login \S+$/m,
@@ -113,11 +136,13 @@ export const HINTS = {
   notBuilt: /hint: GSSAPI and host-based logins are not built in: /,
   unlock: /hint: .*ssh-add; or unlock it: ssh-add -X$/m,
   sayYes: /hint: answer yes when the agent asks, or touch the key; /,
+  addForHost: /hint: add it for this host, too: ssh-add -h \S+ KEYFILE$/m,
+  takeNew: /hint: take the new one, .*tmux show-environment -s SSH_AUTH_SOCK/,
   newAgent: /hint: start an agent, and the mail client after it/,
   namePrivate: /hint: name the file of the private key, or load that key into the agent$/m,
   copyPrivate: /hint: only its \.pub file is there: copy the private key to its place$/m,
   close: /hint: close it: chmod 600 \S+open$/m,
-  check: /hint: check what was typed, and the user name; this asks the same: ssh .*jane@127\.0\.0\.1$/m,
+  check: /hint: check what was typed, and the user name; this asks the same: ssh \S.*$/m,
   askForKeys: /hint: ask the server's administrator to allow public keys$/m,
   tryOpening: /hint: try to open it by hand: ssh-keygen -y -f \S+locked$/m,
 } as const;

@@ -12,7 +12,7 @@ type Outcome = readonly [server: ServerName, means: Means, said: RegExp, ...hint
 
 const TRIED = /jane not let in \(tried ssh-ed25519 SHA256:\S+ from \S+; the server takes publickey/;
 
-/** For each of them what the message says, and just these hints of all there are. */
+/** For each of them what the message says, and just these hints of all there are. The unit test has every combination. */
 const OUTCOMES: readonly Outcome[] = [
   ["keys", "refused", TRIED, "put"],
   ["both", "refused", TRIED, "onTerminal", "put"],
@@ -29,7 +29,8 @@ const OUTCOMES: readonly Outcome[] = [
   ["keys", "without its private half", /no key .* \(\S+lost is missing; /, "copyPrivate"],
   ["keys", "open to others", /no key .* \(\S+open is open to others \(mode 0644\); /, "close"],
   ["keys", "agent gone", /the agent is gone: there is no /, "newAgent", "onTerminal"],
-  ["keys", "agent locked", /the agent has no keys, or is locked; /, "unlock", "onTerminal"],
+  ["keys", "agent locked", /the agent has no keys, or is locked; /, "unlock"],
+  ["keys", "agent for others", /the agent keeps one key for other hosts; /, "addForHost", "namePrivate"],
   ["keys", "agent says no", /: the agent refused to sign: jane not let in \(tried /, "sayYes"],
   ["both", "agent says no", /: the agent refused to sign: jane not let in \(tried /, "sayYes", "onTerminal"],
   ["password", "refused", /the server takes password\)/, "onTerminal"],
@@ -50,6 +51,12 @@ const ASKED: readonly Outcome[] = [
   ["questions", "missing", /jane not let in \(the answers were refused; /, "check", "askForKeys"],
   ["keys", "locked", /from \S+locked, but its passphrase was not given; /, "tryOpening"],
   ["keys", "agent says no", /: the agent refused to sign: jane not let in \(tried /, "sayYes"],
+  // The terminal is tmux's.
+  ["keys", "agent gone", /the agent is gone: there is no .*kept by tmux/, "takeNew"],
+  ["keys", "agent locked", /the agent has no keys, or is locked; /, "unlock"],
+  ["both", "agent empty", /password was refused; .*the agent has no keys, or is locked; /, "check", "unlock"],
+  ["keys", "agent refused", /jane not let in \(tried ssh-ed25519 SHA256:\S+ from the agent; /, "put"],
+  ["keys", "agent for others", /the agent keeps one key for other hosts; /, "addForHost", "namePrivate"],
   ["other", "refused", /the server takes gssapi-with-mic, hostbased\)/, "notBuilt"],
 ];
 
