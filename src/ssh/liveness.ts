@@ -6,7 +6,7 @@ import type { Connection } from "./connection.ts";
 /** A ping that has not been answered for so long (milliseconds) makes a connection doubtful. */
 const DOUBT = 2_000;
 
-/** Looks in each interval: what comes just after one of them is counted from the next. */
+/** Looks in each interval, unless nothing has come since an answer: what comes just after one is counted from the next. */
 const LOOKS = 3;
 
 /** What the clock may lose or gain between two looks of a living process. */
@@ -34,7 +34,8 @@ export class Liveness {
   readonly #connection: Watched;
   readonly #watching: Watching;
   readonly #onDead: (seconds: number) => void;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
   #received = 0;
   #receivedAtTick = 0;
   #looked = Date.now();
@@ -45,14 +46,15 @@ export class Liveness {
   #silentAt: number | undefined;
   /** performance.now() of the ping that is not answered yet. */
   #asked: number | undefined;
-  /** What had come when that ping was sent. */
+  /** What had come when that ping was sent, and when the last one was answered. */
   #receivedAtAsking = 0;
+  #receivedAtAnswer: number | undefined;
 
   constructor(connection: Watched, watching: Watching, onDead: (seconds: number) => void) {
     this.#connection = connection;
     this.#watching = watching;
     this.#onDead = onDead;
-    this.#timer = setInterval(() => this.#tick(), watching.interval / LOOKS);
+    this.#tickIn(watching.interval / LOOKS);
   }
 
   /** Whether the connection can be relied upon without asking: heard of lately, and no question open for long. */
@@ -108,6 +110,9 @@ export class Liveness {
       this.roundTrip = performance.now() - asked;
       this.#asked = undefined;
       this.#heard = Date.now();
+      this.#receivedAtAnswer = this.#connection.received;
+      // Who is idle is woken to be asked, and by the answer.
+      this.#tickIn(this.#watching.interval);
     });
   }
 
@@ -135,7 +140,13 @@ export class Liveness {
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #tickIn(ms: number): void {
+    clearTimeout(this.#timer);
+    if (!this.#isStopped) this.#timer = setTimeout(() => this.#tick(), ms);
   }
 
   /** Takes note of bytes that have come since the last look. */
@@ -150,8 +161,17 @@ export class Liveness {
 
   #tick(): void {
     this.#look();
-    if (this.#received !== this.#receivedAtTick) {
-      this.#receivedAtTick = this.#received;
+    this.#tickIn(this.#watching.interval / LOOKS);
+    const { received } = this.#connection;
+    const isNew = received !== this.#receivedAtTick;
+    this.#receivedAtTick = received;
+    if (isNew && received === this.#receivedAtAnswer) {
+      // It has been silent since then, for an interval.
+      this.#silent = LOOKS - 1;
+      this.probe();
+      return;
+    }
+    if (isNew) {
       this.#silent = 0;
       return;
     }

@@ -56,7 +56,8 @@ export class SshConnection implements Connection {
     this.#socket = socket;
     this.#lifeline = login.lifeline;
     this.#lifeline.isShared = isShared;
-    socket.on("data", (chunk: Buffer) => {
+    // Before ssh2 tells what is in it.
+    socket.prependListener("data", (chunk: Buffer) => {
       this.received += chunk.length;
     });
     this.#early = login.early?.session;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
-import { afterEach, beforeEach, describe, it } from "node:test";
+import { afterEach, beforeEach, describe, it, mock } from "node:test";
 import { Liveness } from "../../../src/ssh/liveness.ts";
 import type { Watching } from "../../../src/target/watching.ts";
 import { Clocks } from "../master/clocks.ts";
@@ -68,6 +68,26 @@ describe("a connection that is watched", () => {
       assert.equal(line.liveness.isFresh, true);
     }
     assert.equal(line.deadAfter, undefined);
+  });
+
+  it("is woken for no more than its questions while it is idle", () => {
+    let woken = 0;
+    const set = globalThis.setTimeout;
+    mock.method(globalThis, "setTimeout", (action: () => void, ms: number) =>
+      set(() => {
+        woken++;
+        action();
+      }, ms),
+    );
+    const line = new Line();
+    line.pass(60_000);
+    const [before, asked] = [woken, line.pings];
+    line.pass(600_000);
+    assert.ok(line.pings - asked <= 41, `${line.pings - asked} pings`);
+    assert.ok(
+      woken - before <= line.pings - asked + 1,
+      `${woken - before} wakes, ${line.pings - asked} pings`,
+    );
   });
 
   it("lives as long as bytes come, though no ping is answered", () => {
