@@ -1,13 +1,8 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  checkDeb,
-  checkForeignPackages,
-  checkNpmClone,
-  checkNpmPackage,
-  checkRpm,
-} from "./installations.mjs";
+import { checkBillOfMaterials, checkContents } from "./contents.mjs";
+import { checkDeb, checkNpmClone, checkNpmPackage, checkRpm } from "./installations.mjs";
 import { checkMachO } from "./mach_o.mjs";
 import { manifest } from "./manifest.mjs";
 import { run } from "./run.mjs";
@@ -29,7 +24,8 @@ const STEPS = {
   deb: ({ out }) =>
     checkDeb(join(out, `preauth_${version}_amd64.deb`), join(out, `preauth_${version}_arm64.deb`)),
   rpm: ({ out, work }) => checkRpm(out, work),
-  "arm64 packages": ({ out, work, unpacked }) => checkForeignPackages(out, work, unpacked("linux-arm64")),
+  contents: ({ out, work, unpacked }) => checkContents(out, work, unpacked),
+  sbom: ({ out, work }) => checkBillOfMaterials(out, work),
   "no path of the builder": ({ out, work }) => checkPaths(out, work),
 };
 

@@ -81,17 +81,3 @@ export async function checkRpm(out, work) {
   if (existsSync(join(folder, "usr/bin/preauth"))) throw new Error("rpm --erase has left /usr/bin/preauth");
   return said;
 }
-
-/** The packages for arm64 have the executable that was used from its archive. */
-export function checkForeignPackages(out, work, executable) {
-  const packed = [
-    [`preauth_${version}_arm64.deb`, 'dpkg-deb -x "$1" .'],
-    [`preauth-${version}.aarch64.rpm`, 'rpm2cpio "$1" | cpio -id --quiet'],
-  ];
-  for (const [name, command] of packed) {
-    const folder = join(work, `tree-${name}`);
-    mkdirSync(folder);
-    run("sh", ["-c", command, "sh", join(out, name)], { cwd: folder });
-    run("cmp", [executable, join(folder, "usr/bin/preauth")]);
-  }
-}

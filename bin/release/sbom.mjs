@@ -16,7 +16,7 @@ export function makeBillOfMaterials(file) {
     name,
     version: own.version,
     purl: purl(name, own.version),
-    ...(own.license === undefined ? {} : { licenses: [{ license: { name: own.license } }] }),
+    licenses: [{ license: { id: licenceId(own) } }],
     ...hashes(locked[`node_modules/${name}`]),
     ...more,
   });
@@ -67,6 +67,13 @@ export function linkedByBun() {
 /** https://github.com/package-url/purl-spec: the "@" of a scope is escaped. */
 function purl(name, version) {
   return `pkg:npm/${name.replace("@", "%40")}@${version}`;
+}
+
+/** The SPDX name; older packages have a list. Throws where there is none: the document would not say what is bundled. */
+function licenceId({ name, license, licenses }) {
+  const id = license ?? licenses?.[0]?.type;
+  if (id === undefined) throw new Error(`${name} names no licence`);
+  return id;
 }
 
 function hashes(entry) {

@@ -31,7 +31,7 @@ export async function exercise(words, { between = "", mostLogins = 2, ...surroun
  */
 export function exerciseArm64(executable, libc) {
   const link = libc === "musl" ? muslRoot() : debianRoot("arm64");
-  return exercise([executable], { files: { [PREFIX]: { link } }, formats: [AARCH64], mostLogins: 4 });
+  return exercise([executable], { files: { [PREFIX]: { link } }, formats: [AARCH64], mostLogins: 12 });
 }
 
 /** The same with musl, on this processor. */
