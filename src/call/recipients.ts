@@ -21,7 +21,7 @@ export function requireNamed(recipients: readonly string[], message: Buffer): vo
     throw new Failure("usage", "message", "its header is longer than 64 KiB; nothing has been sent");
   }
   const named = recipientsIn(message.toString());
-  const missing = recipients.find((recipient) => !named.has(recipient.toLowerCase()));
+  const missing = recipients.find((recipient) => !named.has(bare(recipient).toLowerCase()));
   if (missing === undefined) return;
   throw new Failure("usage", "message", `no To, Cc or Bcc names "${missing}"; nothing has been sent`, {
     hints: [
@@ -29,6 +29,11 @@ export function requireNamed(recipients: readonly string[], message: Buffer): vo
       "Debian's mutt never writes it: use the script of doc/recipes.md",
     ],
   });
+}
+
+/** An address without the angle brackets that it may have. */
+function bare(recipient: string): string {
+  return /^<(.*)>$/s.exec(recipient)?.[1] ?? recipient;
 }
 
 /** The addresses that `sendmail -t` sends a message to, in lower case: those of Resent-To and so on, if there are any. */

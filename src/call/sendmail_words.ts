@@ -18,13 +18,16 @@ const LONGEST_ADDRESS = 320;
 
 /**
  * Options of sendmail(8) that mail programs give and that say nothing which the table would not: how the message ends
- * (-i), where recipients stand (-t), that it is to be delivered (-bm), "me too" (-m), how errors are told (-e), settings
- * (-o), and the body's type (-B).
+ * (-i), where recipients stand (-t), that it is to be delivered (-bm), "me too" (-m), what is told of it (-v), how errors
+ * are told (-e), and that a person has written it (-U).
  */
-const IDLE = /^-(?:i|t|m|bm|e[mpqw]|o.+|B.+)$/;
+const IDLE = /^-(?:[imtv]+|bm|e[mpqw]|U)$/;
 
-/** The same with a value, in the same word or the next: the full name (-F), and what the sender wants to hear back. */
-const IDLE_WITH_VALUE = /^-([FNRVB])(.*)$/s;
+/**
+ * The same with a value, in the same word or the next: settings (-o and -O), the body's type (-B), the full name (-F), and
+ * what the sender wants to hear back.
+ */
+const IDLE_WITH_VALUE = /^-([oOBFNRV])(.*)$/s;
 
 /** `-f`, or `-r` as some call it. */
 const SENDER = /^-[fr](.*)$/s;

@@ -5,11 +5,15 @@ import { KeptBytes } from "./kept_bytes.ts";
 import { type Called, endedWithoutGreeting, flooded } from "./no_greeting.ts";
 import { Remarks } from "./remarks.ts";
 
+/** What a terminal shows nothing of: titles and other texts for it, colours, character sets, single controls, a BOM. */
+const UNSEEN =
+  /\x1b[\]P_^X][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -/]+[0-~]|\x1b[0-OQ-WYZ\\`-~]|[\0-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]|\xef\xbb\xbf/;
+
 /**
  * A server greets with a line that begins with three digits (RFC 5321 section 4.2). On a terminal a line begins behind CR
- * alone, too, and behind what sets titles and colours.
+ * alone, too, and behind what cannot be seen.
  */
-const GREETING = /^((?:.*\r)?(?:\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~])*)\d{3}(?!\d)/s;
+const GREETING = new RegExp(`^((?:.*\\r)?(?:${UNSEEN.source})*)\\d{3}(?!\\d)`, "s");
 
 /** How much of a line is looked at, in bytes: of one without an end no more than that at each packet. */
 const LOOKED_AT = 1024;

@@ -133,6 +133,7 @@ const NOISES: readonly (readonly [noise: string, ...remarks: string[]])[] = [
   [""],
   ["motd\n* OK not imap\n2026-11-26: no news\n", "motd", "* OK not imap", "2026-11-26: no news"],
   ["\x1b]0;jane@mail\x07", "\\e]0;jane@mail\\x07"],
+  ["\0\x07\x1b(B\x1b=\x1bPdcs\x1b\\\u{feff}"],
   ["Welcome\r\n\x1b[0mreset\r\x1b[0m\r", "Welcome", "\\e[0mreset"],
 ];
 

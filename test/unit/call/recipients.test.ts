@@ -19,6 +19,7 @@ const NAMED: readonly (readonly [title: string, message: string, ...recipients: 
   ["a plain address", "To: joe@isp.com\n\nhi\n", "joe@isp.com"],
   ["CRLF", "From: me@x\r\nTo: joe@isp.com\r\n\r\nhi\r\n", "joe@isp.com"],
   ["a message that ends with its header", "To: joe@isp.com", "joe@isp.com"],
+  ["angle brackets", "To: joe@isp.com\n\n", "<joe@isp.com>"],
   ["any case", "TO: Joe@ISP.com\n\n", "jOE@isp.COM"],
   ["To, Cc and Bcc", "To: a@x\nBcc: c@x\ncc: b@x\n\n", "a@x", "b@x", "c@x"],
   [

@@ -52,6 +52,7 @@ describe("the words of a mail call", () => {
     ["-f <> -em -bm -m joe@isp.com -oi -- -x", "", ["joe@isp.com", "-x"]],
     ["-F Jane -N failure,delay -R hdrs -V x -FJane -Nnever -B 7BIT", undefined, []],
     ["-f SRS0=a/b~c=TT=isp.com=joe#1%2@lists.isp.com", "SRS0=a/b~c=TT=isp.com=joe#1%2@lists.isp.com", []],
+    ["-ti -v -imv -U -o i -OErrorMode=m -O DeliveryMode=b -t", undefined, []],
     ["-f first@isp.com -f last@isp.com", "last@isp.com", []],
   ] as const) {
     test(`what mail programs add to a sendmail is taken: ${words}`, () => {
