@@ -173,7 +173,7 @@ function withoutShell({ server }: Decision): Failure {
     server,
     "the only key that lets you in is the one for mail, which opens no shell",
     {
-      hints: ["log in there in another way to change what the key may do"],
+      hints: ["log in to the server in another way to change what the key may do"],
     },
   );
 }

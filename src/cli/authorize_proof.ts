@@ -29,7 +29,7 @@ export interface Claim {
 
 /** serverloop.c of OpenSSH: whoever may forward ports may connect to sockets, whatever permitopen says. */
 const SOCKETS =
-  "note: a key with ports can connect to Unix sockets on the server, too, unless sshd_config has AllowStreamLocalForwarding no";
+  "note: a key with ports can connect to Unix sockets of the account, and listen at others, unless sshd_config has AllowStreamLocalForwarding no";
 
 /** Milliseconds in which the mailbox is to be open: a large mbox is read from end to end. */
 const LIMIT = 60_000;

@@ -152,7 +152,8 @@ async function finish(
   const kept = written.filter(({ keepsCopy, before }) => keepsCopy && before !== undefined);
   print(world, [
     `written: ${files}`,
-    ...kept.map(({ path }) => `what it had before is kept in ${name(path)}${COPY}`),
+    ...kept.map(({ path }) => `what ${name(path)} had before is kept in ${name(path)}${COPY}`),
+    "now start Alpine; for the lines of another mail program run: preauth --snippet",
   ]);
   return 0;
 }

@@ -30,8 +30,10 @@ export async function chosenServer(found: readonly FoundServer[], asker: Asker |
   }
   const usual = first === undefined ? "" : "1";
   const byNumber = (answer: string): string | undefined => found[Number(answer) - 1]?.name;
-  const answer = await asker.line("the mail server, as the mail program is to call it", usual, (one) =>
-    /^\d{1,2}$/.test(one) ? byNumber(one) !== undefined : isHostname(one),
+  const answer = await asker.line(
+    "name of the mail server, as your mail program is to write it",
+    usual,
+    (one) => (/^\d{1,2}$/.test(one) ? byNumber(one) !== undefined : isHostname(one)),
   );
   return byNumber(answer) ?? answer;
 }

@@ -17,13 +17,17 @@ export async function stop(world: World, server: string | undefined, now: boolea
   const sessions = stopped.reduce((sum, one) => sum + one.sessions, 0);
   const carried = stopped.reduce((sum, one) => sum + one.carried, 0);
   const open = [
-    ...(sessions > 0 ? [`its open mailboxes have (${sessions} in all)`] : []),
-    ...(carried > 0 ? [`the connections of its forwards have (${carried} in all)`] : []),
+    ...(sessions > 0 ? [counted(sessions, "open mailbox", "open mailboxes")] : []),
+    ...(carried > 0 ? [counted(carried, "connection of a forward", "connections of forwards")] : []),
   ];
-  const ends = open.length === 0 || now ? "ended" : `ends when ${open.join(" and ")}`;
+  const ends = open.length === 0 || now ? "ended" : `ends when nobody uses it any more: ${open.join(", ")}`;
   print(
     world,
     servers.map((name) => `${name}: ${ends}`),
   );
   return 0;
+}
+
+function counted(count: number, one: string, more: string): string {
+  return `${count} ${count === 1 ? one : more}`;
 }

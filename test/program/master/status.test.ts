@@ -181,7 +181,7 @@ describeForms("--stop", { concurrency: 4 }, (form) => {
     const first = await scene.open();
     const pid = await scene.master();
     const { output, status } = await scene.run("--stop");
-    assert.equal(output.toString(), "mail.test: ends when its open mailboxes have (1 in all)\n");
+    assert.equal(output.toString(), "mail.test: ends when nobody uses it any more: 1 open mailbox\n");
     assert.equal(status, 0);
     await answers(first, "a1");
     const second = await scene.open();

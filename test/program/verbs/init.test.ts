@@ -163,7 +163,7 @@ describeForms("--init on a terminal", { concurrency: 2 }, (form) => {
     home.write(".muttrc", "set folder=imap://joe@mail.isp.com/\n");
     home.write(".pinerc", "inbox-path={work/user=jane}INBOX\n");
     await using terminal = await start(form, home, { words: [] });
-    const shown = await terminal.waitFor(/as the mail program is to call it \[1\]:/, "the proposals");
+    const shown = await terminal.waitFor(/as your mail program is to write it \[1\]:/, "the proposals");
     assert.match(shown, /^1 {2}jane@work {2}\(~\/\.pinerc\)$/m);
     assert.match(shown, /^2 {2}joe@mail\.isp\.com {2}\(~\/\.muttrc\)$/m);
     answer(terminal, "2");
@@ -180,7 +180,7 @@ describeForms("--init on a terminal", { concurrency: 2 }, (form) => {
       const before = filesOf(home);
       await using terminal = await start(form, home, last === "server" ? { words: [] } : {});
       if (last === "server")
-        await terminal.waitFor(/as the mail program is to call it/, "the first question");
+        await terminal.waitFor(/as your mail program is to write it/, "the first question");
       else if (last === "destination") await terminal.waitFor(/ssh to/, "the destination's question");
       else if (last === "name" || last === "host key") {
         await terminal.waitFor(/ssh to/, "the destination's question");
