@@ -64,6 +64,29 @@ describeForms("the agent's dialogue", (form) => {
     }
   });
 
+  test("opens the door with a key for the hosts of an authority, of which this is one", async () => {
+    using _ = write();
+    const authority = makeKey(join(home.path, "authority"));
+    const key = makeKey(join(home.path, "host"));
+    const words = ["-q", "-s", authority.path, "-I", "x", "-h", "-n", "mail.test", `${key.path}.pub`];
+    execFileSync(program("ssh-keygen"), words);
+    const config = [`HostKey ${key.path}`, `HostCertificate ${key.path}-cert.pub`];
+    await using server = await startSshd({ hostKeys: [], config });
+    // The agent holds the name against those in the certificate, which have no ports.
+    const known = home.write("known", `@cert-authority mail.test ${authority.line}\n`);
+    await using agent = await startAgent();
+    add(agent, "-H", known, "-h", "mail.test", server.identity);
+    home.writeTable(
+      tableFor(server, {
+        ...{ identity: `${server.identity}.pub`, known_hosts: known, on_failure: "tell" },
+        ssh_config: home.write("alias", "Host *\n HostKeyAlias mail.test\n"),
+        "commands.imap": `cat '${home.path}/said'`,
+      }),
+    );
+    await opens(agent);
+    await opens(agent);
+  });
+
   test("keeps a key for other hosts back, and the line that the log gives lets it be used", async () => {
     using _ = write();
     await using agent = await startAgent();

@@ -43,7 +43,7 @@ describeForms("a ProxyCommand", (form) => {
         .output,
     );
 
-  for (const name of ["sh", "csh", "fish"]) {
+  for (const name of ["sh", "csh", "fish", "zsh"]) {
     test(`is run by ${name} where that is the user's shell, and so are two jumps with a blank in -F's file`, async () => {
       const shell = program(name);
       for (const line of [
