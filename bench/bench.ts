@@ -6,7 +6,7 @@ import { Cleanup } from "./cleanup.ts";
 import { type Contenders, gather } from "./contenders.ts";
 import { type Goal, goals } from "./goals.ts";
 import { benchHour, hourGoals } from "./hour.ts";
-import { type IdleFigure, measureIdle } from "./idle.ts";
+import { IDLE_FLOOR, type IdleFigure, measureIdle, measureIdleFloor } from "./idle.ts";
 import { lineGoals } from "./line/goals.ts";
 import type { LineReport } from "./line/measuring.ts";
 import { lineReport } from "./line/report.ts";
@@ -90,9 +90,10 @@ function tellLocal(results: LocalReport): void {
 }
 
 function tellOutcome(all: readonly Goal[], troubles: readonly Trouble[]): void {
-  for (const { what, wanted, measured, met } of all) {
+  for (const { what, wanted, measured, met, floor } of all) {
     const verdict = met === undefined ? "not measured" : met ? "met" : "NOT MET";
-    say(`${what}: ${measured?.toFixed(2) ?? "-"}, ${wanted}: ${verdict}`);
+    const least = floor === undefined ? "" : ` (floor ${floor.toFixed(2)})`;
+    say(`${what}: ${measured?.toFixed(2) ?? "-"}${least}, ${wanted}: ${verdict}`);
   }
   for (const { program, reason } of troubles) say(`trouble: ${program}: ${reason}`);
 }
@@ -172,16 +173,17 @@ async function memoryOf(
 /** All of them in the same minute: they have next to nothing to do. */
 async function idleOf({ shared }: Contenders, troubles: Trouble[]): Promise<readonly IdleFigure[]> {
   const watched = ["preauth, shared", "ssh, ControlMaster"];
-  const figures = await Promise.all(
-    shared
+  const attempt = (program: string, measuring: Promise<IdleFigure>) =>
+    measuring.catch((error) => {
+      troubles.push({ program, reason: `idle: ${text(error)}` });
+      return undefined;
+    });
+  const figures = await Promise.all([
+    ...shared
       .filter(({ name }) => watched.includes(name))
-      .map((contender) =>
-        measureIdle(contender, IDLE_SPAN).catch((error) => {
-          troubles.push({ program: contender.name, reason: `idle: ${text(error)}` });
-          return undefined;
-        }),
-      ),
-  );
+      .map((contender) => attempt(contender.name, measureIdle(contender, IDLE_SPAN))),
+    attempt(IDLE_FLOOR, measureIdleFloor(IDLE_SPAN)),
+  ]);
   return figures.filter((found) => found !== undefined);
 }
 

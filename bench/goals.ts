@@ -1,3 +1,4 @@
+import { IDLE_FLOOR, type IdleFigure } from "./idle.ts";
 import { FLOOR } from "./refusal.ts";
 import { figureOf, type Measure, type Results } from "./results.ts";
 
@@ -8,6 +9,8 @@ export interface Goal {
   /** Undefined when one of the two was not measured. */
   readonly measured: number | undefined;
   readonly met: boolean | undefined;
+  /** What nobody can be below: what a program that does nothing, built as preauth is, takes in the same run. */
+  readonly floor?: number | undefined;
 }
 
 interface Wanted {
@@ -77,23 +80,28 @@ const WAKES_A_MINUTE = 8;
 
 /** Every goal, met or not. */
 export function goals(results: Pick<Results, "figures" | "idle">): readonly Goal[] {
-  const idle = results.idle.find(({ program }) => program === "preauth, shared");
-  const wakes = idle && (idle.wakes / idle.seconds) * 60;
+  const idleOf = (program: string) => results.idle.find((figure) => figure.program === program);
+  const [ours, floor] = [idleOf("preauth, shared"), idleOf(IDLE_FLOOR)];
+  const processor = most("ten mailboxes in IDLE, % of a processor", ours?.processor, IDLE);
+  const wakes = most("ten mailboxes in IDLE, wakes a minute", wakesOf(ours), WAKES_A_MINUTE);
   return [
-    ...GOALS.map((goal) => judged(goal, results)),
-    most("ten mailboxes in IDLE, % of a processor", idle?.processor, IDLE),
-    most("ten mailboxes in IDLE, wakes a minute", wakes, WAKES_A_MINUTE),
+    ...GOALS.map((goal) => ({ ...judged(goal, results), floor: floorOf(goal, results) })),
+    { ...processor, floor: floor?.processor },
+    { ...wakes, floor: wakesOf(floor) },
   ];
 }
 
-/** What a program that does nothing, built as ours is, takes of what it is compared with: no call can be below. */
-export function floors(results: Pick<Results, "figures">): readonly (readonly [string, number])[] {
-  const floor = figureOf(results, "refusal", 0, FLOOR)?.median;
-  if (floor === undefined) return [];
-  return GOALS.flatMap(({ what, measure, roundTrip, beside }) => {
-    const theirs = beside === undefined || roundTrip > 0 ? undefined : figureOf(results, measure, 0, beside);
-    return theirs === undefined || measure === "download" ? [] : [[what, floor / theirs.median] as const];
-  });
+function wakesOf(idle: IdleFigure | undefined): number | undefined {
+  return idle && (idle.wakes / idle.seconds) * 60;
+}
+
+function floorOf(
+  { measure, roundTrip, beside }: Wanted,
+  results: Pick<Results, "figures">,
+): number | undefined {
+  if (beside === undefined || roundTrip > 0 || measure === "download") return undefined;
+  const [empty, theirs] = [figureOf(results, "refusal", 0, FLOOR), figureOf(results, measure, 0, beside)];
+  return empty && theirs && empty.median / theirs.median;
 }
 
 /** A figure that is to be no greater. */

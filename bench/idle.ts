@@ -1,7 +1,11 @@
+import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
+import { makeHome } from "../test/peers/home.ts";
+import { ended, spawned } from "./child.ts";
 import type { Contender } from "./contender.ts";
 import { openSession } from "./greeting.ts";
+import { buildLike } from "./refusal.ts";
 
 const MAILBOXES = 10;
 
@@ -28,18 +32,43 @@ export async function measureIdle(contender: Contender, span: number): Promise<I
     for (const session of sessions) await session.idle();
     const pid = contender.master?.();
     if (pid === undefined) throw new Error("there is no master");
-    await pause(SETTLE);
-    const [began, before] = [performance.now(), workOf(pid)];
-    await pause(span);
-    const [ms, after] = [performance.now() - began, workOf(pid)];
-    return {
-      ...{ program: contender.name, seconds: ms / 1000 },
-      processor: ((after.ms - before.ms) / ms) * 100,
-      wakes: after.wakes - before.wakes,
-    };
+    return await watch(contender.name, pid, span);
   } finally {
     await Promise.all(sessions.map((session) => session.close()));
   }
+}
+
+/** A program that does nothing but hold a connection, built as preauth is: what wakes it is not ours to remove. */
+export const IDLE_FLOOR = "empty program with a connection";
+
+const HOLDER = `import { connect, createServer } from "node:net";
+const server = createServer(() => {}).listen(0, "127.0.0.1", () => {
+  connect(server.address().port, "127.0.0.1").on("data", () => {});
+});
+`;
+
+/** Watches that. */
+export async function measureIdleFloor(span: number): Promise<IdleFigure> {
+  using home = makeHome();
+  const child = spawn(buildLike(home, HOLDER), [], { stdio: "ignore" });
+  try {
+    return await watch(IDLE_FLOOR, await spawned(child), span);
+  } finally {
+    child.kill("SIGKILL");
+    await ended(child);
+  }
+}
+
+async function watch(program: string, pid: number, span: number): Promise<IdleFigure> {
+  await pause(SETTLE);
+  const [began, before] = [performance.now(), workOf(pid)];
+  await pause(span);
+  const [ms, after] = [performance.now() - began, workOf(pid)];
+  return {
+    ...{ program, seconds: ms / 1000 },
+    processor: ((after.ms - before.ms) / ms) * 100,
+    wakes: after.wakes - before.wakes,
+  };
 }
 
 /** Milliseconds on a processor (schedstat), and voluntary changes of context, of all threads: proc(5). */

@@ -57,14 +57,15 @@ export function refusers(cleanup: Cleanup): readonly Refuser[] {
   return [
     ...BUILT.map(({ name, argv }) => refuser(name, [...argv, ...UNKNOWN])),
     refuser("Perl script", [program("perl"), script, ...UNKNOWN]),
-    refuser(FLOOR, [buildFloor(home), ...UNKNOWN]),
+    refuser(FLOOR, [buildLike(home, "process.exitCode = 1;\n"), ...UNKNOWN]),
     refuser("true(1)", [program("true"), ...UNKNOWN], 0),
   ];
 }
 
-function buildFloor(home: Home): string {
+/** Builds a program as preauth is built; gives its path. */
+export function buildLike(home: Home, source: string): string {
   const built = join(home.path, "empty");
-  const words = ["bin/bundle.mjs", home.write("empty.ts", "process.exitCode = 1;\n"), built];
+  const words = ["bin/bundle.mjs", home.write("empty.ts", source), built];
   execFileSync(join(root, "node_modules/.bin/bun"), words, { cwd: root, stdio: "ignore" });
   return built;
 }

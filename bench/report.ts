@@ -1,4 +1,4 @@
-import { floors, type Goal, goals } from "./goals.ts";
+import { type Goal, goals } from "./goals.ts";
 import type { IdleFigure } from "./idle.ts";
 import {
   figureOf,
@@ -13,7 +13,7 @@ import {
 export function report(results: Results): string {
   const sections = [
     `# Figures\n\n${introduce(results)}`,
-    `## Goals\n\n${goalTable(goals(results))}\n\n${floorText(results)}`,
+    `## Goals\n\n${goalTable(goals(results))}\n\n${FLOORS}`,
     `## Refusal\n\n${REFUSAL}\n\n${figureTable(results, "refusal", [0])}`,
     ...SECTIONS.map(
       ({ title, text, measure }) => `## ${title}\n\n${text}\n\n${figureTable(results, measure)}`,
@@ -61,6 +61,10 @@ const IDLE =
   "A master while ten mailboxes are in IDLE and no mail comes: its share of one processor, and how often its threads were " +
   "woken.";
 
+const FLOORS =
+  "Floors: what a program that does nothing, built as preauth is, took in the same run, as the goal counts it: from its start to " +
+  "its end, or while it holds one connection and nothing comes. No call of such a program can be below.";
+
 const MEMORY =
   "MiB while one mailbox is open and idle: resident (Rss), of which shared pages count in part (Pss), and private " +
   "(Uss). The master is the process that holds the connection.";
@@ -88,13 +92,15 @@ export function introduction(where: Surroundings, command: string, took: number)
 
 /** A row for each goal. */
 export function goalTable(all: readonly Goal[]): string {
-  const rows = all.map(({ what, wanted, measured, met }) => [
+  const number = (value: number): string => value.toFixed(value < 10 ? 2 : 0);
+  const rows = all.map(({ what, wanted, measured, met, floor }) => [
     what,
     wanted,
-    measured === undefined ? "not measured" : measured.toFixed(measured < 10 ? 2 : 0),
+    measured === undefined ? "not measured" : number(measured),
     met === undefined ? "" : met ? "yes" : "**no**",
+    floor === undefined ? "" : number(floor),
   ]);
-  return table(["goal, of the medians", "wanted", "measured", "met"], rows);
+  return table(["goal, of the medians", "wanted", "measured", "met", "floor"], rows);
 }
 
 function figureTable(results: Results, measure: Measure, only?: readonly number[]): string {
@@ -112,11 +118,6 @@ function figureTable(results: Results, measure: Measure, only?: readonly number[
   ]);
   const heads = only === undefined ? roundTrips.map((roundTrip) => `${roundTrip} ms`) : ["median"];
   return table(["", ...heads], rows);
-}
-
-function floorText(results: Results): string {
-  const all = floors(results).map(([what, floor]) => `${what}: ${floor.toFixed(2)}`);
-  return `Floors: a program that does nothing, built as preauth is, took in the same run, of what is compared with: ${all.join("; ")}.`;
 }
 
 function idleTable(all: readonly IdleFigure[]): string {

@@ -15,6 +15,8 @@ interface Wanted {
   readonly shape: Shape;
   readonly way: (typeof WAYS)[number];
   readonly judge: Judge;
+  /** What it would be with nothing beside it. */
+  readonly floor?: Judge;
   readonly atMost?: number;
   readonly atLeast?: number;
 }
@@ -32,7 +34,10 @@ const WANTED: readonly Wanted[] = GOAL_SHAPES.flatMap((shape) => [
     ...(shape.rate === 1
       ? [{ what: "next mailbox / ControlMaster's", shape, way, judge: ratio("greeting"), atMost: 0.25 }]
       : []),
-    { what: "NOOP, p99 / ControlMaster's", shape, way, judge: ratio("noop99"), atMost: 0.3 },
+    {
+      what: "NOOP, p99 / ControlMaster's",
+      ...{ shape, way, judge: ratio("noop99"), atMost: 0.3, floor: besideNothing },
+    },
   ]),
   {
     ...{ what: "the download's share of the line", shape, way: "download" as const, atLeast: 0.9 },
@@ -42,6 +47,10 @@ const WANTED: readonly Wanted[] = GOAL_SHAPES.flatMap((shape) => [
 
 function besideIdle(ours: LineFigure | undefined): number | undefined {
   return ours && (ours.greeting.median - ours.shape.roundTrip) / ours.idleGreeting.median;
+}
+
+function besideNothing(ours: LineFigure | undefined, theirs: LineFigure | undefined): number | undefined {
+  return ours && theirs && ours.idleNoop / theirs.noop99;
 }
 
 function ratio(what: "greeting" | "noop99"): Judge {
@@ -59,9 +68,9 @@ export function lineGoals({ figures, crowd }: Pick<LineReport, "figures" | "crow
       (figure) => nameOf(figure.shape) === nameOf(shape) && figure.way === way && figure.program === program,
     );
   const goals = WANTED.map((wanted): Goal => {
-    const measured = wanted.judge(find(wanted, OURS), find(wanted, THEIRS));
+    const both = [find(wanted, OURS), find(wanted, THEIRS)] as const;
     const what = `${wanted.what}, ${nameOf(wanted.shape)}, ${wanted.way}`;
-    return goal(what, measured, wanted);
+    return { ...goal(what, wanted.judge(...both), wanted), floor: wanted.floor?.(...both) };
   });
   const what = "NOOP, p99, ms, ten mailboxes and a forward of 1 GB on loopback";
   return [...goals, goal(what, crowd.noop99, { atMost: 20 })];

@@ -17,7 +17,7 @@ export function lineReport(results: LineReport): string {
   const names = [...new Set(figures.map(({ shape }) => nameOf(shape)))];
   const sections = [
     `# Figures of slow lines\n\n${introduction(surroundings, `npm run bench -- --line${results.all ? " --all" : ""}`, results.took)}`,
-    `## Goals\n\n${goalTable(lineGoals(results))}`,
+    `## Goals\n\n${goalTable(lineGoals(results))}\n\nFloors: an idle line's NOOP.`,
     `## The lines\n\n${TEXT}`,
     ...names.map(
       (name) => `### ${name}\n\n${lineTable(figures.filter(({ shape }) => nameOf(shape) === name))}`,

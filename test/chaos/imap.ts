@@ -129,10 +129,20 @@ export class Imap {
     });
   }
 
+  /** Gives the exit status where the call ends by itself within `limit` milliseconds. */
+  ended(limit: number): Promise<{ readonly status: number | null } | undefined> {
+    return this.#call.exited(limit).catch(() => undefined);
+  }
+
+  /** What the call has said on a pipe of its own. */
+  get remarks(): string {
+    return this.#call.stderr;
+  }
+
   /** Ends its own direction, and gives the exit status; undefined for a call that does not end within `limit` milliseconds. */
   async finish(limit: number): Promise<{ readonly status: number | null } | undefined> {
     this.#call.end();
-    return this.#call.exited(limit).catch(() => undefined);
+    return this.ended(limit);
   }
 
   async #answer(tag: string): Promise<Answer> {

@@ -14,6 +14,12 @@ const GREETING = 20_000;
 /** A call that has given its last output ends within so many milliseconds. */
 const LEAVING = 20_000;
 
+/** Milliseconds that it has to end by itself when its output has ended. */
+const PROMPT = 5_000;
+
+/** What a session does first. */
+const GREETED = "the greeting";
+
 /** A failure is remembered for so many milliseconds (src/second_chances.ts: 30 s of silence, and what led to it). */
 const REMEMBERED = 31_000;
 
@@ -83,7 +89,7 @@ export class Worker {
     this.#tally.add("sessions");
     const imap = new Imap(call);
     let isComplete = false;
-    let doing = "the greeting";
+    let doing = GREETED;
     const tell = (step: string): void => {
       doing = step;
     };
@@ -209,14 +215,19 @@ export class Worker {
   /** A session that was cut must have a reason, and must not look like one that has ended well. */
   async #judge(error: unknown, doing: string, imap: Imap, began: number): Promise<void> {
     const message = error instanceof Error ? error.message : String(error);
-    const troubles = this.#troubles.between(began, performance.now());
-    const ended = await imap.finish(LEAVING);
-    const what = `${this.#folder}: ${doing}: ${message}; ${troubles.join(", ") || "nothing was done to it"}`;
+    // What has failed is remembered for a while, and the next calls fail at once; without a greeting on a pipe of their own.
+    const from = doing === GREETED ? began - REMEMBERED : began;
+    const troubles = this.#troubles.between(from, performance.now());
+    // Who hangs up himself is not told how it would have ended.
+    const alone = await imap.ended(PROMPT);
+    const ended = alone ?? (await imap.finish(LEAVING));
+    const end = [`status ${ended?.status}`, imap.remarks.trim()].filter((part) => part !== "").join(", ");
+    const what = `${this.#folder}: ${doing}: ${message}; ${end}; ${troubles.join(", ") || "nothing was done to it"}`;
     if (error instanceof Silent) this.#tally.find("hung", what);
     else if (!(error instanceof Lost)) this.#tally.find("wrong", what);
     else if (troubles.length === 0) this.#tally.find("wrong", `cut off: ${what}`);
     else if (ended === undefined) this.#tally.find("hung", `after its output: ${what}`);
-    else if (ended.status === 0 && !imap.hasSaidBye) this.#tally.find("wrong", `ended with 0: ${what}`);
+    else if (alone?.status === 0 && !imap.hasSaidBye) this.#tally.find("wrong", `ended with 0: ${what}`);
     this.#tally.add("sessions cut off");
   }
 }

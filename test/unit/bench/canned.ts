@@ -38,7 +38,10 @@ export const canned: Results = {
     figure("download", 0, "preauth", 400),
     figure("download", 0, "ssh", 500),
   ],
-  idle: [{ program: "preauth, shared", seconds: 60, processor: 0.05, wakes: 24 }],
+  idle: [
+    { program: "preauth, shared", seconds: 60, processor: 0.05, wakes: 24 },
+    { program: "empty program with a connection", seconds: 60, processor: 0.02, wakes: 60 },
+  ],
   memory: [
     {
       program: "preauth, shared",
