@@ -49,6 +49,17 @@ export function dangerOn(path: string, uid: number): Danger | undefined {
   return undefined;
 }
 
+/** Who else could have written a file that was opened at `path`: somebody whose it is, group or others. */
+export function dangerOfFile(path: string, facts: Stats, uid: number): Danger | undefined {
+  if (facts.uid !== uid && facts.uid !== 0) {
+    const what = `belongs to uid ${facts.uid}, not to you (uid ${uid}) or root`;
+    return { what, hint: `chown ${uid} ${quoted(path)}` };
+  }
+  if ((facts.mode & 0o022) === 0) return undefined;
+  const what = `is writable by group or others (mode ${modeText(facts.mode)})`;
+  return { what, hint: `chmod go-w ${quoted(path)}` };
+}
+
 // By hand: to split, to filter and to join cost each call 0.2 ms more.
 
 function startOfName(path: string): number {

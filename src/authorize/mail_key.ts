@@ -1,9 +1,22 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { Failure } from "../failure.ts";
+import { ownUid } from "../own_process.ts";
 import { lines } from "../report/lines.ts";
+import { type Danger, dangerOfFile, dangerOn } from "../safe_way.ts";
 import { quoted } from "../shell_word.ts";
 
 /** What ssh-keygen runs with, and for how long. */
@@ -34,9 +47,13 @@ export function isTaken(path: string): boolean {
   return existsSync(path) || existsSync(`${path}.pub`);
 }
 
-/** A key that is there already. Throws a Failure without its .pub, which names it without its passphrase. */
+/**
+ * A key that is there already. Throws a Failure without its .pub, which names it without its passphrase, and where somebody
+ * else could have written that: their key would be let in.
+ */
 export function existingKey(path: string): MailKey {
   const name = `${path}.pub`;
+  refuse(name, dangerOn(name, uid()));
   return { path, file: path, line: publicLine(name, path), keep: () => {}, [Symbol.dispose]: () => {} };
 }
 
@@ -45,6 +62,7 @@ export function existingKey(path: string): MailKey {
  * Failure, or the signal's reason.
  */
 export async function newKey(path: string, passphrase: string, making: Making): Promise<MailKey> {
+  refuse(path, dangerOn(path, uid()));
   const folder = folderBeside(path);
   const dispose = (): void => rmSync(folder, { recursive: true, force: true });
   try {
@@ -107,12 +125,35 @@ async function generate(file: string, passphrase: string, { env: given, signal }
 
 function publicLine(name: string, path: string): string {
   try {
-    const [line] = lines(readFileSync(name, "utf8"));
+    const [line] = lines(readOwn(name));
     if (line !== undefined && /^\S+ AAAA\S+/.test(line)) return line;
-  } catch {
+  } catch (error) {
+    if (error instanceof Failure) throw error;
     // Said below.
   }
   throw new Failure("table", name, "is no public key", {
     hints: [`make it of the private one: ssh-keygen -y -f ${quoted(path)} > ${quoted(name)}`],
   });
+}
+
+/** The text of a file that nobody else could have written. */
+function readOwn(name: string): string {
+  const fd = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  try {
+    refuse(name, dangerOfFile(name, fstatSync(fd), uid()));
+    return readFileSync(fd, "utf8");
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function refuse(path: string, danger: Danger | undefined): void {
+  if (danger === undefined) return;
+  const { what, hint } = danger;
+  throw new Failure("table", path, what, { hints: hint === undefined ? [] : [hint] });
+}
+
+/** A system without users has nobody else either. */
+function uid(): number {
+  return ownUid() ?? 0;
 }

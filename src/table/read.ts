@@ -1,7 +1,7 @@
 import type { Stats } from "node:fs";
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from "node:fs";
 import { posix } from "node:path";
-import { dangerOn, modeText } from "../safe_way.ts";
+import { dangerOfFile, dangerOn } from "../safe_way.ts";
 import { quoted as word } from "../shell_word.ts";
 import { decoded } from "../utf8.ts";
 import { TableFailure } from "./failure.ts";
@@ -84,17 +84,8 @@ function openTable(path: string): number {
 /** Throws when the file is not a regular one, or when somebody else may have written it. */
 function refuse(path: string, file: Stats, uid: number): void {
   if (!file.isFile()) throw wrong(path, "is not a regular file");
-  if (file.uid !== uid && file.uid !== 0) {
-    throw wrong(
-      path,
-      `belongs to uid ${file.uid}, not to you (uid ${uid}) or root`,
-      `chown ${uid} ${word(path)}`,
-    );
-  }
-  if ((file.mode & 0o022) !== 0) {
-    const what = `is writable by group or others (mode ${modeText(file.mode)})`;
-    throw wrong(path, what, `chmod go-w ${word(path)}`);
-  }
+  const writer = dangerOfFile(path, file, uid);
+  if (writer !== undefined) throw wrong(path, writer.what, writer.hint);
 }
 
 function readAll(path: string, fd: number, size: number): Uint8Array {

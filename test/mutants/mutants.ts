@@ -336,11 +336,20 @@ export const MUTANTS: readonly Mutant[] = [
   {
     promise: "The table is not believed when somebody else could have written or swapped it",
     change: "its own mode is not looked at",
-    file: "src/table/read.ts",
-    from: "if ((file.mode & 0o022) !== 0)",
-    to: "if ((file.mode & 0o000) !== 0)",
+    file: "src/safe_way.ts",
+    from: "if ((facts.mode & 0o022) === 0)",
+    to: "if ((facts.mode & 0o022) >= 0)",
     test: `${program}calls/table.test.ts`,
     name: "write permission for the group",
+  },
+  {
+    promise: "No key opens an account that somebody else could have put there.",
+    change: "the way to the key is not looked at",
+    file: "src/authorize/mail_key.ts",
+    from: "  refuse(name, dangerOn(name, uid()));\n",
+    to: "",
+    test: `${program}verbs/authorize.test.ts`,
+    name: "opens no account to a key that somebody else could have put there",
   },
   {
     promise: "Nothing is done by a path that somebody else could change meanwhile",

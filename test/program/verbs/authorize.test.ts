@@ -570,6 +570,42 @@ describeForms("--authorize without a terminal", { concurrency: 2 }, (form) => {
     assert.deepEqual(await run(home, ["--print", "work", "jane"]), { status, text, stderr });
   });
 
+  test("opens no account to a key that somebody else could have put there: 78", async () => {
+    using home = makeHome();
+    home.writeTable(hostTable({ match: "work", server: "no.such.test", user: "jane" }));
+    const file = home.write(".ssh/id_mail_work.pub", "ssh-ed25519 AAAAC3Nz mallory\n");
+    const folder = join(home.path, ".ssh");
+    for (const [path, mode, what] of [
+      [folder, 0o777, `is below ${folder}, which is writable by group or others (mode 0777)`],
+      [folder, 0o770, `is below ${folder}, which is writable by group or others (mode 0770)`],
+      [file, 0o666, "is writable by group or others (mode 0666)"],
+    ] as const) {
+      const before = statSync(path).mode;
+      chmodSync(path, mode);
+      const { status, text, stderr } = await run(home, ["work"]);
+      chmodSync(path, before);
+      assert.deepEqual([status, text], [78, ""], stderr);
+      assert.ok(stderr.includes(`${file}: ${what}`), stderr);
+      assert.ok(stderr.includes(`hint: chmod go-w ${path}`), stderr);
+    }
+    // A new one beside what others can change: its folder could be swapped for one with their key.
+    const open = join(home.path, "open");
+    mkdirSync(open);
+    chmodSync(open, 0o777);
+    const argv = [...form.argv, "--authorize", "work"];
+    await using terminal = await openTerminal(argv, { env: home.env, columns: 200, rows: 30 });
+    await terminal.waitFor(/the key for mail alone/, "the key's question");
+    answer(terminal, join(open, "key"));
+    await terminal.waitFor(/a passphrase for it/, "the passphrase's question");
+    answer(terminal, "");
+    assert.equal(await terminal.ended(), 78, terminal.screen());
+    assert.match(
+      terminal.screen(),
+      /key: is below \S+\/open, which is writable by group or others \(mode 0777\)/,
+    );
+    assert.deepEqual(readdirSync(open), []);
+  });
+
   test("does nothing for a server that the table does not have: 1", async () => {
     using home = makeHome();
     home.writeTable(hostTable({ match: "work" }));
