@@ -88,7 +88,7 @@ async function unmatched({ hosts }: Table): Promise<readonly Warning[]> {
         const remedy = neverIn(better) === undefined ? `: write ${JSON.stringify(better)}` : "";
         found.push({
           path,
-          what: `"${glob}" never matches, since no SERVER has a "${never}" in it${remedy}`,
+          what: `"${glob}" never matches, since no SERVER ${never === "-" ? "begins with a dash" : `has a "${never}" in it`}${remedy}`,
         });
       } else if (!glob.startsWith("!")) {
         const earlier = hosts.slice(0, index).findIndex((other) => takes(other.match, match, glob));

@@ -134,6 +134,11 @@ describeForms("--explain without SERVER", { concurrency: 2 }, (form) => {
       'hosts.toml:2:1: "{work}" never matches, since no SERVER has a "{" in it: write "work"',
     ],
     [
+      "a dash at the beginning",
+      host('["work", "-work"]'),
+      'hosts.toml:2:18: "-work" never matches, since no SERVER begins with a dash',
+    ],
+    [
       "a list of nothing but exclusions",
       host('"!work"'),
       "hosts.toml:2:1: it matches nothing: there is no glob without an exclamation mark",
