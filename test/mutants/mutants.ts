@@ -325,6 +325,15 @@ export const MUTANTS: readonly Mutant[] = [
     name: "has a relative SHELL passed over",
   },
   {
+    promise: "PATH leads to no program that was planted",
+    change: "relative paths of helpers and libraries count",
+    file: "bin/search_path.ts",
+    from: "if (leadsAstray(env[name])) delete",
+    to: 'if (env[name] === "") delete',
+    test: `${program}calls/surroundings.test.ts`,
+    name: "has relative paths of helpers and libraries passed over",
+  },
+  {
     promise: "The table is not believed when somebody else could have written or swapped it",
     change: "the way to it is not looked at",
     file: "src/table/read.ts",

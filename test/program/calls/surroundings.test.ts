@@ -281,6 +281,33 @@ describeForms("the environment", { concurrency: 3 }, (form) => {
     }
   });
 
+  test("has relative paths of helpers and libraries passed over, by which ssh would run what is planted", async () => {
+    using home = makeHome();
+    home.writeTable(tableFor(sshd, { "commands.imap": saying(home, GREETING) }));
+    const seen = join(home.path, "seen");
+    home.write("bin/ssh", `#!/bin/sh\nenv > ${seen}\nexec ${ssh()} "$@"\n`, 0o755);
+    const env = { ...home.env, PATH: `${home.path}/bin:${home.env.PATH}` };
+    const names = [
+      "OPENSSL_CONF",
+      "OPENSSL_MODULES",
+      "OPENSSL_ENGINES",
+      "SSH_SK_HELPER",
+      "SSH_PKCS11_HELPER",
+      "SSH_SK_PROVIDER",
+    ];
+    const called = async (value: string): Promise<readonly string[]> => {
+      const variables = Object.fromEntries(names.map((name) => [name, value]));
+      const { status, output } = await session(form, { ...env, ...variables });
+      assert.deepEqual([status, output.toString()], [0, ECHO], value);
+      const lines = readFileSync(seen, "utf8").split("\n");
+      return names.filter((name) => lines.includes(`${name}=${value}`));
+    };
+    for (const value of ["planted", "./planted", "below/../planted"]) {
+      assert.deepEqual(await called(value), [], value);
+    }
+    assert.deepEqual(await called("/nonexistent/whole"), names);
+  });
+
   test("decides what a terminal is shown: what it would not take as UTF-8 is ASCII", async () => {
     using home = makeHome();
     // Its second byte is CSI to a terminal that knows no UTF-8.
