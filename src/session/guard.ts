@@ -128,7 +128,7 @@ export class GreetingGuard {
 /** A long line loses its capabilities (the client asks for them then) and, where that is not enough, its end. */
 export function shortened(line: string): string {
   if (line.length <= MAX_LINE) return line;
-  return line.replace(/^(\* \w+) ?\[[^\]]*\]/, "$1").slice(0, MAX_LINE);
+  return line.replace(/^(\* \w+) ?\[[^\]]*\] ?/, "$1 ").slice(0, MAX_LINE);
 }
 
 function isLineStart(bytes: Buffer, at: number): boolean {

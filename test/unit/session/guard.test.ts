@@ -115,6 +115,8 @@ describe("the greeting guard", () => {
     const capabilities = `[CAPABILITY ${"X ".repeat(600)}Y]`;
     assert.equal(passed([`* PREAUTH ${capabilities} ready\r\n`]), "* PREAUTH ready\r\n");
     assert.equal(passed([`\x07* preauth${capabilities} ready\n`]), "* preauth ready\r\n");
+    assert.equal(passed([`* PREAUTH ${capabilities}ready\n`]), "* PREAUTH ready\r\n");
+    assert.equal(passed([`* PREAUTH ${capabilities}\n`]), "* PREAUTH \r\n");
   });
 
   test("a line of 1,000 bytes stays whole", () => {
