@@ -16,19 +16,18 @@ async function main(words: readonly string[]): Promise<number> {
   const end = Date.now() + minutes * 60_000;
   const tried = new Map(ATTACKS.map(({ name }) => [name, 0]));
   console.log(`seed ${first}, for ${minutes} min`);
-  for (let seed = first; Date.now() < end; seed++) {
+  let finding: string | undefined;
+  for (let seed = first; Date.now() < end && finding === undefined; seed++) {
     for (const one of ATTACKS) {
       const limit = Math.min(TURN, Math.max(1, end - Date.now()));
       const outcome = await one.search({ seed, limit });
       tried.set(one.name, (tried.get(one.name) ?? 0) + outcome.tried);
-      if (outcome.finding === undefined) continue;
-      console.log(outcome.finding);
-      return 1;
+      finding ??= outcome.finding;
     }
   }
   for (const [name, count] of tried) console.log(`${String(count).padStart(9)}  ${name}`);
-  console.log("nothing was found");
-  return 0;
+  console.log(finding ?? "nothing was found");
+  return finding === undefined ? 0 : 1;
 }
 
 main(process.argv.slice(2))
