@@ -58,7 +58,7 @@ export const VERBS = {
     words: ["SERVER", "USER"],
     needed: 1,
     about:
-      "logs in where somebody can be asked, on the terminal, and leaves the connection for the mail client",
+      "logs in on the terminal, where it asks for passphrases and passwords, and leaves the connection for the mail client",
   },
   forward: {
     words: ["SERVER", "USER"],
@@ -75,7 +75,8 @@ export const VERBS = {
   stop: {
     words: ["SERVER"],
     flags: ["now"],
-    about: "ends what is held, all of it or what SERVER has used: open mailboxes finish first, unless --now",
+    about:
+      "ends the connections that are held, all or those of SERVER: open mailboxes finish first, unless --now",
   },
   hosts: { words: [], about: "lists the table: where each SERVER leads, its forwards, and what is held" },
   snippet: {

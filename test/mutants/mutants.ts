@@ -146,7 +146,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a ProxyCommand is told to ask nobody",
   },
   {
-    promise: "Passwords and passphrases are asked for by `--login` alone, on a terminal",
+    promise:
+      "Passwords and passphrases are asked for on a terminal alone, by `--login`, `--init` and `--authorize`",
     change: "--check asks, too",
     file: "src/ssh/login.ts",
     from: "const person = MANNERS[options.purpose].isInteractive ? options.person : undefined;",
@@ -155,7 +156,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "by --check on a terminal",
   },
   {
-    promise: "Passwords and passphrases are asked for by `--login` alone, on a terminal",
+    promise:
+      "Passwords and passphrases are asked for on a terminal alone, by `--login`, `--init` and `--authorize`",
     change: "the way to TMPDIR is not looked at",
     file: "src/ssh/network/askpass.ts",
     from: "dangerOn(path, uid) === undefined",
