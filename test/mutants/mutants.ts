@@ -372,6 +372,15 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a directory that others can write is refused",
   },
   {
+    promise: "Nothing is done by a path that somebody else could change meanwhile",
+    change: "the mode of a state directory is changed wherever the way leads",
+    file: "src/state/directory.ts",
+    from: "if (danger !== undefined) throw",
+    to: "if (danger === null) throw",
+    test: `${unit}state/record.test.ts`,
+    name: "a directory to which somebody else could have led us keeps its mode",
+  },
+  {
     promise: "The log can be read by you only",
     change: "it is written through a link, without O_NOFOLLOW",
     file: "src/report/log.ts",

@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { logRemarks } from "../../../src/report/log.ts";
 import { makePrivateDirectory } from "../../../src/state/directory.ts";
 import { oddRecords, readRecord, writeRecord } from "../../../src/state/record.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
@@ -74,4 +75,16 @@ test("a directory that others could enter is closed to them", () => {
   chmodSync(directory, 0o777);
   makePrivateDirectory(directory);
   assert.equal(statSync(directory).mode & 0o777, 0o700);
+});
+
+test("a directory to which somebody else could have led us keeps its mode", () => {
+  const [open, own] = [join(folder, "others"), join(folder, "public_html")];
+  for (const path of [open, own]) mkdirSync(path);
+  chmodSync(own, 0o755);
+  chmodSync(open, 0o777);
+  symlinkSync(own, join(open, "preauth"));
+  writeRecord(join(open, "preauth/record"), { at: 1 }, 1);
+  assert.deepEqual([statSync(own).mode & 0o777, readdirSync(own)], [0o755, []]);
+  const told = logRemarks(join(open, "preauth"), process.getuid?.() ?? 0).join();
+  assert.match(told, /^nothing is logged: .* is below .*others, which is writable by group or others/);
 });
