@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { userInfo } from "node:os";
 import { test } from "node:test";
 import { describeForms, type Form } from "../../peers/binaries.ts";
 import { runCall } from "../../peers/call.ts";
 import { type Home, makeHome } from "../../peers/home.ts";
+import { program } from "../../peers/programs.ts";
 import { trace } from "../../peers/strace.ts";
 
 interface Explained {
@@ -50,7 +52,52 @@ function tableHome(config: string): Home {
   return home;
 }
 
+/** Lines of ssh_config of each kind; test/unit/target/same_as_ssh.test.ts has hundreds. */
+const CONFIGS: readonly string[] = [
+  "Match all\n Port 2222",
+  "Host *.com !mail.isp.com\n Port 2222\nHost *\n HostName real.test",
+  "HostName real.test\nMatch final host real.test\n Port 2222",
+  'HostName real.test\nMatch originalhost mail.isp.com !exec "test %h = mail.isp.com"\n Port 2222',
+  "Match user joe localuser nobody-of-that-name\n Port 2222\nMatch user joe\n HostKeyAlias Other",
+  "User somebody\nMatch user somebody\n Port 2222",
+  "Include FOLDER/nothing FOLDER/included\nPort 2223",
+  'IdentitiesOnly=yes\nIdentityFile "/k/my key" # mine\nIdentityFile /k/one\nCompression yes',
+  "ProxyJump none\nProxyCommand echo %h\nAddressFamily inet6",
+];
+
 describeForms("--explain", (form) => {
+  test("shows what ssh has of ssh_config", async () => {
+    for (const config of CONFIGS) {
+      using home = makeHome();
+      home.write("included", "Port 2222\n");
+      const file = home.write("ssh_config", `${config.replaceAll("FOLDER", home.path)}\n`);
+      home.writeTable(`[[host]]\nmatch = "mail.isp.com"\nssh_config = "${file}"\n`);
+      const words = ["-G", "-F", file, "-l", "joe", "mail.isp.com"];
+      const said = spawnSync(program("ssh"), words, { encoding: "utf8", env: home.env }).stdout;
+      const all = (key: string) =>
+        [...said.matchAll(new RegExp(`^${key} (.*)$`, "gm"))].map(([, one = ""]) => one);
+      const [host = "", port = "", alias] = ["hostname", "port", "hostkeyalias"].map((key) => all(key)[0]);
+      const argv = [...form.argv, "--explain", "mail.isp.com", "joe", "--json"];
+      const { output } = await runCall(argv, { env: home.env, stdio: "pipes" });
+      const { values } = JSON.parse(String(output)) as { values: Record<string, { value: unknown }> };
+      const found = Object.fromEntries(Object.entries(values).map(([key, { value }]) => [key, value]));
+      const proxy = all("proxycommand")[0];
+      assert.deepEqual(
+        [found.address, found.port, found.user, found.hostKeyName, found.family, found.hasProxy],
+        [
+          ...[host, Number(port), "joe"],
+          alias?.toLowerCase() ?? (port === "22" ? host : `[${host}]:${port}`),
+          ...[all("addressfamily")[0], proxy !== undefined],
+        ],
+        config,
+      );
+      assert.equal(found.identitiesOnly, all("identitiesonly")[0] === "yes", config);
+      assert.equal(found.compression, all("compression")[0] === "yes", config);
+      const files = all("identityfile").map((path) => path.replace(/^~/, userInfo().homedir));
+      assert.deepEqual(found.identities, files, config);
+    }
+  });
+
   test("tells each value and where it came from", async () => {
     using home = tableHome("Host mail.isp.com\n  HostName 192.0.2.7\n  Port 2222\n  HostKeyAlias isp\n");
     const { rows, status } = await explain(form, home, ["mail.isp.com", "joe", "imap"]);
