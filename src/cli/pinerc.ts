@@ -120,8 +120,8 @@ function userIn(spec: string): string | undefined {
 }
 
 /**
- * A value as Alpine expands it: ~ at its beginning, $NAME up to the next blank, ${NAME}, ${NAME:-default}; $$ and \\$ are a
- * dollar sign (expand_variables in pith/conf.c).
+ * A value as Alpine expands it: ~ at its beginning, $NAME up to the next blank or slash, ${NAME}, ${NAME:-default}; $$ and \\$ are
+ * a dollar sign (expand_variables in pith/conf.c).
  */
 export function expandVariables(
   value: string,
@@ -129,7 +129,7 @@ export function expandVariables(
   home: string,
 ): string {
   const whole = value.replace(/^~(?=\/|$)/, () => home);
-  return whole.replace(/\$\$|\\\$|\$\{([^}\s]*)\}|\$(\S+)/g, (text, braced?: string, plain?: string) => {
+  return whole.replace(/\$\$|\\\$|\$\{([^}\s]*)\}|\$([^\s/]+)/g, (text, braced?: string, plain?: string) => {
     if (text === "$$" || text === "\\$") return "$";
     const [, name = "", usual = ""] = /^(.*?)(?::-(.*))?$/.exec(braced ?? plain ?? "") ?? [];
     return braced === undefined ? (env[plain ?? ""] ?? "") : (env[name] ?? usual);

@@ -41,6 +41,11 @@ describe("a .pinerc", () => {
 
   test("that is right has no obstacles", () => assert.deepEqual(obstacles(good), []));
 
+  test("may name this program by a variable, with a slash behind its name", () => {
+    const text = "rsh-path=$BIN/preauth\nrsh-command=%s %s %s %s\ninbox-path={work}INBOX\n";
+    assert.deepEqual(obstacles(text), []);
+  });
+
   for (const [line, obstacle] of [
     ["inbox-path={work:143}INBOX", '4: ":143" in {work:143} makes Alpine connect directly'],
     ["inbox-path={work/ssl}INBOX", '4: "/ssl" in {work/ssl} makes Alpine connect directly'],
