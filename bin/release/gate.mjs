@@ -13,11 +13,11 @@ const { version } = manifest;
 
 /** The steps by their names: each is given the folder of the artefacts, one to work in, and what unpacks an archive. */
 const STEPS = {
+  "linux-arm64": ({ unpacked }) => exerciseArm64(unpacked("linux-arm64"), "glibc"),
+  "linux-arm64-musl": ({ unpacked }) => exerciseArm64(unpacked("linux-arm64-musl"), "musl"),
   "linux-x64": ({ unpacked }) => exercise([unpacked("linux-x64")]),
   "linux-x64 on old processors": ({ unpacked, work }) => runOldest(unpacked("linux-x64"), work),
-  "linux-arm64": ({ unpacked }) => exerciseArm64(unpacked("linux-arm64"), "glibc"),
   "linux-x64-musl": ({ unpacked }) => exerciseMusl(unpacked("linux-x64-musl")),
-  "linux-arm64-musl": ({ unpacked }) => exerciseArm64(unpacked("linux-arm64-musl"), "musl"),
   "macos-arm64": ({ unpacked }) => checkMachO(readFileSync(unpacked("macos-arm64"))),
   npm: ({ out, work }) => checkNpmPackage(join(out, `preauth-${version}.tgz`), work),
   "npm install -g git+file://": ({ work }) => checkNpmClone(work),
@@ -46,10 +46,14 @@ export async function check(out, names) {
     const lines = said ? `${said.trimEnd().replace(/^/gm, "gate:   ")}\n` : "";
     process.stdout.write(`gate: ${what}: ok (${seconds} s)\n${lines}`);
   };
-  const second = names.length === 0 ? startSecondBuild(out, work) : undefined;
+  const wanted = names.length === 0 ? Object.keys(STEPS) : names;
+  let second;
   try {
-    const wanted = names.length === 0 ? Object.keys(STEPS) : names;
-    for (const name of wanted) await step(name, () => STEPS[name]({ out, work, unpacked }));
+    for (const name of wanted) {
+      // What is emulated must answer within a second: it has the machine to itself.
+      if (names.length === 0 && !name.startsWith("linux-arm64")) second ??= startSecondBuild(out, work);
+      await step(name, () => STEPS[name]({ out, work, unpacked }));
+    }
     if (second !== undefined)
       await step("the same bytes from another directory, without a network", second.compare);
   } finally {
