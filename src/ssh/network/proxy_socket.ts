@@ -30,13 +30,14 @@ export async function startProxy(
 ): Promise<Duplex> {
   signal.throwIfAborted();
   progress.begin("connect", "starting the ProxyCommand");
-  const { SHELL = "" } = env;
-  // A relative one would be looked for in the directory that a mail client happens to be started in.
+  const { SHELL = "", SSH_AUTH_SOCK } = env;
+  // Relative ones would be looked for in the directory that a mail client happens to be started in.
+  const agent = SSH_AUTH_SOCK?.startsWith("/") === true ? SSH_AUTH_SOCK : undefined;
   const shell = SHELL.startsWith("/") ? SHELL : "/bin/sh";
   const askpass = person && new Askpass({ person, signal, env });
   const child = spawn(shell, ["-c", `exec ${command}`], {
     ...{ stdio: ["pipe", "pipe", "pipe"], detached: true },
-    env: { ...env, ...(askpass?.env ?? { SSH_ASKPASS_REQUIRE: "never" }) },
+    env: { ...env, SSH_AUTH_SOCK: agent, ...(askpass?.env ?? { SSH_ASKPASS_REQUIRE: "never" }) },
   });
   if (askpass !== undefined) {
     // The server's first bytes come when the way there is open.

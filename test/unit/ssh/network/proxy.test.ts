@@ -81,6 +81,26 @@ test("a ProxyCommand is told to ask nobody, whatever the environment says", asyn
   assert.deepEqual(story.notes, ["ProxyCommand: require never"]);
 });
 
+test("a ProxyCommand gets no relative SSH_AUTH_SOCK: an ssh in it would ask an agent that was planted", async () => {
+  const had = process.env.SSH_AUTH_SOCK;
+  const line = "sh -c 'echo agent $SSH_AUTH_SOCK >&2; exit 3'";
+  try {
+    for (const [value, seen] of [
+      ["planted", "agent"],
+      ["./planted", "agent"],
+      ["/nowhere/agent", "agent /nowhere/agent"],
+    ] as const) {
+      process.env.SSH_AUTH_SOCK = value;
+      const story = newStory();
+      await assert.rejects(connectTo(targetFor(sshd, { proxyCommand: line }), story));
+      assert.deepEqual(story.notes, [`ProxyCommand: ${seen}`]);
+    }
+  } finally {
+    if (had === undefined) delete process.env.SSH_AUTH_SOCK;
+    else process.env.SSH_AUTH_SOCK = had;
+  }
+});
+
 test("a ProxyCommand that ends without a word is the server's end", async () => {
   await assert.rejects(connectTo(targetFor(sshd, { proxyCommand: "true" })), {
     trouble: "network",
