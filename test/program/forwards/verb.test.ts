@@ -116,7 +116,7 @@ describeForms("--forward", (form) => {
     const stopped = await verb("--stop", "WORK");
     assert.equal(
       stopped.output.toString(),
-      "work: ends when the connections of its forwards have (1 in all)\n",
+      "work: ends when nobody uses it any more: 1 connection of a forward\n",
     );
     client.end();
     assert.equal(await heard(client), "220 mail.test ESMTP\r\n");
