@@ -19,9 +19,20 @@ const absentAddons = {
   },
 };
 
+/** The program is one file, with no packages beside it. */
+const librariesAsText = {
+  name: "libraries as text",
+  setup(build) {
+    build.onLoad({ filter: /\/bcrypt_source\.ts$/ }, async () => {
+      const text = await Bun.file("node_modules/bcrypt-pbkdf/index.js").text();
+      return { contents: `export const bcryptSource = ${JSON.stringify(text)};`, loader: "js" };
+    });
+  },
+};
+
 const common = {
   format: "cjs",
-  plugins: [absentAddons],
+  plugins: [absentAddons, librariesAsText],
   throw: true,
   // Two files of ssh2's ask where they are, to find its native addon. What they were told would be the builder's path.
   define: { __dirname: '"/"', __filename: '"/preauth"' },

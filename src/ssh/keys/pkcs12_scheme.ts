@@ -1,7 +1,5 @@
 import { createPrivateKey } from "node:crypto";
-import { once } from "node:events";
-import { orAborted } from "../../abort.ts";
-import { onThreads } from "../../own_process.ts";
+import { aside } from "./aside.ts";
 import type { Scheme } from "./scheme.ts";
 import { UnusableKey } from "./unusable_key.ts";
 
@@ -17,7 +15,7 @@ const NAMES = /^1\.2\.840\.113549\.1\.12\.1\.([1-6])$/;
 const sample = (last: string) =>
   `3027301b060a2a864886f70d010c010${last}300d0408${"00".repeat(8)}0201010408${"00".repeat(8)}`;
 
-/** What the thread does, as text: in a program of one file there is no other to start it from. */
+/** What the thread does. */
 const WORK = `
 const { parentPort, workerData } = require("node:worker_threads");
 const { createPrivateKey } = require("node:crypto");
@@ -37,7 +35,7 @@ export function pkcs12Scheme(id: string, bytes: Buffer): Scheme | string | undef
   if (!isKnown(sample(last))) return `the scheme ${id}`;
   return {
     type: "pkcs8",
-    decrypt: (passphrase, signal) => onThreads(() => decryptAside({ key: bytes, passphrase }, signal)),
+    decrypt: (passphrase, signal) => decryptAside({ key: bytes, passphrase }, signal),
   };
 }
 
@@ -62,20 +60,10 @@ interface Said {
 }
 
 async function decryptAside(
-  workerData: { readonly key: Buffer; readonly passphrase: string },
+  data: { readonly key: Buffer; readonly passphrase: string },
   signal: AbortSignal,
 ): Promise<Buffer | undefined> {
-  const { Worker } = await import("node:worker_threads");
-  const worker = new Worker(WORK, { eval: true, workerData, execArgv: [], env: {} });
-  try {
-    const [{ key, code }] = await orAborted<readonly [Said]>(
-      once(worker, "message") as Promise<[Said]>,
-      signal,
-    );
-    if (isUnsupported(code)) throw new UnusableKey("holds no key of a kind that is supported");
-    return key && Buffer.from(key);
-  } finally {
-    // Where it computes on, that is for nobody: a thread cannot be told to stop within a function of the runtime's.
-    void worker.terminate();
-  }
+  const { key, code } = await aside<Said>(WORK, data, signal);
+  if (isUnsupported(code)) throw new UnusableKey("holds no key of a kind that is supported");
+  return key && Buffer.from(key);
 }
