@@ -39,6 +39,8 @@ export function startSecondBuild(out, work) {
   symlinkSync(join(root, "dist", "runtimes"), join(clone, "dist", "runtimes"));
   const child = spawn("unshare", ["--net", process.execPath, "bin/release.mjs"], {
     cwd: clone,
+    // What it leaves behind when it is stopped goes with the rest.
+    env: { ...process.env, TMPDIR: work },
     detached: true,
   });
   let said = "";
