@@ -66,6 +66,7 @@ describeForms("a connection that is closed before the server's version line", (f
     };
     let count = 0;
     await using gate = await listen(async (client) => {
+      client.pause();
       if (count++ > 0) await roomy();
       const server = connect({ host: sshd.host, port: sshd.port, allowHalfOpen: true });
       server.on("error", () => client.destroy());
