@@ -11,17 +11,18 @@ export interface Derivation {
   readonly signal: AbortSignal;
 }
 
-/** What the thread does. All that the library requires is SHA-512, which the runtime has. */
+/**
+ * What the thread does. All that the library requires is SHA-512, which the runtime has. The library's text comes as data:
+ * of a thread's own text, where it is long, Bun keeps a translation below ~/.cache.
+ */
 const WORK = `
 const { parentPort, workerData } = require("node:worker_threads");
 const { createHash } = require("node:crypto");
 const crypto_hash = (sum, bytes, length) =>
   sum.set(createHash("sha512").update(bytes.subarray(0, length)).digest());
 const library = { exports: {} };
-(function (module, require) {
-${bcryptSource}
-})(library, () => ({ lowlevel: { crypto_hash } }));
-const { passphrase, salt, rounds, length } = workerData;
+const { source, passphrase, salt, rounds, length } = workerData;
+new Function("module", "require", source)(library, () => ({ lowlevel: { crypto_hash } }));
 const key = new Uint8Array(length);
 library.exports.pbkdf(passphrase, passphrase.length, salt, salt.length, key, length, rounds);
 parentPort.postMessage(key);`;
@@ -34,6 +35,6 @@ export async function derive(
   passphrase: string,
   { salt, rounds, length, signal }: Derivation,
 ): Promise<Buffer> {
-  const data = { passphrase: Buffer.from(passphrase), salt, rounds, length };
+  const data = { source: bcryptSource, passphrase: Buffer.from(passphrase), salt, rounds, length };
   return Buffer.from(await aside<Uint8Array>(WORK, data, signal));
 }
