@@ -4,8 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { providePatches } from "../test/setup/patches.mjs";
 import { licences } from "./bundled.mjs";
-import { keepBundleThroughStrip } from "./elf.mjs";
-import { askProcessorFirst } from "./processor.mjs";
+import { finishForLinux } from "./linux.mjs";
 
 // Builds dist/preauth, one executable that needs no runtime beside it, and dist/preauth.js, the same program for
 // Node; dist/LICENSES, the licences of all that went into them; and dist/completions, by the names that shells look for.
@@ -40,10 +39,7 @@ function writeInOnePiece(file) {
   const copy = `${file}.new`;
   const bytes = readFileSync(file);
   // Those of other systems have other forms.
-  if (process.platform === "linux") {
-    keepBundleThroughStrip(bytes);
-    askProcessorFirst(bytes);
-  }
+  if (process.platform === "linux") finishForLinux(bytes);
   writeFileSync(copy, bytes);
   chmodSync(copy, 0o755);
   // A process in the background may run the old one.

@@ -18,8 +18,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { keepBundleThroughStrip } from "./elf.mjs";
-import { askProcessorFirst } from "./processor.mjs";
+import { finishForLinux } from "./linux.mjs";
 import { makeDeb } from "./release/deb.mjs";
 import { check } from "./release/gate.mjs";
 import { manifest, requireReleasable } from "./release/manifest.mjs";
@@ -66,8 +65,7 @@ function executableFor(system, work) {
   ]);
   if (system.name.startsWith("linux-")) {
     const bytes = readFileSync(outfile);
-    keepBundleThroughStrip(bytes);
-    askProcessorFirst(bytes);
+    finishForLinux(bytes);
     writeFileSync(outfile, bytes);
   }
   return outfile;

@@ -53,7 +53,7 @@ export async function authorize(world: World, { server, user, printsOnly }: Auth
   const needs = await needsOf(table, decision);
   const terminal = printsOnly ? undefined : world.terminal();
   if (terminal === undefined) return printLine(world, decision, needs);
-  const person = personAt(terminal, world.columns(2) ?? world.columns(1));
+  const person = personAt(terminal, world);
   const ends = new AbortController();
   world.onSignal((signal, status) => ends.abort(new Failure("gone", "--authorize", signal, { status })));
   const { signal } = ends;

@@ -36,7 +36,7 @@ export async function check(world: World, words: ServerWords): Promise<number> {
   const { call, remarks, file } = begun;
   // About the host key; passwords are asked by --login alone.
   const terminal = world.terminal();
-  const person = terminal && personAt(terminal, world.columns(2) ?? world.columns(1));
+  const person = terminal && personAt(terminal, world);
   try {
     return await connectAndSelect(world, call.decision, timeline, { person, interactive: false });
   } finally {

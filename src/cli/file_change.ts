@@ -55,7 +55,7 @@ export function writeChanges(changes: readonly FileChange[], pid: number): void 
   try {
     for (const { path, before, after, encoding, mode, keepsCopy } of changes) {
       try {
-        const to = placeOf(path);
+        const to = realPathOf(path);
         mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
         if (textOf(path)?.text !== before) throw changed(path);
         const own = before === undefined ? mode : statSync(to).mode & 0o7777;
@@ -91,14 +91,14 @@ function unwritten(path: string, error: unknown): unknown {
 }
 
 /** What a path leads to: also where that is not there yet. */
-function placeOf(path: string): string {
+function realPathOf(path: string): string {
   try {
     return realpathSync(path);
   } catch (error) {
     if (!isMissing(error)) throw error;
   }
   const link = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
-  return link ? placeOf(resolve(dirname(path), readlinkSync(path))) : path;
+  return link ? realPathOf(resolve(dirname(path), readlinkSync(path))) : path;
 }
 
 function isMissing(error: unknown): boolean {

@@ -32,7 +32,7 @@ export interface InitWords {
  */
 export async function init(world: World, { server: given, printsOnly }: InitWords): Promise<number> {
   const terminal = printsOnly ? undefined : world.terminal();
-  const person = terminal && personAt(terminal, world.columns(2) ?? world.columns(1));
+  const person = terminal && personAt(terminal, world);
   const ends = new AbortController();
   world.onSignal((signal, status) => ends.abort(new Failure("gone", "--init", signal, { status })));
   const signal = ends.signal;

@@ -30,7 +30,7 @@ export async function login(world: World, { server, user }: LoginWords): Promise
   if (terminal === undefined) {
     throw new Failure("usage", "--login", "standard input is not a terminal: there is nobody to ask");
   }
-  const person = personAt(terminal, world.columns(2) ?? world.columns(1));
+  const person = personAt(terminal, world);
   const table = await readTable(tablePath(world.env, world.home), world.uid, world.home);
   const call = await decideAsClient(world, table, { server, user, method: "imap" });
   if (call === undefined) throw new Failure("unknown", server, "not in the table");

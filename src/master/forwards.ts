@@ -149,6 +149,11 @@ export function statusOf(
   }));
 }
 
+/** Connections that lead to places: those to a METHOD are sessions. */
+export function carriedOn(forwards: readonly ForwardStatus[]): number {
+  return forwards.reduce((sum, { open, method }) => sum + (method === undefined ? open : 0), 0);
+}
+
 function shown(forward: Forward): Pick<ForwardStatus, "name" | "listen" | "to" | "method"> {
   const { name, listen, method } = forward;
   return { name, listen, to: leadsTo(forward), ...(method !== undefined && { method }) };

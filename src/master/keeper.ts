@@ -11,7 +11,7 @@ import { stateDirectory } from "../state/directory.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Persist } from "../table/table.ts";
 import type { World } from "../world.ts";
-import { statusOf } from "./forwards.ts";
+import { carriedOn, statusOf } from "./forwards.ts";
 import { Listening } from "./listening.ts";
 
 /**
@@ -125,11 +125,9 @@ class Keeper {
     if (held === undefined || (server !== undefined && server.toLowerCase() !== own.toLowerCase())) {
       return { type: "stopped", servers: [], sessions: 0, carried: 0 };
     }
-    const forwards = statusOf(held, own, this.#world);
-    const sum = (isOne: (isSession: boolean) => boolean): number =>
-      forwards.reduce((count, { open, method }) => count + (isOne(method !== undefined) ? open : 0), 0);
+    const carried = carriedOn(statusOf(held, own, this.#world));
     if (now) this.#stop();
     else void held.idle().then(this.#stop);
-    return { type: "stopped", servers: [own], sessions: sum((one) => one), carried: sum((one) => !one) };
+    return { type: "stopped", servers: [own], sessions: held.connections - carried, carried };
   }
 }

@@ -10,6 +10,7 @@ import type { Note } from "../report/note.ts";
 import type { OpeningOptions } from "../session/opening.ts";
 import { stateDirectory } from "../state/directory.ts";
 import type { World } from "../world.ts";
+import { carriedOn } from "./forwards.ts";
 import { Listening } from "./listening.ts";
 import { Shares } from "./shares.ts";
 
@@ -196,7 +197,7 @@ class Master {
     const shares = this.#shares.for(server);
     const sessions = shares.reduce((sum, share) => sum + share.sessions, 0);
     const forwards = shares.flatMap((share) => share.status().forwards);
-    const carried = forwards.reduce((sum, { open, method }) => sum + (method === undefined ? open : 0), 0);
+    const carried = carriedOn(forwards);
     const servers = shares.map((share) => share.server);
     for (const share of shares) share.stop(now);
     return { type: "stopped", servers, sessions, carried };

@@ -1,11 +1,12 @@
 import { Failure } from "../failure.ts";
 import type { Person } from "../person.ts";
-import type { Terminal } from "../world.ts";
+import type { Terminal, World } from "../world.ts";
 import { fitted } from "./fit.ts";
 import { escapeControls } from "./printable.ts";
 
-/** Whoever sits at a terminal of so many columns; undefined where it does not tell. */
-export function personAt(terminal: Terminal, columns?: number): Person {
+/** Whoever sits at a terminal, which is as wide as standard error or standard output says. */
+export function personAt(terminal: Terminal, world: Pick<World, "columns">): Person {
+  const columns = world.columns(2) ?? world.columns(1);
   const shown = (line: string): readonly string[] => fitted(escapeControls(line), columns);
   return {
     tell: (lines) => terminal.write(lines.map((line) => `${shown(line).join("\n")}\n`).join("")),

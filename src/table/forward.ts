@@ -103,11 +103,13 @@ function reportTaken(
   problems: Problem[],
   same: (text: string) => string,
 ): void {
+  // Where there is one text alone nothing has to be looked up for it: each call reads the table.
+  const texts = items.filter((item) => isTable(item) && typeof item[key] === "string");
   const holders = new Map<unknown, number>();
   for (const [index, item] of items.entries()) {
     const value = isTable(item) ? item[key] : undefined;
     if (typeof value !== "string" && typeof value !== "bigint") continue;
-    const normal = typeof value === "string" ? same(value) : value;
+    const normal = typeof value === "string" && texts.length > 1 ? same(value) : value;
     const holder = holders.get(normal);
     if (holder === undefined) {
       holders.set(normal, index);

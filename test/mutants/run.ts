@@ -75,9 +75,9 @@ function build(copy: string): void {
   // What bin/build.mjs does beside, as far as a test sees it; its licences and patches are those of the original.
   const script = `
     import { readFileSync, writeFileSync } from "node:fs";
-    import { keepBundleThroughStrip } from "./bin/elf.mjs";
+    import { finishForLinux } from "./bin/linux.mjs";
     const bytes = readFileSync("dist/preauth");
-    keepBundleThroughStrip(bytes);
+    finishForLinux(bytes);
     writeFileSync("dist/preauth", bytes);
   `;
   spawnSync(process.execPath, ["--input-type=module", "-e", script], { cwd: copy });

@@ -154,14 +154,14 @@ function hints(
   const takesAnswers = methods.some((method) => method === "password" || method === "keyboard-interactive");
   const isForAgent = told.some((hint) => /ssh-add|an agent|tmux/.test(hint));
   // There a passphrase is asked for, and the agent is that of the terminal; one that lacks the key lacks it there, too.
-  const isOpenThere = told.some((hint) =>
+  const isUsableThere = told.some((hint) =>
     /^(add the key to an agent|start an agent|take the new one)/.test(hint),
   );
   if (!takesKeys && takesAnswers && !isAsking) return [onTerminal];
   if (!takesKeys && !takesAnswers && methods.some((method) => UNBUILT.test(method))) return [NOT_BUILT];
   if (!takesKeys) return [...check, "ask the server's administrator to allow public keys"];
   if (agent.value === undefined && isForAgent) told.unshift('start an agent: eval "$(ssh-agent)"');
-  if ((takesAnswers || isOpenThere) && !isAsking) told.push(onTerminal);
+  if ((takesAnswers || isUsableThere) && !isAsking) told.push(onTerminal);
   if (ending !== undefined && attempts.length > 1) told.push(NAME_ONE);
   if (attempts.some((one) => one.source === "agent" && failureOf(one) !== undefined)) {
     const again = `ssh-add -h ${quoted(hostKeyName.value)} KEYFILE`;

@@ -7,7 +7,7 @@ import { personAt } from "../../../src/report/person_at.ts";
 
 const own = terminal();
 if (own === undefined) process.exit(7);
-const person = personAt(own);
+const person = personAt(own, { columns: () => undefined });
 
 const asking = new AbortController();
 process.on("uncaughtException", () => process.exit(70));
