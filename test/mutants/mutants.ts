@@ -50,7 +50,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "No key is accepted or written by itself.",
-    change: "nothing is a yes",
+    change: "an empty answer counts as a yes",
     file: `${trust}host_key_question.ts`,
     from: "if (/^yes$/i.test(answer) ||",
     to: "if (/^(yes)?$/i.test(answer) ||",
@@ -59,7 +59,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "A host certificate counts only when it is valid",
-    change: "one that has expired counts",
+    change: "an expired certificate counts",
     file: `${trust}certificate_verdict.ts`,
     from: "if (now >= validBefore) return",
     to: "if (now < 0n) return",
@@ -77,7 +77,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "The key is compared again whenever the server renews the keys of a connection",
-    change: "any key will do then",
+    change: "any key is accepted then",
     file: `${trust}host_key.ts`,
     from: "if (this.#accepted !== undefined && this.#first.equals(offered)) return TRUSTED;",
     to: "if (this.#accepted !== undefined) return TRUSTED;",
@@ -95,7 +95,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "A server that shows a known key or certificate must prove that it has the key.",
-    change: "the host's signature is not verified, as a test without a recent sshd sees it",
+    change: "the same, for a test that needs no recent sshd",
     file: "node_modules/ssh2/lib/protocol/kex.js",
     from: "const verified = parsedHostKey.verify(exchangeHash, sigValue, hashAlgo);",
     to: "const verified = true;",
@@ -104,7 +104,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "Each host on the way is checked in the same way",
-    change: "ssh_config says how strictly",
+    change: "ssh_config decides how strict the check is",
     file: "src/target/jump.ts",
     from: '  "StrictHostKeyChecking=yes",\n',
     to: "",
@@ -112,7 +112,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "Each host on the way is checked in the same way",
-    change: "ControlMaster and ControlPath of ssh_config count",
+    change: "ControlMaster and ControlPath of ssh_config are obeyed",
     file: "src/target/jump.ts",
     from: '  "ControlMaster=no",\n  "ControlPath=none",\n',
     to: "",
@@ -121,7 +121,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "What narrows trust is never passed over.",
-    change: "ProxyUseFdpass is",
+    change: "ProxyUseFdpass is ignored",
     file: "src/target/proxy_command.ts",
     from: 'if (config.flag("proxyusefdpass").value)',
     to: 'if (config.flag("proxyusefdpass").value && server === "")',
@@ -138,7 +138,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "Nothing is asked when a mail client calls",
-    change: "SSH_ASKPASS_REQUIRE is left to the environment",
+    change: "SSH_ASKPASS_REQUIRE keeps the value of the environment",
     file: "src/ssh/network/proxy_socket.ts",
     from: '...(askpass?.env ?? { SSH_ASKPASS_REQUIRE: "never" })',
     to: "...askpass?.env",
@@ -148,7 +148,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     promise:
       "Passwords and passphrases are asked for on a terminal alone, by `--login`, `--init` and `--authorize`",
-    change: "--check asks, too",
+    change: "`--check` asks too",
     file: "src/ssh/login.ts",
     from: "const person = MANNERS[options.purpose].isInteractive ? options.person : undefined;",
     to: "const person = options.person;",
@@ -158,7 +158,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     promise:
       "Passwords and passphrases are asked for on a terminal alone, by `--login`, `--init` and `--authorize`",
-    change: "the way to TMPDIR is not looked at",
+    change: "the directories on the way to TMPDIR are not checked",
     file: "src/ssh/network/askpass.ts",
     from: "dangerOn(path, uid) === undefined",
     to: "dangerOn(path, uid) !== null",
@@ -167,7 +167,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "Your agent, your display and your environment are never forwarded",
-    change: "the agent is to a host on the way, where ssh_config says so",
+    change: "the agent is forwarded to a jump host when ssh_config says so",
     file: "src/target/jump.ts",
     from: '  "ForwardAgent=no",\n',
     to: "",
@@ -175,7 +175,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "A private key that others can read is not used.",
-    change: "it is",
+    change: "such a key is used",
     file: "src/ssh/keys/identity_file.ts",
     from: "(mode & 0o077) !== 0",
     to: "(mode & 0o000) !== 0",
@@ -192,7 +192,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "An agent may mind where it signs",
-    change: "it is told of a forwarded session",
+    change: "the agent is told that the session is forwarded",
     file: "src/ssh/login/agent.ts",
     from: "const isForwarding = Buffer.from([0]);",
     to: "const isForwarding = Buffer.from([1]);",
@@ -210,7 +210,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "Only wanted keys are offered under IdentitiesOnly, never more than six",
-    change: "a refusal is not remembered",
+    change: "a refused login is not remembered",
     file: "src/state/refused.ts",
     from: "if (age < 0 || age >= REFUSAL_REMEMBERED_MS) return;",
     to: "if (age < REFUSAL_REMEMBERED_MS) return;",
@@ -219,7 +219,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "preauth never asks for a password on port 143, and keeps Alpine from doing so.",
-    change: 'on_failure is "tell" where the table does not say',
+    change: 'the default of on_failure is "tell"',
     file: "src/table/decide.ts",
     from: '{ value: "refuse", from: BY_DEFAULT }',
     to: '{ value: "tell", from: BY_DEFAULT }',
@@ -237,7 +237,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "No RSA key, and no certificate of one, is shown to a server that would want SHA-1 of it",
-    change: "a server that does not say what it takes is shown one",
+    change: "an RSA key is offered to a server that announces no signatures",
     file: "src/ssh/keys/type.ts",
     from: "ours.find((name) => server?.includes(plainType(name)))",
     to: "ours.find((name) => server?.includes(plainType(name)) ?? true)",
@@ -246,7 +246,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "Post-quantum key exchange comes first",
-    change: "it comes second",
+    change: "post-quantum key exchange comes second",
     file: "src/ssh/exchange/algorithms.ts",
     from: '  MLKEM,\n  "curve25519-sha256",\n',
     to: '  "curve25519-sha256",\n  MLKEM,\n',
@@ -255,7 +255,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "No word of a call is interpreted by a shell or becomes an option.",
-    change: "tokens of a ProxyCommand may hold anything",
+    change: "words of the call in a ProxyCommand may hold anything",
     file: "src/target/tokens.ts",
     from: '(letter === "r" ? isPlainUser : isPlainHost)(value)',
     to: "letter !== value",
@@ -264,14 +264,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "A mail call takes no options",
-    change: "words that are too many are passed over",
+    change: "surplus words are ignored",
     file: "src/call/words.ts",
     from: "if (first === undefined) return [];",
     to: 'if (first !== "--") return [];',
     test: `${unit}call/words.test.ts`,
   },
   {
-    promise: "The working directory has no say",
+    promise: "Files in the working directory change nothing",
     change: "the executable loads .env",
     file: "bin/bundle.mjs",
     from: "autoloadDotenv: false",
@@ -281,8 +281,8 @@ export const MUTANTS: readonly Mutant[] = [
     form: "executable",
   },
   {
-    promise: "An executable that has been stripped is still preauth",
-    change: "the address of its bundle is left between two sections",
+    promise: "A stripped executable is still preauth",
+    change: "the address of the bundle lies between two sections",
     file: "bin/elf.mjs",
     from: "section.end - section.offset + ADDRESS",
     to: "section.end - section.offset",
@@ -292,7 +292,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "No word of a call leads to another host or file than ssh_config means.",
-    change: "ProxyJump is expanded before it is parted, with commas in USER",
+    change: "ProxyJump is expanded before it is split into hosts, with commas in USER",
     file: "src/target/tokens.ts",
     from: "return /^[\\w.@%+=-]*$/.test(value);",
     to: "return /^[\\w.@%+=,:-]*$/.test(value);",
@@ -301,7 +301,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "No word of a call leads to another host or file than ssh_config means.",
-    change: "a slash or a blank may stand in a path that ssh has expanded",
+    change: "a path that ssh has expanded may hold a slash or a space from the call",
     file: "src/target/paths.ts",
     from: "  requireOnePath(value, meanings);\n  return { value: pathsIn",
     to: "  return { value: pathsIn",
@@ -310,7 +310,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "PATH leads to no program that was planted",
-    change: "its relative entries count",
+    change: "relative entries of PATH are used",
     file: "bin/search_path.ts",
     from: 'entry.startsWith("/")',
     to: 'entry !== "/"',
@@ -319,7 +319,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "PATH leads to no program that was planted",
-    change: "a relative SHELL counts",
+    change: "a relative SHELL is used",
     file: "bin/search_path.ts",
     from: 'env.SHELL?.startsWith("/") !== true',
     to: 'env.SHELL === ""',
@@ -328,7 +328,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "PATH leads to no program that was planted",
-    change: "a relative SSH_AUTH_SOCK counts on the way",
+    change: "the ssh of a jump host gets a relative SSH_AUTH_SOCK",
     file: "src/ssh/network/proxy_socket.ts",
     from: 'SSH_AUTH_SOCK?.startsWith("/") === true',
     to: 'SSH_AUTH_SOCK !== ""',
@@ -337,7 +337,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "PATH leads to no program that was planted",
-    change: "relative paths of helpers and libraries count",
+    change: "relative paths of helpers and libraries are passed on",
     file: "bin/search_path.ts",
     from: "if (leadsAstray(env[name])) delete",
     to: 'if (env[name] === "") delete',
@@ -345,8 +345,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "has relative paths of helpers and libraries passed over",
   },
   {
-    promise: "The table is not believed when somebody else could have written or swapped it",
-    change: "the way to it is not looked at",
+    promise: "preauth refuses a table that another user could have written or replaced",
+    change: "the directories on the way to the table are not checked",
     file: "src/table/read.ts",
     from: "if (danger !== undefined) throw wrong(path",
     to: "if (danger === null) throw wrong(path",
@@ -354,8 +354,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a directory above it that others can write",
   },
   {
-    promise: "The table is not believed when somebody else could have written or swapped it",
-    change: "its own mode is not looked at",
+    promise: "preauth refuses a table that another user could have written or replaced",
+    change: "the mode of the table is not checked",
     file: "src/safe_way.ts",
     from: "if ((facts.mode & 0o022) === 0)",
     to: "if ((facts.mode & 0o022) >= 0)",
@@ -363,8 +363,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "write permission for the group",
   },
   {
-    promise: "No key opens an account that somebody else could have put there.",
-    change: "the way to the key is not looked at",
+    promise: "`--authorize` installs no key that another user could have put there.",
+    change: "the directories on the way to the key are not checked",
     file: "src/authorize/mail_key.ts",
     from: "  refuse(name, dangerOn(name, uid()));\n",
     to: "",
@@ -372,7 +372,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "opens no account to a key that somebody else could have put there",
   },
   {
-    promise: "Nothing is done by a path that somebody else could change meanwhile",
+    promise: "preauth uses no path that another user could change meanwhile",
     change: "a socket is made in any directory",
     file: "src/forwards/listen_path.ts",
     from: "  if (unsafe !== undefined) return unsafe;\n",
@@ -381,8 +381,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a directory that others can write is refused",
   },
   {
-    promise: "Nothing is done by a path that somebody else could change meanwhile",
-    change: "the mode of a state directory is changed wherever the way leads",
+    promise: "preauth uses no path that another user could change meanwhile",
+    change: "the mode of a state directory is changed whoever could have moved it",
     file: "src/state/directory.ts",
     from: "if (danger !== undefined) throw",
     to: "if (danger === null) throw",
@@ -391,7 +391,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "The log can be read by you only",
-    change: "it is written through a link, without O_NOFOLLOW",
+    change: "the log is written through a symbolic link (no O_NOFOLLOW)",
     file: "src/report/log.ts",
     from: "constants.O_WRONLY | constants.O_NOFOLLOW |",
     to: "constants.O_WRONLY |",
@@ -400,7 +400,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "The log can be read by you only",
-    change: "one with another mode stays as it is",
+    change: "a log that others can read keeps its mode",
     file: "src/report/log.ts",
     from: "if ((facts.mode & 0o7777) !== 0o600)",
     to: "if ((facts.mode & 0o7777) === 0)",
@@ -409,7 +409,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "What is remembered of failures holds nothing secret",
-    change: "others can read it",
+    change: "others can read the record",
     file: "src/state/record.ts",
     from: 'mode: 0o600, flag: "wx"',
     to: 'mode: 0o644, flag: "wx"',
@@ -417,7 +417,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "What is remembered of failures holds nothing secret",
-    change: "a draft is written through a link",
+    change: "a draft of the record is written through a symbolic link",
     file: "src/state/record.ts",
     from: '    discard(draft);\n    writeFileSync(draft, JSON.stringify(record), { mode: 0o600, flag: "wx" });',
     to: "    writeFileSync(draft, JSON.stringify(record), { mode: 0o600 });",
@@ -426,7 +426,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "What is remembered of logins that have worked holds nothing secret, and decides about no trust",
-    change: "others can read it",
+    change: "others can read the record",
     file: "src/state/record.ts",
     from: 'mode: 0o600, flag: "wx"',
     to: 'mode: 0o644, flag: "wx"',
@@ -435,7 +435,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "Only your own processes are carried",
-    change: "another user's are, too",
+    change: "another user's processes are carried too",
     file: "src/forwards/traffic.ts",
     from: 'if (owner.kind === "uid" && owner.uid !== this.#options.uid)',
     to: 'if (owner.kind === "uid" && owner.uid < 0)',
@@ -444,7 +444,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "Only your own processes are carried",
-    change: "a port of another user's is trusted",
+    change: "a port that another user has taken is trusted",
     file: "src/forwards/probe.ts",
     from: 'if (holder !== uid) return { kind: "another-user"',
     to: 'if (holder < 0) return { kind: "another-user"',
@@ -453,15 +453,15 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "Strangers who connect to such a port hold up neither mail nor your own connections",
-    change: "a reading of the table is for one connection",
+    change: "the kernel's table is read anew for each connection",
     file: "src/forwards/owner.ts",
     from: "    this.#read = this.#asked;\n    this.#asked = [];",
     to: "    this.#read = this.#asked.splice(0, 1);",
     test: `${program}forwards/flood.test.ts`,
   },
   {
-    promise: 'A port that is a mailbox (`method = "imap"`) is nobody else\'s',
-    change: "it is served where whose a connection is cannot be told",
+    promise: 'No other user gets into a port that is a mailbox (`method = "imap"`)',
+    change: "the port is served where the system does not tell which user connects",
     file: "src/forwards/probe.ts",
     from: "return !(await tables.canTell());",
     to: "return (await tables.canTell()) === undefined;",
@@ -469,7 +469,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "Only you can reach the control socket.",
-    change: "the mode of its directory is not looked at",
+    change: "the mode of its directory is not checked",
     file: "src/control/socket_place.ts",
     from: "(found.mode & 0o077) === 0",
     to: "(found.mode & 0o000) === 0",
@@ -477,7 +477,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "Calls share a connection only when they would have made the same one",
-    change: "with whatever known_hosts",
+    change: "calls with different known_hosts share one",
     file: "src/master/share_key.ts",
     from: "sshConfig, knownHosts, compression].map",
     to: "sshConfig, compression].map",
@@ -485,15 +485,15 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "No bytes on the control socket hurt the sessions of others",
-    change: "a message may be as long as it likes",
+    change: "a message may have any length",
     file: "src/control/frames.ts",
     from: 'if (length > LONGEST_MESSAGE) throw new FrameError("the message is too long");\n        break;',
     to: "break;",
     test: `${unit}control/frames.test.ts`,
   },
   {
-    promise: "It holds nothing of a client's",
-    change: "it stays in the client's directory",
+    promise: "The background process keeps nothing of a client",
+    change: "the process stays in the client's directory",
     file: "bin/background.ts",
     from: '      cwd: "/",\n',
     to: "",
@@ -502,7 +502,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "A terminal whose locale is not UTF-8 is shown ASCII alone",
-    change: "it is shown UTF-8",
+    change: "such a terminal is shown UTF-8",
     file: "bin/descriptors.ts",
     from: "isAscii || isUtf8(process.env) ||",
     to: "isAscii || isUtf8({ LANG: 'UTF-8' }) ||",
@@ -510,7 +510,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "decides what a terminal is shown",
   },
   {
-    promise: "No bytes from outside crash it, hold it up beyond the deadline, or fill the memory.",
+    promise: "No bytes from outside crash preauth, hold it up beyond the deadline, or fill the memory.",
     change: "C1 controls are not escaped",
     file: "src/report/printable.ts",
     from: "const CONTROLS = /[\\0-\\x1f\\x7f-\\x9f",
@@ -520,7 +520,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     promise: "Every call ends",
-    change: "the deadline does not",
+    change: "the deadline does not end the call",
     file: "src/session/deadline.ts",
     from: "Math.max(0, this.#left)",
     to: "Math.max(60_000, this.#left)",

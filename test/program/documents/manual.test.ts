@@ -40,6 +40,19 @@ test("the manual has every variable that says where the program's files are, and
   assert.deepEqual(told.sort(), [...used].sort());
 });
 
+test("the manual has every directory of what is remembered between calls, and no other", () => {
+  const made = [...programText().matchAll(/join\(stateDirectory, "([a-z]+)"\)/g)].map(
+    ([, name = ""]) => name,
+  );
+  const told = [
+    ...manualSection("FILES")
+      .join("\n")
+      .matchAll(/^\.It Pa ~\/\.local\/state\/preauth\/([a-z]+)\/$/gm),
+  ];
+  assert.deepEqual(told.map(([, name]) => name).sort(), made.sort());
+  assert.notEqual(made.length, 0);
+});
+
 test("the manual has every exit status, and no other", () => {
   assert.deepEqual([...manualItems("EXIT STATUS", "Li").keys()].sort(), statuses());
 });
