@@ -16,7 +16,8 @@ const JUMP = /^(?:ssh:\/\/)?(?:(.+)@)?(\[[^\]]+\]|[^:]+)(?::(\d+))?\/?$/;
 /** The hosts of a ProxyJump in the order in which they are passed; undefined where one of them makes no sense. */
 export function parseJumps(text: string): readonly [Jump, ...Jump[]] | undefined {
   const jumps = text.split(",").map((part) => {
-    const [, user, name, port] = JUMP.exec(part) ?? [];
+    // ssh(1) leaves quotes to the shell that starts the next ssh.
+    const [, user, name, port] = JUMP.exec(part.replace(/^"([^"]*)"$/, "$1")) ?? [];
     const host = name?.replace(/^\[|\]$/g, "");
     // What begins with a dash would be an option.
     return host === undefined || host.startsWith("-") ? undefined : { user, host, port };

@@ -154,7 +154,7 @@ export function settle(
     certificateFiles: certificateFiles(config, meanings, passOver),
     methods: methodsOf(config),
     bindsProofs: bindsProofs(config),
-    passwordPrompts: config.number("numberofpasswordprompts", PROMPTS, 1),
+    passwordPrompts: config.number("numberofpasswordprompts", PROMPTS, 0),
     compression: decision.compression ?? config.flag("compression"),
     allowed: allowedBy(config),
     watching: watchingOf(config),

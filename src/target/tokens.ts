@@ -143,9 +143,9 @@ export function expandWord(
   word: string,
   { local, tokens, subject }: Pick<Meanings, "local" | "tokens" | "subject">,
 ): string {
-  return word.replace(/%.?|\$\{[^}]*\}/gs, (part) => {
+  return word.replace(/%.?|\$\{[^}]*\}?/gs, (part) => {
     if (part.startsWith("%")) return tokenValue(part, word, tokens, subject);
-    const value = local.env[part.slice(2, -1)];
+    const value = part.endsWith("}") ? local.env[part.slice(2, -1)] : undefined;
     if (value !== undefined) return value;
     throw new Failure("table", subject, `"${part}" in "${word}" is not set`);
   });

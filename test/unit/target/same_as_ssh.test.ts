@@ -12,6 +12,7 @@ import { program } from "../../peers/programs.ts";
 import { recentSshd } from "../../peers/recent_sshd.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
 import { decisionFor, never, settled } from "../ssh/fixtures.ts";
+import { ODD } from "./odd_configs.ts";
 import { CONFIGS, type WrittenConfig } from "./written_configs.ts";
 
 const folder = makeTemporary();
@@ -63,10 +64,14 @@ async function theirs(run: Run, file: string, destination: string): Promise<Fact
     onlyThese: one("identitiesonly"),
     agent: agentOf(one("identityagent")),
     compression: one("compression"),
-    proxy: /^debug1: Executing proxy command: exec (.*?)\r?$/m.exec(proxied)?.[1] ?? "",
-    jumps: one("proxyjump").replaceAll("ssh://", ""),
+    proxy: fromOctal(/^debug1: Executing proxy command: exec (.*?)\r?$/m.exec(proxied)?.[1] ?? ""),
+    // It prints the tokens as they are, and a shell takes the quotes off.
+    jumps: one("proxyjump")
+      .replaceAll(/ssh:\/\/|"/g, "")
+      .replaceAll("%r", "jane")
+      .replaceAll("%h", host),
     prompts: one("numberofpasswordprompts"),
-    timeout: one("connecttimeout"),
+    timeout: one("connecttimeout").replace(/^0$/, "none"),
     attempts: one("connectionattempts"),
     keepAlive: one("tcpkeepalive"),
     smallestRsa: one("requiredrsasize"),
@@ -91,17 +96,17 @@ function paths(all: readonly string[]): string {
   return (
     all
       // A relative path is one below the root (doc/ssh.md).
-      .map((path) => path.replace(/^(?=nonsense$)/, "/"))
+      .map((path) => path.replace(/^(?=nonsense$|\$)/, "/"))
       .filter((path) => path !== "none" && path !== "")
       .join(" ")
       .replace(/(^| )~\//g, `$1${homedir}/`)
   );
 }
 
-/** Bytes beyond ASCII are told in octal (vis(3)). */
+/** Bytes beyond ASCII are told in octal, and a backslash by two (vis(3)). */
 function fromOctal(text: string): string {
-  const bytes = text.replace(/\\([0-3][0-7]{2})/g, (_all, octal) =>
-    String.fromCharCode(Number.parseInt(octal, 8)),
+  const bytes = text.replace(/\\(\\|[0-3][0-7]{2})/g, (_all, code) =>
+    code === "\\" ? code : String.fromCharCode(Number.parseInt(code, 8)),
   );
   return Buffer.from(bytes, "latin1").toString("utf8");
 }
@@ -213,7 +218,7 @@ async function differences(ssh: string, file: string, one: WrittenConfig): Promi
 for (const [number, ssh] of programs.entries()) {
   test(`each ssh_config says the same to this program as to ${ssh}`, async () => {
     const wrong: string[] = [];
-    const left = CONFIGS.entries();
+    const left = [...CONFIGS, ...ODD].entries();
     const work = async () => {
       for (const [index, one] of left) {
         const file = write(join(folder, `${number}-${index}`), one);

@@ -10,16 +10,16 @@ export interface WrittenConfig {
   readonly files?: Readonly<Record<string, string>>;
 }
 
-const config = (title: string, ...lines: readonly string[]): WrittenConfig => ({ title, lines });
+export const config = (title: string, ...lines: readonly string[]): WrittenConfig => ({ title, lines });
 
-const about = (destination: string, title: string, ...lines: readonly string[]): WrittenConfig => ({
+export const about = (destination: string, title: string, ...lines: readonly string[]): WrittenConfig => ({
   title: `${title}, about ${destination}`,
   lines,
   destination,
 });
 
 /** As ssh_config(5) writes a variable. */
-const variable = (name: string): string => `$\{${name}}`;
+export const variable = (name: string): string => `$\{${name}}`;
 
 /** What Match and Host choose by. FOLDER stands for the folder with the files, ME for who runs this. */
 const BLOCKS: readonly WrittenConfig[] = [
