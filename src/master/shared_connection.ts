@@ -12,6 +12,7 @@ import {
 import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
 import { type Connection, SessionRefusal } from "../ssh/connection.ts";
 import { type Liveness, watched } from "../ssh/liveness.ts";
+import { PasswordChange } from "../ssh/login/password_change.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Endpoint } from "../table/table.ts";
 import type { Target } from "../target/target.ts";
@@ -77,7 +78,7 @@ export class SharedConnection {
 
   /** Whether a session may be tried on it. */
   get isUsable(): boolean {
-    return !this.#isOver && !this.#isFull && !this.liveness.isSilent;
+    return !this.#isOver && !this.#isStopped && !this.#isFull && !this.liveness.isSilent;
   }
 
   /** Sessions that are open or being opened. */
@@ -111,6 +112,8 @@ export class SharedConnection {
     } catch (error) {
       // Of several that are asked for at once the refusals come first, before any command has been started.
       if (error instanceof SessionRefusal) await this.#allAnswered();
+      // The server asks it of this connection until its end, whatever the password is meanwhile.
+      if (error instanceof PasswordChange) void this.stop();
       return this.#unavailable(error, isAhead, decision.server);
     } finally {
       this.#opening--;

@@ -5,6 +5,7 @@ import type { Note } from "../report/note.ts";
 import type { Logins } from "../second_chances.ts";
 import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
 import type { Connection } from "../ssh/connection.ts";
+import { orPasswordChange } from "../ssh/login/password_change.ts";
 import { MANNERS, type Purpose } from "../ssh/purpose.ts";
 import type { ServerAddress } from "../state/unreachable.ts";
 import type { Decision } from "../table/decision.ts";
@@ -115,7 +116,7 @@ async function open(
 export async function startSession(
   decision: Decision,
   line: string | undefined,
-  connection: Pick<Connection, "exec" | "reach">,
+  connection: Pick<Connection, "exec" | "reach" | "target">,
   { progress, onRemark }: Pick<OpeningOptions, "progress" | "onRemark">,
   signal: AbortSignal,
 ): Promise<Started> {
@@ -134,7 +135,7 @@ export async function startSession(
     return { remote, remarks, first };
   } catch (error) {
     remote.hangUp();
-    throw error;
+    throw orPasswordChange(error, remarks.last, connection.target);
   }
 }
 

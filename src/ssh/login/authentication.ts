@@ -1,7 +1,5 @@
 import type { AnyAuthMethod, Client } from "ssh2";
-import { Failure } from "../../failure.ts";
 import type { KnownLogin } from "../../state/familiar.ts";
-import { typed } from "../../target/by_hand.ts";
 import type { Method } from "../../target/methods.ts";
 import type { Target } from "../../target/target.ts";
 import type { OwnMethod, Session } from "../ssh2/patched.ts";
@@ -10,6 +8,7 @@ import type { Obstacle } from "./candidate.ts";
 import type { EarlyLogin } from "./early_login.ts";
 import type { KeyOffer } from "./key_offer.ts";
 import { KeyOffers, type KeySource } from "./key_offers.ts";
+import { PasswordChange } from "./password_change.ts";
 import { PasswordMethods } from "./password_methods.ts";
 import type { Questions } from "./questions.ts";
 import type { TriedKey } from "./tried_key.ts";
@@ -102,11 +101,7 @@ export class Authentication {
     client.on("extensions", (said) => this.#offers.learn(readExtensions(said, client._protocol)));
     client.on("instruction", (name, instruction) => this.#asked?.instruct(name, instruction));
     client.on("change password", (prompt: string) => {
-      const { server, byHand } = this.#target;
-      const what = `the server wants the password changed: it says "${prompt.trim()}"`;
-      this.#means.fail(
-        new Failure("auth", server, what, { hints: [`change it: ${typed("ssh", ...byHand)}`] }),
-      );
+      this.#means.fail(new PasswordChange(this.#target, prompt.trim()));
     });
   }
 

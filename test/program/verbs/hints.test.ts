@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { appendFileSync, existsSync, rmSync } from "node:fs";
+import { appendFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { startAgent } from "../../peers/agent.ts";
 import { rshPath } from "../../peers/alpine.ts";
-import { describeForms, type Form } from "../../peers/binaries.ts";
+import { describeForms } from "../../peers/binaries.ts";
 import { runCall } from "../../peers/call.ts";
 import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
 import { type Home, type HostLines, hostTable, makeHome, tableFor } from "../../peers/home.ts";
@@ -14,6 +13,7 @@ import { skipWithoutMailHosts, startMailHost } from "../../peers/mail_host.ts";
 import { startSecretServer } from "../../peers/secret_server.ts";
 import { type Sshd, startSshd } from "../../peers/sshd.ts";
 import { openTerminal } from "../../peers/terminal.ts";
+import { check, keysOf, lineOf, type } from "./hinted.ts";
 
 /*
  * A hint is typed in the state that it is for, and does what it says: lines of the table are written into it, those of
@@ -35,44 +35,9 @@ after(async () => {
   mailbox[Symbol.dispose]();
 });
 
-interface Checked {
-  readonly status: number | null;
-  readonly stderr: string;
-  readonly text: string;
-  readonly hints: readonly string[];
-}
-
-async function check(form: Form, home: Home, env: Readonly<Record<string, string>> = {}): Promise<Checked> {
-  const argv = [...form.argv, "--check", "work"];
-  const { status, output, stderr } = await runCall(argv, { env: { ...home.env, ...env }, stdio: "pipes" });
-  const hints = [...stderr.matchAll(/^preauth: hint: (.*)$/gm)].map(([, hint = ""]) => hint);
-  return { status, stderr, text: output.toString(), hints };
-}
-
 /** A table whose "work" leads to the sshd, with other keys. */
 function write(home: Home, keys: HostLines = {}): void {
   home.writeTable(tableFor(sshd, { match: "work", "commands.imap": mailbox.command, ...keys }));
-}
-
-/** The keys that hints would have written into the table. */
-function keysOf(hints: readonly string[]): HostLines {
-  const lines = hints.map((hint) => /(?:^|: )(\S+) = (.*)$/.exec(hint)).filter((found) => found !== null);
-  return Object.fromEntries(lines.map(([, key = "", value = ""]) => [key, JSON.parse(value)]));
-}
-
-/** What is to be typed of a hint: what stands behind its first colon. */
-function lineOf(hints: readonly string[], about: RegExp): string {
-  const hint = hints.find((one) => about.test(one)) ?? assert.fail(`no ${about} in:\n${hints.join("\n")}`);
-  return hint.slice(hint.indexOf(": ") + 2);
-}
-
-/** Types a line into a shell that finds preauth. */
-function type(form: Form, home: Home, line: string, env: Readonly<Record<string, string>> = {}) {
-  const path = existsSync(join(home.path, "preauth"))
-    ? home.path
-    : rshPath(home, form.argv).replace(/\/[^/]*$/, "");
-  const own = { ...home.env, PATH: `${path}:${home.env.PATH}`, ...env };
-  return spawnSync("/bin/sh", ["-c", line], { env: own, encoding: "utf8", input: "" });
 }
 
 describeForms("hints about the table", { concurrency: 2 }, (form) => {

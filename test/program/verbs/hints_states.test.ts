@@ -3,8 +3,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, chownSync } from "node:fs";
 import { dirname } from "node:path";
 import { after, before, test } from "node:test";
-import { describeForms, type Form } from "../../peers/binaries.ts";
-import { runCall } from "../../peers/call.ts";
+import { describeForms } from "../../peers/binaries.ts";
 import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
 import { type Home, type HostLines, hostTable, makeHome, tableFor } from "../../peers/home.ts";
 import { gone, signal } from "../../peers/processes.ts";
@@ -13,6 +12,7 @@ import { type Sshd, startSshd } from "../../peers/sshd.ts";
 import { openTerminal } from "../../peers/terminal.ts";
 import { freePort, STRANGER, startListener, withoutRoot } from "../../unit/forwards/fixtures.ts";
 import { startScene } from "../master/shared_home.ts";
+import { check } from "./hinted.ts";
 
 /* More of hints.test.ts: each hint is followed in the state that it is for. */
 
@@ -31,13 +31,6 @@ after(async () => {
 
 function write(home: Home, keys: HostLines = {}, more = ""): void {
   home.writeTable(`${tableFor(sshd, { match: "work", "commands.imap": mailbox.command, ...keys })}\n${more}`);
-}
-
-async function check(form: Form, home: Home) {
-  const argv = [...form.argv, "--check", "work"];
-  const { status, output, stderr } = await runCall(argv, { env: home.env, stdio: "pipes" });
-  const hints = [...stderr.matchAll(/^preauth: hint: (.*)$/gm)].map(([, hint = ""]) => hint);
-  return { status, text: output.toString(), stderr, hints };
 }
 
 describeForms("hints, each in its state", { concurrency: 3 }, (form) => {

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { describeForms } from "../../peers/binaries.ts";
+import { runCall } from "../../peers/call.ts";
+import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
+import { makeHome, tableFor } from "../../peers/home.ts";
+import { program } from "../../peers/programs.ts";
+import { skipUnlessRoot } from "../../peers/rights.ts";
+import { type Sshd, startSshd } from "../../peers/sshd.ts";
+import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
+import { openTerminal } from "../../peers/terminal.ts";
+import { converse } from "../calls/client.ts";
+import { check, lineOf } from "./hinted.ts";
+
+/* An account whose key lets in, and whose password must be changed first. sshd asks PAM, and PAM an /etc of its own. */
+
+let mailbox: Mailbox;
+
+before(() => {
+  mailbox = makeMailbox();
+});
+
+after(() => mailbox[Symbol.dispose]());
+
+/** An sshd with a copy of /etc, where root's password was never changed (shadow(5): day 0). Call stop(). */
+async function startExpired(): Promise<{ readonly sshd: Sshd; stop(): Promise<void> }> {
+  const etc = makeTemporary();
+  cpSync("/etc", etc, { recursive: true });
+  const file = join(etc, "shadow");
+  const hash = execFileSync(program("openssl"), ["passwd", "-6", "swordfish"], { encoding: "utf8" }).trim();
+  writeFileSync(file, readFileSync(file, "utf8").replace(/^root:.*$/m, `root:${hash}:0:0:99999:7:::`));
+  const apart = [program("unshare"), "--mount", "--propagation", "private"];
+  const under = [...apart, "/bin/sh", "-c", `mount --bind ${etc} /etc && exec "$@"`, "sh"];
+  const sshd = await startSshd({ config: ["UsePAM yes"], under });
+  const stop = async () => {
+    await sshd.stop();
+    removeTemporary(etc);
+  };
+  return { sshd, stop };
+}
+
+describeForms("a password that has expired behind a key that lets in", { concurrency: 2 }, (form) => {
+  for (const share of [false, true]) {
+    const title = `is told of, and the hint changes it${share ? ", with a connection that is shared" : ""}`;
+    test(title, { skip: skipUnlessRoot, timeout: 60_000 }, async () => {
+      const { sshd, stop } = await startExpired();
+      using home = makeHome();
+      try {
+        home.writeTable(tableFor(sshd, { match: "work", share, "commands.imap": mailbox.command }));
+        const call = [...form.argv, "work", sshd.user, "imap"];
+        const said = String((await converse(call, { env: home.env })).output);
+        assert.match(said, /^\* BYE preauth: work: the server wants the password changed: it says "/m);
+        const { status, stderr, hints } = await check(form, home);
+        assert.equal(status, 77, stderr);
+        assert.equal(hints.length, 1, stderr);
+        const line = lineOf(hints, /^change it: ssh /).replace(
+          "ssh ",
+          `ssh -o UserKnownHostsFile=${sshd.knownHosts} `,
+        );
+        await using terminal = await openTerminal(["/bin/sh", "-c", line], { env: home.env, columns: 160 });
+        for (const [asked, answer] of [
+          [/Current password:\s*$/, "swordfish"],
+          [/New password:\s*$/, "correct horse battery"],
+          [/Retype .*new password:\s*$/i, "correct horse battery"],
+          // The shell that is let in to then.
+          [/[#$]\s*$/, "exit"],
+        ] as const) {
+          await terminal.waitFor(asked, `what is answered with "${answer}"`);
+          terminal.type(answer);
+          terminal.keys("Enter");
+        }
+        await terminal.ended();
+        const { output } = await runCall(call, { env: home.env, input: "a1 LOGOUT\r\n" });
+        assert.match(String(output), /^\* BYE Logging out/m);
+        assert.equal((await check(form, home)).status, 0);
+      } finally {
+        await stop();
+      }
+    });
+  }
+});
