@@ -15,6 +15,7 @@ export interface FoundServer {
 interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly home: string;
+  readonly uid: number;
 }
 
 /**

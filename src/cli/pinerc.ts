@@ -1,3 +1,5 @@
+import { type MailboxName, parseMailboxName } from "./mailbox_name.ts";
+
 /** Where something stands in a configuration file of Alpine's: the file as a person would name it, and a line, from 1. */
 export interface PinercPlace {
   readonly file: string;
@@ -11,16 +13,22 @@ export interface Setting extends PinercPlace {
   readonly written: readonly { readonly text: string; readonly line: number }[];
 }
 
-/** The settings of one file, by their names in lower case. */
-export type Settings = ReadonlyMap<string, Setting>;
+/** Whose a file is: the person's own, everybody's on this machine, or what nobody can change. */
+export type PinercRole = "own" | "system" | "fixed";
+
+/** What one file says. */
+export interface PinercFile {
+  readonly role: PinercRole;
+  /** By their names in lower case. */
+  readonly settings: ReadonlyMap<string, Setting>;
+  /** Names that the file has, and no value for them. */
+  readonly emptied: ReadonlySet<string>;
+}
 
 /** A remote mailbox as a configuration names it: `{imap.example.org/user=jane}INBOX`. */
-export interface RemoteMailbox extends PinercPlace {
+export interface RemoteMailbox extends PinercPlace, MailboxName {
   /** Text in the braces. */
   readonly spec: string;
-  readonly host: string;
-  /** The name behind /user=; undefined where there is none, and Alpine gives the login name. */
-  readonly user: string | undefined;
 }
 
 /** What Alpine's configuration says that decides whether it runs an rsh-path. Values that are not set are undefined. */
@@ -29,6 +37,7 @@ export interface Pinerc {
   readonly rshCommand: Setting | undefined;
   readonly rshOpenTimeout: Setting | undefined;
   readonly sshPath: Setting | undefined;
+  readonly sshOpenTimeout: Setting | undefined;
   readonly mailboxes: readonly RemoteMailbox[];
 }
 
@@ -38,100 +47,140 @@ const SINGLE: ReadonlySet<string> = new Set([
   "rsh-command",
   "rsh-open-timeout",
   "rsh-path",
+  "ssh-open-timeout",
   "ssh-path",
 ]);
 
 /**
  * Reads a file of Alpine's: `name=value`, comments with #, and lines that begin with white space go on with a list. Of
- * two settings of one name the later one counts (read_pinerc in pith/conf.c).
+ * two settings of one name the later one counts, though in a file that is not the person's own not an empty one. Lines end
+ * in CRLF where the first one does (read_pinerc in pith/conf.c).
  */
-export function parsePinerc(text: string, file: string): Settings {
+export function parsePinerc(text: string, file: string, role: PinercRole = "own"): PinercFile {
   const settings = new Map<string, Setting>();
+  const emptied = new Set<string>();
   let name = "";
+  const end = /^[^\n]*\r\n/.test(text) ? /\r?\n/ : "\n";
   for (const [index, content] of text
     .replace(/^\ufeff/, "")
-    .split(/\r?\n/)
+    .split(end)
     .entries()) {
     const line = index + 1;
-    if (content.startsWith("#")) continue;
     if (/^[ \t]/.test(content)) {
       const before = settings.get(name);
       if (before === undefined || SINGLE.has(name)) continue;
       settings.set(name, { ...before, written: [...before.written, { text: content, line }] });
       continue;
     }
-    const [, key = "", value = ""] = /^([\w-]+)[ \t]*=[ \t]*(.*)$/.exec(content) ?? [];
+    const [, key = "", value = ""] = /^([\w-]+)[ \t]*=[ \t]*(.*)$/s.exec(content) ?? [];
     name = key.toLowerCase();
     if (name === "") continue;
-    settings.delete(name);
-    if (value.trim() === "" && SINGLE.has(name)) continue;
-    settings.set(name, { value: unquoted(value.trim()), file, line, written: [{ text: value, line }] });
+    if (role === "own") settings.delete(name);
+    if (value === "") {
+      emptied.add(name);
+      // No list, so that no line goes on with it.
+      name = "";
+      continue;
+    }
+    settings.set(name, { value: unquoted(value), file, line, written: [{ text: value, line }] });
   }
-  return settings;
+  return { role, settings, emptied };
 }
 
+/** Blanks at the end stay, but for quotes that are never closed. */
 function unquoted(value: string): string {
-  return /^"([^"]*)/.exec(value)?.[1] ?? value;
+  const [, inside, close] = /^"([^"]*)("?)/.exec(value) ?? [];
+  return inside === undefined ? value : close === "" ? inside.trimEnd() : inside;
 }
 
 /**
  * What holds when several files are read, the one that overrides the others first. `expand` is Alpine's expansion of
- * ~ and $NAME.
+ * ~ and $NAME, undefined for what comes to nothing. What is fixed as empty is as the system has it (set_current_val in
+ * pith/conf.c).
  */
-export function pinercOf(files: readonly Settings[], expand: (value: string) => string): Pinerc {
+export function pinercOf(
+  files: readonly PinercFile[],
+  expand: (value: string) => string | undefined,
+): Pinerc {
+  const inForce = (name: string): readonly PinercFile[] => {
+    const isFixed = files.some(
+      ({ role, settings, emptied }) => role === "fixed" && emptied.has(name) && !settings.has(name),
+    );
+    return isFixed ? files.filter(({ role }) => role === "system") : files;
+  };
   const setting = (name: string): Setting | undefined => {
-    const found = files.find((file) => file.has(name))?.get(name);
-    return found === undefined ? undefined : { ...found, value: expand(found.value) };
+    for (const { settings } of inForce(name)) {
+      const found = settings.get(name);
+      const value = found && expand(found.value);
+      if (found !== undefined && value !== undefined) return { ...found, value };
+    }
+    return undefined;
   };
   return {
     rshPath: setting("rsh-path"),
     rshCommand: setting("rsh-command"),
     rshOpenTimeout: setting("rsh-open-timeout"),
     sshPath: setting("ssh-path"),
-    mailboxes: mailboxesOf(files),
+    sshOpenTimeout: setting("ssh-open-timeout"),
+    mailboxes: mailboxesOf(files, inForce, expand),
   };
 }
 
-function mailboxesOf(files: readonly Settings[]): readonly RemoteMailbox[] {
+function mailboxesOf(
+  files: readonly PinercFile[],
+  inForce: (name: string) => readonly PinercFile[],
+  expand: (value: string) => string | undefined,
+): readonly RemoteMailbox[] {
   const found: RemoteMailbox[] = [];
   const settled = new Set<string>();
   for (const file of files) {
-    for (const [name, { file: place, written }] of file) {
-      // The address book and news are not read through rsh-path.
-      if (settled.has(name) || /^news/.test(name)) continue;
-      for (const { text, line } of written) found.push(...mailboxesIn(text, { file: place, line }));
+    for (const [name, { file: place, written }] of file.settings) {
+      // News are not read through rsh-path.
+      if (settled.has(name) || /^news/.test(name) || !inForce(name).includes(file)) continue;
+      for (const { text, line } of written) {
+        if (name === "inbox-path" && !/^"?\{/.test(text)) continue;
+        found.push(...mailboxesIn(expanded(text, expand), { file: place, line }));
+      }
     }
-    for (const [name, { value }] of file) if (!/^"?INHERIT\b/.test(value)) settled.add(name);
+    for (const [name, { value }] of file.settings) if (!/^"?INHERIT\b/.test(value)) settled.add(name);
   }
   return found;
 }
 
+/** Alpine expands each element of a list. */
+function expanded(text: string, expand: (value: string) => string | undefined): string {
+  if (!text.includes("$")) return text;
+  return text
+    .split(",")
+    .map((element) => expand(element) ?? "")
+    .join(",");
+}
+
 function mailboxesIn(text: string, place: PinercPlace): readonly RemoteMailbox[] {
   return [...text.matchAll(/\{([^{}]+)\}/g)].flatMap(([, spec = ""]) => {
-    const host = /^(\[[^\]]*\]|[^:/]+)/.exec(spec)?.[1];
-    return host === undefined ? [] : [{ spec, host, user: userIn(spec), ...place }];
+    const name = parseMailboxName(spec);
+    return name === undefined ? [] : [{ spec, ...name, ...place }];
   });
 }
 
-/** The value of a mailbox's /user=, in quotes or not (mail_valid_net_parse in c-client). */
-function userIn(spec: string): string | undefined {
-  const [, quoted, plain] = /\/user=(?:"((?:[^"\\]|\\.)*)"|([^/:="]+))/i.exec(spec) ?? [];
-  return quoted?.replace(/\\(.)/g, "$1") ?? plain;
-}
-
 /**
- * A value as Alpine expands it: ~ at its beginning, $NAME up to the next blank or slash, ${NAME}, ${NAME:-default}; $$ and \\$ are
- * a dollar sign (expand_variables in pith/conf.c).
+ * A value as Alpine expands it: ~ and ~USER at its beginning by the password file, $NAME up to the next blank or slash,
+ * ${NAME}, ${NAME:-default}; $$ and \\$ are a dollar sign. Undefined where variables leave nothing of it
+ * (expand_variables in pith/conf.c). `homeOf` gives undefined for somebody who is not there; "" is the person.
  */
 export function expandVariables(
   value: string,
   env: Readonly<Record<string, string | undefined>>,
-  home: string,
-): string {
-  const whole = value.replace(/^~(?=\/|$)/, () => home);
-  return whole.replace(/\$\$|\\\$|\$\{([^}\s]*)\}|\$([^\s/]+)/g, (text, braced?: string, plain?: string) => {
-    if (text === "$$" || text === "\\$") return "$";
-    const [, name = "", usual = ""] = /^(.*?)(?::-(.*))?$/.exec(braced ?? plain ?? "") ?? [];
-    return braced === undefined ? (env[plain ?? ""] ?? "") : (env[name] ?? usual);
-  });
+  homeOf: (user: string) => string | undefined,
+): string | undefined {
+  const whole = value.replace(/^~([^/]*)/, (tilde, user: string) => homeOf(user) ?? tilde);
+  const expanded = whole.replace(
+    /\$\$|\\\$|\$\{([^}\s]*)\}|\$([^\s/]+)/g,
+    (text, braced?: string, plain?: string) => {
+      if (text === "$$" || text === "\\$") return "$";
+      const [, name = "", usual = ""] = /^(.*?)(?::-(.*))?$/.exec(braced ?? plain ?? "") ?? [];
+      return braced === undefined ? (env[plain ?? ""] ?? "") : (env[name] ?? usual);
+    },
+  );
+  return expanded === "" && value !== "" ? undefined : expanded;
 }

@@ -1,7 +1,15 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { accountInFile, homeIn, passwordFile } from "../target/passwd.ts";
 import type { World } from "../world.ts";
-import { expandVariables, type Pinerc, parsePinerc, pinercOf, type Settings } from "./pinerc.ts";
+import {
+  expandVariables,
+  type Pinerc,
+  type PinercFile,
+  type PinercRole,
+  parsePinerc,
+  pinercOf,
+} from "./pinerc.ts";
 
 /** Where an Alpine may keep what holds for everybody: Debian's places, and those of its own configure. */
 const SYSTEM = [
@@ -34,30 +42,57 @@ export interface PinercFiles {
  * system's (init_pinerc and init_vars in pith/conf.c). $PINERC is the FILE of `alpine -p`. A file that cannot be read is
  * as good as none, as it is for Alpine. Undefined where there is none at all.
  */
-export function readPinerc({ env, home }: Pick<World, "env" | "home">): PinercFiles | undefined {
+export function readPinerc({ env, home, uid }: Pick<World, "env" | "home" | "uid">): PinercFiles | undefined {
   const path = env.PINERC || join(home, ".pinerc");
   const name = (file: string): string => (file.startsWith(`${home}/`) ? `~${file.slice(home.length)}` : file);
-  const settings = (file: string): Settings | undefined => {
+  const parsed = (file: string, role: PinercRole): PinercFile | undefined => {
     const text = textOf(file);
-    return text === undefined ? undefined : parsePinerc(text, name(file));
+    return text === undefined ? undefined : parsePinerc(text, name(file), role);
   };
-  const first = (files: readonly string[]): Settings | undefined =>
-    files.map(settings).find((one) => one !== undefined);
-  const own = settings(path);
-  const exceptions = settings(join(dirname(path), ".pinercex"));
-  const files = [first(FIXED), exceptions, own, first(SYSTEM)].filter((one) => one !== undefined);
+  const first = (files: readonly string[], role: PinercRole): PinercFile | undefined =>
+    files.map((file) => parsed(file, role)).find((one) => one !== undefined);
+  const own = parsed(path, "own");
+  const exceptions = parsed(join(dirname(path), ".pinercex"), "own");
+  const { fixed, system } = systemPlaces(env);
+  const files = [first(fixed, "fixed"), exceptions, own, first(system, "system")].filter(
+    (one) => one !== undefined,
+  );
   if (files.length === 0) return undefined;
+  const homeOf = (user: string): string | undefined =>
+    user === "" ? (accountInFile(uid)?.home ?? home) : homeIn(passwordFile(), user);
   return {
-    pinerc: pinercOf(files, (value) => expandVariables(value, env, home)),
+    pinerc: pinercOf(files, (value) => expandVariables(value, env, homeOf)),
     own: name(path),
     hasOwn: own !== undefined,
   };
 }
 
-function textOf(file: string): string | undefined {
+/**
+ * The places of the Alpine that is installed, whose program has them in it, each between two NULs; all that there are where
+ * there is none, or another one.
+ */
+export function systemPlaces({ PATH = "" }: World["env"]): {
+  readonly system: readonly string[];
+  readonly fixed: readonly string[];
+} {
+  for (const folder of PATH.split(":").filter((one) => one.startsWith("/"))) {
+    const program = bytesOf(join(folder, "alpine"));
+    if (program === undefined) continue;
+    const has = (file: string): boolean => program.includes(`\0${file}\0`, 0, "latin1");
+    const [system, fixed] = [SYSTEM.filter(has), FIXED.filter(has)];
+    return system.length === 0 ? { system: SYSTEM, fixed: FIXED } : { system, fixed };
+  }
+  return { system: SYSTEM, fixed: FIXED };
+}
+
+function bytesOf(file: string): Buffer | undefined {
   try {
-    return readFileSync(file, "utf8");
+    return readFileSync(file);
   } catch {
     return undefined;
   }
+}
+
+function textOf(file: string): string | undefined {
+  return bytesOf(file)?.toString("utf8");
 }

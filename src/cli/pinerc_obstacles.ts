@@ -1,4 +1,4 @@
-import type { Pinerc, PinercPlace, RemoteMailbox } from "./pinerc.ts";
+import type { Pinerc, PinercPlace, RemoteMailbox, Setting } from "./pinerc.ts";
 import { objectionTo } from "./rsh_call.ts";
 
 /** Seconds that Alpine waits for an rsh-path when rsh-open-timeout is not set. */
@@ -6,8 +6,18 @@ const ALPINE_TIMEOUT_S = 15;
 
 /** Seconds that Alpine waits for the greeting; 0 when it does not try rsh-path at all. */
 export function openTimeout(pinerc: Pinerc | undefined): number {
-  const value = pinerc?.rshOpenTimeout?.value;
-  return value !== undefined && /^\d+$/.test(value) ? Number(value) : ALPINE_TIMEOUT_S;
+  return secondsOf(pinerc?.rshOpenTimeout);
+}
+
+/** What Alpine does not take leaves its usual time in force (strtoval in pith/string.c). */
+function secondsOf(setting: Setting | undefined): number {
+  const value = setting?.value.trim() ?? String(ALPINE_TIMEOUT_S);
+  return isTimeout(value) ? Number(value) : ALPINE_TIMEOUT_S;
+}
+
+function isTimeout(value: string): boolean {
+  const seconds = /^\d*$/.test(value) ? Number(value) : Number.NaN;
+  return seconds === 0 || (seconds >= 5 && seconds <= 30_000);
 }
 
 /** What would keep Alpine from running preauth for a server, or has it run for another account. */
@@ -51,11 +61,14 @@ export function obstaclesIn(pinerc: Pinerc, context: ObstacleContext): readonly 
   ];
 }
 
-function pathObstacles({ rshPath, sshPath }: Pinerc, context: ObstacleContext): readonly PinercObstacle[] {
+function pathObstacles(
+  { rshPath, sshPath, sshOpenTimeout }: Pinerc,
+  context: ObstacleContext,
+): readonly PinercObstacle[] {
   const { isExecutable, isPreauth, program } = context;
   const line = `rsh-path=${program}`;
   const found: PinercObstacle[] = [];
-  if (sshPath?.value.startsWith("/") && isExecutable(sshPath.value)) {
+  if (sshPath?.value.startsWith("/") && isExecutable(sshPath.value) && secondsOf(sshOpenTimeout) > 0) {
     found.push({
       at: sshPath,
       what: `ssh-path is tried before rsh-path: "${sshPath.value}"`,
@@ -101,15 +114,13 @@ function commandObstacles(
 }
 
 function timeoutObstacles({ rshOpenTimeout }: Pinerc, deadline: number): readonly PinercObstacle[] {
-  const { value = String(ALPINE_TIMEOUT_S) } = rshOpenTimeout ?? {};
   const at = rshOpenTimeout;
+  const value = at?.value.trim() ?? String(ALPINE_TIMEOUT_S);
   const least = Math.max(5, Math.floor(deadline / 1000) + 5);
   const line = `rsh-open-timeout=${least}`;
-  const seconds = Number(value);
+  const seconds = secondsOf(at);
   if (seconds === 0) return [{ at, what: "rsh-open-timeout=0 turns rsh-path off", line }];
-  if (!/^\d+$/.test(value) || seconds < 5 || seconds > 30_000) {
-    return [{ at, what: `rsh-open-timeout must be from 5 to 30000: "${value}"`, line }];
-  }
+  if (!isTimeout(value)) return [{ at, what: `rsh-open-timeout must be from 5 to 30000: "${value}"`, line }];
   if (seconds * 1000 > deadline) return [];
   const name = at === undefined ? `Alpine's usual rsh-open-timeout of ${value}` : `rsh-open-timeout=${value}`;
   return [{ at, what: `${name} is not above the table's deadline of ${deadline / 1000} s`, line }];
@@ -119,22 +130,11 @@ function unnamed({ server }: ObstacleContext): PinercObstacle {
   return { at: undefined, what: `no mailbox in it names ${server}`, line: `inbox-path={${server}}INBOX` };
 }
 
-/** Switches of a mailbox name with which c-client goes straight to the network, or speaks something other than IMAP. */
-const DIRECT = [
-  ...["/ssl", "/tls", "/norsh", "/anonymous"],
-  ...["/pop3", "/pop", "/nntp", "/smtp", "/service=pop3", "/service=nntp", "/service=smtp"],
-] as const;
-
-function mailboxObstacles({ spec, host, ...at }: RemoteMailbox): readonly PinercObstacle[] {
-  const rest = spec.slice(host.length).toLowerCase();
-  const reasons = [
-    ...(/^:\d/.test(rest) ? [rest.replace(/\/.*/, "")] : []),
-    ...DIRECT.filter((name) => has(rest, name)),
-  ];
-  return reasons.map((reason) => ({ at, what: `"${reason}" in {${spec}} makes Alpine connect directly` }));
-}
-
-/** Whether a switch stands there whole: /tls, but not /tls-sslv23's beginning. */
-function has(switches: string, name: string): boolean {
-  return switches.split(/(?=\/)/).some((part) => part === name);
+function mailboxObstacles({ spec, direct, unknown, ...at }: RemoteMailbox): readonly PinercObstacle[] {
+  if (unknown !== undefined) {
+    return [
+      { at, what: `"${unknown}" in {${spec}} is nothing that Alpine takes there: it opens no such mailbox` },
+    ];
+  }
+  return direct === undefined ? [] : [{ at, what: `"${direct}" in {${spec}} makes Alpine connect directly` }];
 }

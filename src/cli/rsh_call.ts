@@ -28,7 +28,8 @@ export function objectionTo(
     .filter((letter) => letter !== "%");
   const odd = holes.find((letter) => letter !== "s");
   if (holes.includes(undefined) || odd !== undefined) return `has "%${odd ?? ""}" in it`;
-  if (holes.length !== 4) return `must have four %s, not ${holes.length}`;
+  const count = `must have four %s, not ${holes.length}`;
+  if (holes.length > 4) return count;
   const values = [path, server, user, "imap"];
   const filled = command.replace(/%(.)/g, (_hole, letter: string) =>
     letter === "%" ? "%" : (values.shift() ?? ""),
@@ -40,6 +41,7 @@ export function objectionTo(
   if (program !== path) return `starts "${program ?? ""}", and not rsh-path`;
   const told = `makes the call "preauth ${words.join(" ")}"`;
   const call = parsed(words);
+  if (call instanceof Failure && holes.length < 4) return count;
   if (call instanceof Failure) return `${told}, which is refused: ${call.subject}: ${call.what}`;
   if (call.kind === "verb") return `${told}, which is no mail call`;
   const isSame = call.server === server && call.user === user && call.method === "imap";

@@ -21,7 +21,7 @@ test("servers are found in the configuration of mail programs and of ssh, each o
     "Include conf.d/*\nHost seven *.isp.com\n  User dan\nMatch host x\n  User no\nHost one\n",
   );
   home.write(".ssh/conf.d/a", "Host eight\n  User=eve\n");
-  const found = foundServers({ env: {}, home: home.path });
+  const found = foundServers({ env: {}, home: home.path, uid: 0 });
   assert.deepEqual(
     found.map(({ name, user, from }) => [name, user, from]),
     [
@@ -62,7 +62,7 @@ test("quotes, comments, and files that are read in from others are understood", 
     'Include "~/other file" config\nHost=seven "eight" # nine\n\tUser = "bob smith"\r\n',
   );
   home.write("other file", 'Host ten\nInclude "~/other file" "~/other file"\n');
-  const found = foundServers({ env: {}, home: home.path });
+  const found = foundServers({ env: {}, home: home.path, uid: 0 });
   assert.deepEqual(
     found.map(({ name, user }) => [name, user]),
     [
@@ -81,5 +81,5 @@ test("quotes, comments, and files that are read in from others are understood", 
 
 test("nothing is found where there is nothing", () => {
   using home = makeHome();
-  assert.deepEqual(foundServers({ env: {}, home: home.path }), []);
+  assert.deepEqual(foundServers({ env: {}, home: home.path, uid: 0 }), []);
 });

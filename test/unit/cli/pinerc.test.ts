@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { expandVariables, type Pinerc, parsePinerc, pinercOf } from "../../../src/cli/pinerc.ts";
+import {
+  expandVariables,
+  type Pinerc,
+  type PinercFile,
+  parsePinerc,
+  pinercOf,
+} from "../../../src/cli/pinerc.ts";
+import { systemPlaces } from "../../../src/cli/pinerc_files.ts";
 import { obstaclesIn, openTimeout } from "../../../src/cli/pinerc_obstacles.ts";
+import { makeHome } from "../../peers/home.ts";
 
 const good = `# comment {ssl.example.org/ssl}
 rsh-path=/usr/local/bin/preauth
@@ -13,10 +21,15 @@ folder-collections="Mail" {work/user=jane}mail/[],
 
 const PATHS = ["/usr/local/bin/preauth", "/usr/bin/ssh"];
 
+const homeOf = (user: string): string | undefined => ({ "": "/home/jane", joe: "/home/joe" })[user];
+
 /** A configuration whose files override each other, the first one all others. */
 function read(...texts: readonly string[]): Pinerc {
-  const files = texts.map((text, index) => parsePinerc(text, index === 0 ? "~/.pinerc" : `file ${index}`));
-  return pinercOf(files, (value) => expandVariables(value, { BIN: "/usr/local/bin" }, "/home/jane"));
+  return readAll(texts.map((text, index) => parsePinerc(text, index === 0 ? "~/.pinerc" : `file ${index}`)));
+}
+
+function readAll(files: readonly PinercFile[]): Pinerc {
+  return pinercOf(files, (value) => expandVariables(value, { BIN: "/usr/local/bin", HOST: "work" }, homeOf));
 }
 
 function obstacles(text: string, deadline = 10_000): string[] {
@@ -29,13 +42,36 @@ function obstacles(text: string, deadline = 10_000): string[] {
   }).map(({ at, what, line }) => `${at?.line ?? "-"}: ${what}${line === undefined ? "" : ` => ${line}`}`);
 }
 
+describe("the system's files", () => {
+  test("are those that the installed Alpine has in it, or all that there may be", () => {
+    using home = makeHome();
+    const places = () => systemPlaces({ PATH: `${home.path}/none:${home.path}` });
+    assert.ok(places().system.length > 1 && places().fixed.length > 1);
+    home.write("alpine", "x\0/etc/pine.conf\0/etc/pinerc.fixed\0# /usr/lib/pine.conf\0");
+    assert.deepEqual(places(), { system: ["/etc/pine.conf"], fixed: ["/etc/pinerc.fixed"] });
+    home.write("alpine", "#!/bin/sh\nexec /opt/alpine\n");
+    assert.ok(places().system.length > 1);
+  });
+});
+
 describe("a .pinerc", () => {
   test("gives its remote mailboxes with their lines, comments left out", () => {
     const file = "~/.pinerc";
     assert.deepEqual(read(good).mailboxes, [
-      { spec: "work", host: "work", user: undefined, file, line: 4 },
-      { spec: "work/user=jane", host: "work", user: "jane", file, line: 5 },
-      { spec: "other.example.org/ssl", host: "other.example.org", user: undefined, file, line: 6 },
+      { spec: "work", host: "work", user: undefined, direct: undefined, unknown: undefined, file, line: 4 },
+      {
+        spec: "work/user=jane",
+        host: "work",
+        user: "jane",
+        direct: undefined,
+        unknown: undefined,
+        file,
+        line: 5,
+      },
+      {
+        ...{ spec: "other.example.org/ssl", host: "other.example.org", user: undefined },
+        ...{ direct: "/ssl", unknown: undefined, file, line: 6 },
+      },
     ]);
   });
 
@@ -62,6 +98,30 @@ describe("a .pinerc", () => {
       'inbox-path={work/user="jo e"}INBOX',
       '4: {work/user="jo e"} makes the call "preauth work -l jo e exec /etc/rimapd", which is refused: usage: "e exec /etc/rimapd" is not exec /etc/rMETHODd',
     ],
+    ["inbox-path={work/starttls}INBOX", '4: "/starttls" in {work/starttls} makes Alpine connect directly'],
+    ["inbox-path={work/tls1_2}INBOX", '4: "/tls1_2" in {work/tls1_2} makes Alpine connect directly'],
+    ["inbox-path={work/submit}INBOX", '4: "/submit" in {work/submit} makes Alpine connect directly'],
+    [
+      'inbox-path={work/service="pop3"}INBOX',
+      '4: "/service="pop3"" in {work/service="pop3"} makes Alpine connect directly',
+    ],
+    ...(
+      [
+        ["/bogus", "/bogus"],
+        ["/", "/"],
+        [":", ":"],
+        [":0", ":0"],
+        ["/user=jane/user=jane", "/user=jane"],
+        ["/notls/tls", "/tls"],
+        ["/imap/service=imap", "/service=imap"],
+      ] as const
+    ).map(
+      ([more, odd]) =>
+        [
+          `inbox-path={work${more}}INBOX`,
+          `4: "${odd}" in {work${more}} is nothing that Alpine takes there: it opens no such mailbox`,
+        ] as const,
+    ),
     ["rsh-open-timeout=0", "4: rsh-open-timeout=0 turns rsh-path off => rsh-open-timeout=15"],
     [
       "rsh-open-timeout=10",
@@ -77,6 +137,7 @@ describe("a .pinerc", () => {
   for (const [path, what] of [
     ["/opt/my tools/preauth", "must not have a space in it"],
     ["preauth", "must be absolute"],
+    ["/usr/local/bin/preauth ", "must not have a space in it"],
     ["/no/such", "is not an executable file"],
     ["/usr/bin/ssh", "is not this program"],
   ]) {
@@ -90,6 +151,7 @@ describe("a .pinerc", () => {
 
   for (const [command, what] of [
     ["%s %s %s", "must have four %s, not 3"],
+    ["%s", "must have four %s, not 1"],
     ["%s %s %s %s %s", "must have four %s, not 5"],
     ["%s %s %d %s", 'has "%d" in it'],
     ["ssh %s %s %s %s", 'starts "ssh", and not rsh-path'],
@@ -115,6 +177,7 @@ describe("a .pinerc", () => {
       "%s %s -l %s exec /etc/r%sd",
       "%s %s -q -l %s exec /etc/r%sd",
       '"%s %s %s %s"',
+      "%s %s %s imap",
     ])
       assert.deepEqual(obstacles(good.replace(/^rsh-command=.*$/m, `rsh-command=${command}`)), [], command);
   });
@@ -135,6 +198,52 @@ describe("a .pinerc", () => {
       assert.equal(read(good.replace(/^rsh-path=.*$/m, line)).rshPath?.value, "/usr/local/bin/preauth", line);
     }
     assert.equal(read("rsh-path=~/preauth").rshPath?.value, "/home/jane/preauth");
+  });
+
+  test("has lines of CRLF where its first line is one", () => {
+    const path = "rsh-path=/usr/local/bin/preauth";
+    assert.equal(read(`# c\r\n${path}\r\n`).rshPath?.value, "/usr/local/bin/preauth");
+    assert.equal(read(`# c\n${path}\r\n`).rshPath?.value, "/usr/local/bin/preauth\r");
+  });
+
+  test("expands ~ by the password file, and the names of hosts", () => {
+    assert.equal(read("rsh-path=~joe/preauth").rshPath?.value, "/home/joe/preauth");
+    assert.equal(read("rsh-path=~ann/preauth").rshPath?.value, "~ann/preauth");
+    const list = "incoming-folders=A {\u0024{HOST}/user=jane}x,\n B {mail.\u0024{HOST}}y\n";
+    assert.deepEqual(
+      read(list).mailboxes.map(({ host }) => host),
+      ["work", "mail.work"],
+    );
+  });
+
+  test("has a list go on behind its own lines alone, and none that begins empty", () => {
+    for (const list of [
+      "incoming-folders=A {work}x,\n# c\n B {other}x\n",
+      "incoming-folders=A {work}x,\n\n B {other}x\n",
+      "inbox-path={work}INBOX\nincoming-folders=\n B {other}x\n",
+      "inbox-path={work}INBOX\ninbox-path=x {other}INBOX\nfolder-collections={work}[]\n",
+    ]) {
+      const hosts = read(list).mailboxes.map(({ host }) => host);
+      assert.deepEqual(hosts, ["work"], list);
+    }
+  });
+
+  test("leaves it to the next file where variables leave nothing of a value", () => {
+    assert.equal(read("rsh-path=\u0024NONE\n", "rsh-path=/system\n").rshPath?.value, "/system");
+    assert.equal(read('rsh-path=""\n', "rsh-path=/system\n").rshPath?.value, "");
+  });
+
+  test("does not count where what is fixed is empty: then the system's does", () => {
+    const fixed = parsePinerc("rsh-path=\n", "fixed", "fixed");
+    const system = parsePinerc("rsh-path=/system\nrsh-path=\n", "system", "system");
+    const own = parsePinerc(good, "~/.pinerc");
+    assert.equal(readAll([fixed, own]).rshPath, undefined);
+    assert.equal(readAll([fixed, own, system]).rshPath?.value, "/system");
+    assert.equal(readAll([fixed, own, system]).rshCommand?.value, "%s %s %s %s");
+  });
+
+  test("may name an ssh-path that ssh-open-timeout switches off", () => {
+    assert.deepEqual(obstacles(`${good}ssh-path=/usr/bin/ssh\nssh-open-timeout=0\n`), []);
   });
 
   test("is overridden by what is fixed, and overrides the system's", () => {
@@ -185,5 +294,7 @@ describe("a .pinerc", () => {
     assert.equal(openTimeout(undefined), 15);
     assert.equal(openTimeout(read("rsh-open-timeout=30")), 30);
     assert.equal(openTimeout(read("rsh-open-timeout=0")), 0);
+    assert.equal(openTimeout(read("rsh-open-timeout= 30 ")), 30);
+    for (const odd of ["3", "abc", "40000"]) assert.equal(openTimeout(read(`rsh-open-timeout=${odd}`)), 15);
   });
 });
