@@ -93,7 +93,7 @@ describe("a recipe for a program that reads mail", { concurrency: 2 }, () => {
       stdio: "pipes",
     });
     assert.equal(status, 0, stderr);
-    const copied = ["new", "cur"].flatMap((name) => readdirSync(join(local.path, "Maildir", name)));
+    const copied = ["new", "cur"].flatMap((name) => readdirSync(join(local.path, "Mail", name)));
     assert.equal(copied.length, scene.mailbox.subjects.length);
   });
 
