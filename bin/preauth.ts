@@ -1,7 +1,6 @@
 import { fstatSync, statSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { main } from "../src/cli/main.ts";
-import { isOnThreads } from "../src/own_process.ts";
 import type { StandardError, Stdio, World } from "../src/world.ts";
 import { background, programPath } from "./background.ts";
 import { columns, isSameFile, isTerminal, write } from "./descriptors.ts";
@@ -12,7 +11,7 @@ import { leaveOthersHome } from "./others_home.ts";
 import { readerIsGone } from "./output_reader.ts";
 import { inputIsPipe, pendingInput } from "./pending.ts";
 import { passOverRelative } from "./search_path.ts";
-import { endBySignal, onSignal } from "./signals.ts";
+import { onSignal } from "./signals.ts";
 import { connectWire } from "./sockets.ts";
 import { terminal } from "./terminal.ts";
 import { tierUp } from "./tiers.ts";
@@ -69,12 +68,7 @@ const world: World = {
   },
 };
 
-main(world).then(exit, crash);
-
-function exit(status: number): void {
-  if (isOnThreads()) endBySignal();
-  process.exit(status);
-}
+main(world).then((status) => process.exit(status), crash);
 
 /**
  * The end of a program that does not work. To an IMAP client that reads nothing else it says so in IMAP: a silent end

@@ -20,10 +20,3 @@ function tell(signal: EndingSignal): void {
   last = signal;
   for (const listener of listeners) listener(signal, 128 + NUMBERS[signal]);
 }
-
-/** Ends by the last signal itself, if there was one, since a process that exits waits for its threads. */
-export function endBySignal(): void {
-  if (last === undefined) return;
-  process.removeAllListeners(last);
-  process.kill(process.pid, last);
-}

@@ -14,18 +14,38 @@ export function signalGroup({ pid }: { readonly pid?: number | undefined }, sign
   }
 }
 
-let jobs = 0;
-
-/** Does what the runtime does on threads of its own, which cannot be told to stop: isOnThreads() until it is done. */
-export async function onThreads<T>(work: () => Promise<T>): Promise<T> {
-  jobs++;
-  try {
-    return await work();
-  } finally {
-    jobs--;
-  }
+/** How a process is started. */
+interface ProcessStart {
+  readonly program: string;
+  readonly words: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
 }
 
-export function isOnThreads(): boolean {
-  return jobs > 0;
+/**
+ * A process that has a thread run a text, and tells what the thread posts. It is given `{ text, data }` and gives that, each
+ * as node:v8 serializes it, in base64; a newline ends the former. It ends then, and as soon as its standard input does: nobody
+ * waits for it any more. An executable of Bun's is the runtime that it was made with where BUN_BE_BUN says so; what that
+ * translates, it would keep on the disk.
+ */
+export function threadProcess(): ProcessStart {
+  const env = { BUN_BE_BUN: "1", BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0" };
+  return {
+    program: process.execPath,
+    words: ["-e", THREAD],
+    env: process.versions.bun === undefined ? {} : env,
+  };
 }
+
+const THREAD = `
+const { Worker } = require("node:worker_threads");
+const { deserialize, serialize } = require("node:v8");
+const end = () => process.kill(process.pid, "SIGKILL");
+let asked = "";
+process.stdin.setEncoding("latin1").on("error", end).on("end", end).on("data", (piece) => {
+  asked += piece;
+  if (!piece.endsWith("\\n")) return;
+  const { text, data } = deserialize(Buffer.from(asked, "base64"));
+  new Worker(text, { eval: true, workerData: data })
+    .on("message", (said) => process.stdout.write(serialize(said).toString("base64"), end))
+    .on("error", end);
+});`;

@@ -1,4 +1,5 @@
-import { aside } from "./aside.ts";
+import { once } from "node:events";
+import { orAborted } from "../../abort.ts";
 import { bcryptSource } from "./bcrypt_source.ts";
 
 /** What a key is made by, beside the passphrase. */
@@ -29,12 +30,20 @@ parentPort.postMessage(key);`;
 
 /**
  * Makes a key of a passphrase by bcrypt_pbkdf(3) of OpenBSD. Each round takes a hundredth of a second, and `ssh-keygen -a`
- * may ask for hundreds. Throws the signal's reason.
+ * may ask for hundreds: a thread does it. What it runs is JavaScript, which can be stopped at any time. It is text since in
+ * a program of one file there is no other to start a thread from. Throws the signal's reason.
  */
 export async function derive(
   passphrase: string,
   { salt, rounds, length, signal }: Derivation,
 ): Promise<Buffer> {
   const data = { source: bcryptSource, passphrase: Buffer.from(passphrase), salt, rounds, length };
-  return Buffer.from(await aside<Uint8Array>(WORK, data, signal));
+  const { Worker } = await import("node:worker_threads");
+  const worker = new Worker(WORK, { eval: true, workerData: data, execArgv: [], env: {} });
+  try {
+    const [key] = await orAborted(once(worker, "message") as Promise<[Uint8Array]>, signal);
+    return Buffer.from(key);
+  } finally {
+    void worker.terminate();
+  }
 }

@@ -1,11 +1,8 @@
-import { getHashes, pbkdf2, scrypt } from "node:crypto";
-import { promisify } from "node:util";
-import { orAborted } from "../../abort.ts";
-import { onThreads } from "../../own_process.ts";
+import { getHashes } from "node:crypto";
+import { aside, undecryptable } from "./aside.ts";
 import { cipherNamed, decipher } from "./cipher.ts";
 import { type Der, TAG } from "./der.ts";
 import type { Scheme } from "./scheme.ts";
-import { UnusableKey } from "./unusable_key.ts";
 
 /*
  * Encrypted PKCS#8 by PBES2 (RFC 8018), part by part: BoringSSL, which Bun has, knows the parts, but neither scrypt
@@ -53,53 +50,74 @@ const HASHES: Readonly<Record<string, string>> = {
 /** Bytes of memory that scrypt may take: 64 times what OpenSSL's own files take. */
 const MOST_MEMORY = 1024 * 1024 * 1024;
 
-/** Makes the bytes of a key. */
-type Derive = (passphrase: string, length: number) => Promise<Buffer>;
+/** What the thread does: `how` are the function of node:crypto and what it is given beside passphrase, salt and length. */
+const WORK = `
+const { parentPort, workerData } = require("node:worker_threads");
+const crypto = require("node:crypto");
+const { passphrase, salt, length, how } = workerData;
+let said;
+try {
+  const { rounds, hash, cost } = how;
+  const key = cost === undefined
+    ? crypto.pbkdf2Sync(passphrase, salt, rounds, length, hash)
+    : crypto.scryptSync(passphrase, salt, length, cost);
+  said = { key };
+} catch ({ message }) {
+  said = { message };
+}
+parentPort.postMessage(said);`;
+
+/** What the thread says: bytes of a key, or why there are none. */
+interface Said {
+  readonly key?: Uint8Array;
+  readonly message?: string;
+}
+
+/** How the bytes of a key are made, by PBKDF2 or by scrypt. */
+type How =
+  | { readonly rounds: number; readonly hash: string }
+  | {
+      readonly cost: { readonly N: number; readonly r: number; readonly p: number; readonly maxmem: number };
+    };
+
+interface Derivation {
+  readonly salt: Buffer;
+  readonly how: How;
+}
 
 /** PBES2-params of RFC 8018 appendix A.4; the name of what is not known here. Throws a RangeError where they are not sound. */
 export function readPbes2(parts: Der, encrypted: Buffer): Scheme | string {
   const derivation = parts.sequence();
   const encryption = parts.sequence();
-  const derive = deriveBy(derivation.objectId(), derivation.sequence());
+  const made = derivationOf(derivation.objectId(), derivation.sequence());
   const cipherId = encryption.objectId();
   const cipherName = CIPHERS[cipherId] ?? cipherId;
   const cipher = cipherNamed(cipherName);
   if (cipher === undefined) return `the cipher ${cipherName}`;
-  if (typeof derive === "string") return derive;
+  if (typeof made === "string") return made;
   const iv = encryption.octets();
   return {
     type: "pkcs8",
     decrypt: async (passphrase, signal) => {
-      const deriving = onThreads(() => derive(passphrase, cipher.keyLength));
-      const key = await orAborted(deriving.catch(cannotDerive), signal);
-      return decipher(cipher, key, iv, encrypted);
+      const data = { ...made, passphrase, length: cipher.keyLength };
+      const { key, message = "" } = await aside<Said>(WORK, data, signal);
+      // The file asks for more memory than there can be, or for what makes no sense.
+      if (key === undefined) throw undecryptable(message);
+      return decipher(cipher, Buffer.from(key), iv, encrypted);
     },
   };
 }
 
-/** The file asks for more memory than there can be, or for what makes no sense. */
-function cannotDerive(error: Error): never {
-  throw new UnusableKey(`cannot be decrypted (${error.message})`);
-}
-
-function deriveBy(id: string, how: Der): Derive | string {
-  const salt = how.octets();
+function derivationOf(id: string, parts: Der): Derivation | string {
+  const salt = parts.octets();
   if (id === SCRYPT) {
-    const cost = { N: how.integer(), r: how.integer(), p: how.integer() };
-    const maxmem = Math.min(MOST_MEMORY, 256 * cost.N * cost.r);
-    return async (passphrase, length) =>
-      new Promise((resolve, reject) => {
-        scrypt(passphrase, salt, length, { ...cost, maxmem }, (error, key) =>
-          // Bun has undefined for no error.
-          error instanceof Error ? reject(error) : resolve(key),
-        );
-      });
+    const cost = { N: parts.integer(), r: parts.integer(), p: parts.integer() };
+    return { salt, how: { cost: { ...cost, maxmem: Math.min(MOST_MEMORY, 256 * cost.N * cost.r) } } };
   }
   if (id !== PBKDF2) return `the derivation ${id}`;
-  const rounds = how.integer();
-  if (how.next === TAG.integer) how.integer(); // the length of the key
-  const hashId = how.next === TAG.sequence ? how.sequence().objectId() : HMAC_SHA1;
+  const rounds = parts.integer();
+  if (parts.next === TAG.integer) parts.integer(); // the length of the key
+  const hashId = parts.next === TAG.sequence ? parts.sequence().objectId() : HMAC_SHA1;
   const hash = HASHES[hashId] ?? hashId;
-  if (!getHashes().includes(hash)) return `the hash ${hash}`;
-  return async (passphrase, length) => promisify(pbkdf2)(passphrase, salt, rounds, length, hash);
+  return getHashes().includes(hash) ? { salt, how: { rounds, hash } } : `the hash ${hash}`;
 }

@@ -3,11 +3,15 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { describeForms } from "../../peers/binaries.ts";
 import { type Home, makeHome, tableFor } from "../../peers/home.ts";
+import { descendantsOf, gone, signal } from "../../peers/processes.ts";
 import { program } from "../../peers/programs.ts";
 import { type Sshd, startSshd } from "../../peers/sshd.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
+import { poll } from "../../peers/waiting.ts";
+import { mastersOf } from "../master/shared_home.ts";
 import { openWatched } from "./watched.ts";
 
 /** More rounds than fit into the deadline. */
@@ -16,6 +20,9 @@ const DEADLINE = "2s";
 
 /** Rounds of PBKDF2 and of PKCS#12 that do not either, in four bytes of DER. */
 const QUICK_ROUNDS = 10_000_000;
+
+/** More than that BoringSSL does not begin (crypto/pkcs8). */
+const ENDLESS = 100_000_000;
 
 let folder: string;
 let sshd: Sshd;
@@ -33,7 +40,6 @@ before(async () => {
     execFileSync(program("openssl"), words(how), { cwd: folder });
     chmodSync(join(folder, name), 0o600);
   }
-  // A number of rounds that is never reached.
   for (const [from, to] of [
     ["bcrypt", "bcrypt-endless"],
     ["pbkdf2", "pbkdf2-endless"],
@@ -51,17 +57,34 @@ after(async () => {
   removeTemporary(folder);
 });
 
+/** The time that a process and those that it has started have computed, in ticks of 10 ms (proc(5)). */
+function ticksOf(pid: number): number {
+  const ticks = [pid, ...descendantsOf(pid)].map((one) => {
+    try {
+      const stat = readFileSync(`/proc/${one}/stat`, "latin1");
+      const [user, system] = stat
+        .slice(stat.lastIndexOf(")") + 2)
+        .split(" ")
+        .slice(11, 13);
+      return Number(user) + Number(system);
+    } catch {
+      return 0;
+    }
+  });
+  return ticks.reduce((sum, one) => sum + one, 0);
+}
+
 function words(text: string, ...more: readonly string[]): string[] {
   return [...text.split(" "), ...more];
 }
 
-/** The same key file, with the greatest number of rounds in the place of its own. */
+/** The same key file, with a number of rounds that is never reached in the place of its own. */
 function endless(pem: string): string {
   const [, head = "", body = "", end = ""] = /^(.*?-----\n)(.*?)(\n-----END.*)$/s.exec(pem) ?? [];
   const bytes = Buffer.from(body, "base64");
   const at = [ROUNDS, QUICK_ROUNDS].map((rounds) => bytes.indexOf(uint32(rounds))).find((one) => one > 0);
   assert.ok(at !== undefined);
-  uint32(0x7fffffff).copy(bytes, at);
+  uint32(ENDLESS).copy(bytes, at);
   return `${head}${bytes.toString("base64").replace(/.{64}/g, "$&\n")}${end}`;
 }
 
@@ -74,8 +97,10 @@ function uint32(value: number): Buffer {
 describeForms("--login with a key of many rounds", { concurrency: 3 }, (form) => {
   const homeFor = (key: string, share: boolean): Home => {
     const home = makeHome();
+    const keys = { deadline: DEADLINE, share };
     home.writeTable(
-      tableFor(sshd, { match: "work", identity: join(folder, key), deadline: DEADLINE, share }),
+      tableFor(sshd, { match: "work", identity: join(folder, key), ...keys }) +
+        tableFor(sshd, { match: "other", identity: join(folder, "plain"), ...keys }),
     );
     return home;
   };
@@ -94,6 +119,26 @@ describeForms("--login with a key of many rounds", { concurrency: 3 }, (form) =>
       assert.ok(performance.now() - began > Number.parseFloat(DEADLINE) * 1000);
     });
 
+    test(`of ${derivation} is given up with its Ctrl-C by a master that goes on for others`, async () => {
+      using home = homeFor(`${derivation}-endless`, true);
+      const first = await openWatched([...form.argv, "--login", "other"], home);
+      assert.equal(await first.ended(), 0, first.screen());
+      const [master = 0] = mastersOf(home);
+      await using terminal = await openWatched(login, home);
+      await terminal.waitFor(PROMPT, "the question");
+      const before = ticksOf(master);
+      terminal.type("secret\n");
+      await poll(() => ticksOf(master) > before + 50, "the computing");
+      terminal.keys("C-c");
+      assert.equal(await terminal.ended(), 130);
+      await poll(async () => {
+        const then = ticksOf(master);
+        await pause(1000);
+        return ticksOf(master) <= then + 3;
+      }, "the end of the computing");
+      assert.deepEqual(mastersOf(home), [master]);
+    });
+
     test(`of ${derivation} can be ended by Ctrl-C while it is opened`, async () => {
       using home = homeFor(`${derivation}-endless`, false);
       await using terminal = await openWatched(login, home);
@@ -107,4 +152,15 @@ describeForms("--login with a key of many rounds", { concurrency: 3 }, (form) =>
       assert.doesNotMatch(terminal.screen(), /logged in/);
     });
   }
+
+  test("is computed for nobody who was killed meanwhile", async () => {
+    using home = homeFor("pbkdf2-endless", false);
+    await using terminal = await openWatched(login, home);
+    await terminal.waitFor(PROMPT, "the question");
+    terminal.type("secret\n");
+    const pid = terminal.pid();
+    const computing = await poll(() => descendantsOf(pid)[0], "the process that computes");
+    signal(pid, "SIGKILL");
+    await gone(computing);
+  });
 });

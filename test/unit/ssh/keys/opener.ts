@@ -24,6 +24,6 @@ const told = (path: string, passphrase: string) =>
 const cases: readonly (readonly [string, string])[] = JSON.parse(readFileSync(0, "utf8"));
 const results: [string, string][] = [];
 for (const [path, passphrase] of cases) {
-  results.push([await told(path, passphrase), await told(path, `${passphrase}?`)]);
+  results.push(await Promise.all([told(path, passphrase), told(path, `${passphrase}?`)]));
 }
 process.stdout.write(JSON.stringify(results));
