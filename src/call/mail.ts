@@ -92,14 +92,8 @@ async function carry(caller: Caller, { command }: Decision, session: Session): P
   if (end.kind === "stopped") throw new Failure("lost", server, `stopped ${described(end)}`);
   if (end.kind === "lost") throw new Failure("lost", server, `connection lost${quotedTail(end.why)}`);
   if (status !== 0 && !isImap) {
-    throw new Failure(
-      "command",
-      server,
-      `${method} ended ${described(end)}${quotedTail(session.lastRemark())}`,
-      {
-        status,
-      },
-    );
+    const { endedInVain } = await import("../session/no_greeting.ts");
+    throw endedInVain(end, { server, method }, session.lastRemark());
   }
   return status;
 }

@@ -19,6 +19,7 @@ import { Asker } from "./asker.ts";
 import { proveKey } from "./authorize_proof.ts";
 import { diffOf, type FileChange, shortName, writeChanges } from "./file_change.ts";
 import { loggedIn } from "./login.ts";
+import { notInTable } from "./not_in_table.ts";
 import { decideAsClient } from "./user.ts";
 
 /** What `--authorize` was given. */
@@ -45,10 +46,7 @@ export async function authorize(world: World, { server, user, printsOnly }: Auth
   const text = readText(file, world.uid);
   const table = await parseTable(text, file, filesOf(world.home));
   const call = await decideAsClient(world, table, { server, user, method: "imap" });
-  if (call === undefined) {
-    const hints = [`write it down first: preauth --init ${quoted(server)}`];
-    throw new Failure("unknown", server, `not in the table ${file}`, { hints });
-  }
+  if (call === undefined) throw notInTable(server, file);
   const { decision } = call;
   const needs = await needsOf(table, decision);
   const terminal = printsOnly ? undefined : world.terminal();

@@ -17,11 +17,13 @@ import { parseTable } from "../table/schema.ts";
 import type { World } from "../world.ts";
 import { type Findings, printedFindings } from "./findings.ts";
 import { findingOf, foreseen } from "./forward_report.ts";
+import { notInTable } from "./not_in_table.ts";
 import { openInbox } from "./opened_inbox.ts";
+import { tryOther } from "./other_method.ts";
 import { alpinesPatience, canonicalNotes, pinercFindings, pinercLines } from "./pinerc_report.ts";
 import type { ServerWords } from "./server_words.ts";
 import { Timeline } from "./timeline.ts";
-import { type ClientCall, decideAsClient, userNotes } from "./user.ts";
+import { type ClientCall, decideAsClient, isOfAlpine, userNotes } from "./user.ts";
 import { originsIn } from "./where.ts";
 
 /**
@@ -31,9 +33,7 @@ import { originsIn } from "./where.ts";
  */
 export async function check(world: World, words: ServerWords): Promise<number> {
   const timeline = new Timeline(world);
-  const begun = await beginCheck(world, words, timeline);
-  if (begun === undefined) return 1;
-  const { call, remarks, file } = begun;
+  const { call, remarks, file } = await beginCheck(world, words, timeline);
   // About the host key; passwords are asked by --login alone.
   const terminal = world.terminal();
   const person = terminal && personAt(terminal, world);
@@ -44,8 +44,12 @@ export async function check(world: World, words: ServerWords): Promise<number> {
     if (bars.length > 0) print(world, ["", ...bars]);
     print(world, [
       ...remarks.map((remark) => `note: ${remark}`),
-      ...["", alpinesPatience(world, timeline.greeted)],
-      ...pinercLines(await pinercFindings(world, file.table, call)),
+      ...(isOfAlpine(call)
+        ? [
+            ...["", alpinesPatience(world, timeline.greeted)],
+            ...pinercLines(await pinercFindings(world, file.table, call)),
+          ]
+        : []),
       ...(await checkNotes(world, file.table, call)),
     ]);
   }
@@ -58,12 +62,8 @@ export interface BegunCheck {
   readonly remarks: readonly string[];
 }
 
-/** Reads the table, which is the first step; undefined for a server that it does not have. Throws a TableFailure. */
-export async function beginCheck(
-  world: World,
-  words: ServerWords,
-  timeline: Timeline,
-): Promise<BegunCheck | undefined> {
+/** Reads the table, which is the first step. Throws a Failure, also for a server that the table does not have. */
+export async function beginCheck(world: World, words: ServerWords, timeline: Timeline): Promise<BegunCheck> {
   const path = tablePath(world.env, world.home);
   const state = stateDirectory(world.env, world.home);
   // Before anything is logged, which makes right what can be.
@@ -73,7 +73,7 @@ export async function beginCheck(
   const call = await decideAsClient(world, table, words);
   if (call === undefined) {
     timeline.done("table", `${path} does not have it: the mail client connects directly`);
-    return undefined;
+    throw notInTable(words.server, path);
   }
   timeline.done("table", originsIn(path, text)({ kind: "table", path: ["host", call.decision.host] }));
   return { call, file: { path, table }, remarks };
@@ -86,7 +86,8 @@ export async function checkNotes(
   call: ClientCall,
 ): Promise<readonly string[]> {
   const signal = AbortSignal.timeout(call.decision.deadline.value);
-  return [...(await canonicalNotes(table, call, signal)), ...(await userNotes(world, call))];
+  const names = isOfAlpine(call) ? await canonicalNotes(table, call, signal) : [];
+  return [...names, ...(await userNotes(world, call))];
 }
 
 /** Who can be asked while a connection is made, and where goes what is found beside its steps. */
@@ -128,14 +129,17 @@ export async function connectAndSelect(
     timeline.failed(progress.step);
     throw decision.share.value ? error : withSharing(error);
   });
-  timeline.greeted = timeline.now();
+  if (method === "imap") timeline.greeted = timeline.now();
   const pinged = performance.now();
   opened.connection.ping(() => {
     timeline.roundTrip = performance.now() - pinged;
   });
   try {
     await checkForwards(world, decision, opened, { findings, signal: broken.signal });
-    if (method !== "imap") return 0;
+    if (method !== "imap") {
+      const trying = { world, decision, timeline, progress, findings, broken: broken.signal, onRemark };
+      return await tryOther(opened, trying);
+    }
     return await openInbox(opened, { decision, timeline, findings, broken });
   } finally {
     await takeLeave(opened.connection);

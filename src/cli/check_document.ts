@@ -7,6 +7,7 @@ import { plainNotes } from "./notes.ts";
 import { alpinesTimeout, obstaclesJson, pinercFindings } from "./pinerc_report.ts";
 import type { ServerWords } from "./server_words.ts";
 import { Timeline } from "./timeline.ts";
+import { isOfAlpine } from "./user.ts";
 
 /** `--check --json`: the same as one JSON document. Nobody is asked. Exit status and Failure as without --json. */
 export function checkDocument(world: World, words: ServerWords): Promise<number> {
@@ -27,9 +28,7 @@ async function checked(
   timeline: Timeline,
   document: Document,
 ): Promise<number> {
-  const begun = await beginCheck(world, words, timeline);
-  if (begun === undefined) return 1;
-  const { call, file, remarks } = begun;
+  const { call, file, remarks } = await beginCheck(world, words, timeline);
   const { decision } = call;
   document.hide(decision, await settledTarget(world, decision).catch(() => undefined));
   document.add({ user: decision.user?.value ?? null, table: file.path });
@@ -43,7 +42,7 @@ async function checked(
     document.add({
       ...findings.parts(),
       notes,
-      pinerc: obstaclesJson(await pinercFindings(world, file.table, call)),
+      pinerc: obstaclesJson(isOfAlpine(call) ? await pinercFindings(world, file.table, call) : undefined),
     });
   }
 }

@@ -16,10 +16,11 @@ import { columns } from "./columns.ts";
 import { documented } from "./document.ts";
 import { type Explained, explained } from "./explanation.ts";
 import { type ForwardFinding, findingLines, findingOf, foreseen } from "./forward_report.ts";
+import { notInTable } from "./not_in_table.ts";
 import { plainNotes } from "./notes.ts";
 import { obstaclesJson, type PinercFindings, pinercFindings, pinercLines } from "./pinerc_report.ts";
 import type { ServerWords } from "./server_words.ts";
-import { type ClientCall, decideAsClient, userNotes } from "./user.ts";
+import { type ClientCall, decideAsClient, isOfAlpine, userNotes } from "./user.ts";
 import { originsIn, type Sayer } from "./where.ts";
 
 /** What there is to tell about a server that the table has. */
@@ -40,7 +41,7 @@ export async function explain(world: World, words: ServerWords): Promise<number>
     print(world, [
       `${words.server} is not in the table ${file}: exit 1 at once, and the mail client connects directly`,
     ]);
-    return 1;
+    throw notInTable(words.server, file);
   }
   const { values, notes, forwards, pinerc, decision } = found;
   const rows = columns(values.map(({ name, shown, from }) => [name, shown, from]));
@@ -56,7 +57,7 @@ export function explainDocument(world: World, words: ServerWords): Promise<numbe
     const file = tablePath(world.env, world.home);
     document.add({ server: words.server, method: words.method, table: file });
     const found = await explanation(world, words, file);
-    if (found === undefined) return 1;
+    if (found === undefined) throw notInTable(words.server, file);
     const { values, notes, forwards, pinerc, decision, target } = found;
     document.hide(decision, target);
     document.add({
@@ -91,7 +92,7 @@ async function explanation(world: World, words: ServerWords, file: string): Prom
     values: explained(decision, target, origin, from),
     notes: [...notes, ...lastLeg(decision, target)],
     forwards: standings.map((standing) => findingOf(standing, decision, target)),
-    pinerc: await pinercFindings(world, table, call),
+    pinerc: isOfAlpine(call) ? await pinercFindings(world, table, call) : undefined,
     ...{ decision, target },
   };
 }

@@ -7,6 +7,7 @@ import { readTable, tablePath } from "../table/read.ts";
 import type { Persist } from "../table/table.ts";
 import { parseTime } from "../table/time.ts";
 import type { World } from "../world.ts";
+import { notInTable } from "./not_in_table.ts";
 import { decideAsClient, userNotes } from "./user.ts";
 
 /** What `--forward` was given. */
@@ -36,7 +37,7 @@ export function checkedTime(word: string): Persist {
 export async function forward(world: World, words: ForwardWords): Promise<number> {
   const table = await readTable(tablePath(world.env, world.home), world.uid, world.home);
   const call = await decideAsClient(world, table, { ...words, method: "imap" });
-  if (call === undefined) throw new Failure("unknown", words.server, "not in the table");
+  if (call === undefined) throw notInTable(words.server, table.file);
   const { decision } = call;
   if (decision.forwards.length === 0) {
     throw new Failure("table", words.server, "the table has no [[forward]] for it", {

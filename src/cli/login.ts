@@ -12,6 +12,7 @@ import type { Decision } from "../table/decision.ts";
 import { readTable, tablePath } from "../table/read.ts";
 import type { World } from "../world.ts";
 import { holdInForeground } from "./foreground.ts";
+import { notInTable } from "./not_in_table.ts";
 import { Timeline } from "./timeline.ts";
 import { decideAsClient, userNotes } from "./user.ts";
 
@@ -33,7 +34,7 @@ export async function login(world: World, { server, user }: LoginWords): Promise
   const person = personAt(terminal, world);
   const table = await readTable(tablePath(world.env, world.home), world.uid, world.home);
   const call = await decideAsClient(world, table, { server, user, method: "imap" });
-  if (call === undefined) throw new Failure("unknown", server, "not in the table");
+  if (call === undefined) throw notInTable(server, table.file);
   const { decision } = call;
   print(world, await userNotes(world, call));
   if (decision.share.value && (await byMaster(world, decision, person))) return 0;

@@ -81,7 +81,7 @@ async function leaveUnopened({ remote }: Opened, timeline: Timeline, findings: F
 }
 
 /** Waits for the end after LOGOUT no longer than a mail call would (section 3.4 of RFC 3501 has the server close). */
-async function farewell(remote: RemoteCommand): Promise<End> {
+export async function farewell(remote: RemoteCommand): Promise<End> {
   let timer: NodeJS.Timeout | undefined;
   const left = new Promise<End>((resolve) => {
     timer = setTimeout(() => {

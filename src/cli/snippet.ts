@@ -5,6 +5,7 @@ import { readTable, tablePath } from "../table/read.ts";
 import type { Table } from "../table/table.ts";
 import type { World } from "../world.ts";
 import { isName, neverIn } from "./glob_reach.ts";
+import { notInTable } from "./not_in_table.ts";
 import { type ClientName, type Parts, SNIPPETS, type Snippet } from "./snippets.ts";
 import { decideAsClient } from "./user.ts";
 
@@ -55,7 +56,7 @@ async function partsFor(
   given: string | undefined,
 ): Promise<Parts> {
   const call = await decideAsClient(world, table, { server, user: given, method: "imap" });
-  if (call === undefined) throw new Failure("unknown", server, `not in the table ${table.file}`);
+  if (call === undefined) throw notInTable(server, table.file);
   const own = (await decide(table, { server, method: "imap" }))?.user?.value;
   const user = own ?? call.decision.user?.value ?? call.login;
   return { program: world.program(), server, user, givesUser: own === undefined && user !== call.login };

@@ -46,6 +46,11 @@ export async function decideAsClient(
   return { decision, login, from, mailboxes };
 }
 
+/** Whether Alpine makes such calls: its own configuration is of no matter to others. */
+export function isOfAlpine({ decision }: ClientCall): boolean {
+  return decision.method === "imap";
+}
+
 /** Whether a mailbox's host is the SERVER of a decision: by its name, or by another one that leads to the same account. */
 export async function namesOf(
   table: Table,
@@ -76,7 +81,9 @@ export async function userNotes(world: World, call: ClientCall): Promise<readonl
   const { user, server } = decision;
   if (user === undefined || user.from.kind === "table") return [];
   const configured = await configuredUser(world, decision, login);
-  const others = [...new Set(mailboxes.map((one) => one.user ?? login))].filter((one) => one !== user.value);
+  const others = !isOfAlpine(call)
+    ? []
+    : [...new Set(mailboxes.map((one) => one.user ?? login))].filter((one) => one !== user.value);
   const notes: string[] = [];
   if (configured !== undefined && configured !== user.value) {
     notes.push(

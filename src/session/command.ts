@@ -60,7 +60,7 @@ export async function startCommand(
 }
 
 /** What usually serves a METHOD. */
-function usualLine(method: string): string {
+export function usualLine(method: string): string {
   if (method === "sendmail") return "exec /usr/sbin/sendmail -t -oi";
   return method === "smtp" ? "exec /usr/sbin/sendmail -bs" : `exec /etc/r${method}d`;
 }

@@ -4,7 +4,8 @@ import type { Exit } from "../ssh/channel/remote_command.ts";
 import type { Decision } from "../table/decision.ts";
 import { isOfSearch } from "../table/imapd.ts";
 import type { Endpoint } from "../table/table.ts";
-import { described, quotedTail, statusOf } from "./exit.ts";
+import { usualLine } from "./command.ts";
+import { described, type End, quotedTail, statusOf } from "./exit.ts";
 import type { OtherGreeting } from "./guard.ts";
 import type { Remarks } from "./remarks.ts";
 
@@ -16,10 +17,13 @@ export type Called = Pick<Decision, "server" | "method"> & Partial<Pick<Decision
 /** What a server has said beside a greeting. */
 export type Said = Pick<Remarks, "last" | "telling">;
 
-const NAME_IT = {
-  imap: 'name the imapd of the remote host in the table, as in commands.imap = "exec /path/to/imapd"',
-  smtp: 'name the program of the remote host in the table, as in commands.smtp = "exec /usr/sbin/sendmail -bs"',
-};
+const NAME_IT = 'name the imapd of the remote host in the table, as in commands.imap = "exec /path/to/imapd"';
+
+/** What to do about a program of METHOD that is missing. */
+export function nameProgram(method: string): string {
+  const line = JSON.stringify(usualLine(method));
+  return `name the program of the remote host in the table, as in commands.${method} = ${line}`;
+}
 
 const NAME_THE_MAIL =
   'Dovecot with mail in ~/Mail: commands.imap = "exec doveadm exec imap -o mail_location=maildir:~/Mail ' +
@@ -84,6 +88,14 @@ export function endedWithoutGreeting(exit: Exit, called: Called, said: Said): Fa
   });
 }
 
+/** A program of a METHOD that greets nobody, and has not ended well; `last` is what it has said. */
+export function endedInVain(end: End, { server, method }: Called, last: string): Failure {
+  return new Failure("command", server, `${method} ended ${described(end)}${quotedTail(last)}`, {
+    status: statusOf(end),
+    hints: isNotFound(end) ? [nameProgram(method)] : [],
+  });
+}
+
 /** A port of the server at which no such server is, or one that wants TLS first. */
 function fromPort({ server, method }: Called, to: Endpoint, what: string, last: string): Failure {
   return new Failure("command", server, `${endpointText(to)} ${what}${quotedTail(last)}`, {
@@ -99,8 +111,8 @@ function whatEnded(exit: Exit, ended: string, line: string): string {
 }
 
 function hintsFor(exit: Exit, method: string, line: string): readonly string[] {
-  if (method !== "imap") return isNotFound(exit) ? [NAME_IT.smtp] : [];
-  if (isNotFound(exit)) return isOfSearch(line) ? [NAME_IT.imap, BY_PORT] : [NAME_IT.imap];
+  if (method !== "imap") return isNotFound(exit) ? [nameProgram(method)] : [];
+  if (isNotFound(exit)) return isOfSearch(line) ? [NAME_IT, BY_PORT] : [NAME_IT];
   if (isOfSearch(line)) return [NAME_THE_MAIL];
   return exit.kind === "status" && exit.status !== 0 ? [BY_PORT] : [];
 }
@@ -112,6 +124,6 @@ export function withLastWord(reason: unknown, { last }: Said): unknown {
 }
 
 /** What a shell says of a program that is missing (127) or may not be run (126): POSIX.1-2017, XCU 2.8.2. */
-export function isNotFound(exit: Exit): boolean {
+export function isNotFound(exit: End): boolean {
   return exit.kind === "status" && (exit.status === 127 || exit.status === 126);
 }

@@ -204,16 +204,52 @@ describeForms("--check", (form) => {
     assert.equal(status, 69);
   });
 
-  test("another METHOD is checked up to its command", async () => {
-    const { lines, status } = await check(form, { "commands.smtp": "exec cat" }, ["joe", "smtp"]);
+  test("another METHOD is checked up to its command, without a word about Alpine", async () => {
+    const pinerc = "inbox-path={work/user=jane}INBOX\n";
+    const keys = { "commands.sendmail": "exec cat" };
+    const { lines, status } = await check(form, keys, ["joe", "sendmail"], pinerc);
     assert.equal(steps(lines).at(-1), "command");
     assert.equal(outcome(lines, "command"), "exec cat");
+    assert.doesNotMatch(lines.join("\n"), /alpine|pinerc/i);
     assert.equal(status, 0);
   });
 
+  test("another METHOD whose program is missing ends as the call would: 127", async () => {
+    const keys = { "commands.sendmail": "exec /no/such/sendmail -t" };
+    const { stderr, status } = await check(form, keys, ["joe", "sendmail"]);
+    assert.match(stderr, /work: sendmail ended with status 127: ".*(not found|No such file)/);
+    assert.equal(status, 127);
+  });
+
+  for (const [title, line, wanted] of [
+    ["greets behind noise", "printf 'hello 220 '; printf 'x\\n220 mail.test\\r\\n'; head -n 1", 0],
+    ["refuses", "printf '554 go away\\r\\n'; head -n 1", 69],
+    ["is missing", "exec /no/such/smtpd", 127],
+    ["ends without a greeting", "echo hello", 69],
+  ] as const) {
+    test(`METHOD smtp is checked up to its greeting: one that ${title} is ${wanted}`, async () => {
+      const { lines, stderr, status } = await check(form, { "commands.smtp": line }, ["joe", "smtp"]);
+      assert.equal(steps(lines).at(-1), "greeting");
+      assert.equal(outcome(lines, "greeting"), wanted === 0 ? "220 mail.test" : "FAILED");
+      assert.doesNotMatch(lines.join("\n"), /alpine|pinerc/i);
+      assert.equal(status, wanted, stderr);
+    });
+  }
+
+  test("METHOD smtp is checked up to its greeting: one that says nothing is waited for as a mail call is", async () => {
+    const keys = { "commands.smtp": "echo who are you; exec cat", deadline: "1s" };
+    const { stderr, status } = await check(form, keys, ["joe", "smtp"]);
+    assert.match(stderr, /waiting for the greeting of work took longer than 1 s: "who are you"/);
+    assert.equal(status, 69);
+  });
+
   test("a server that is not in the table: 1", async () => {
-    const { lines, status } = await check(form, { match: "other" });
+    const { lines, status, stderr } = await check(form, { match: "other" });
     assert.match(outcome(lines, "table"), /does not have it: the mail client connects directly$/);
+    assert.match(
+      stderr,
+      /^preauth: work: not in the table \/.*\npreauth: hint: .*--hosts\npreauth: hint: .*--init work\n$/,
+    );
     assert.equal(status, 1);
   });
 

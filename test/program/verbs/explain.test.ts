@@ -164,7 +164,11 @@ describeForms("--explain", (form) => {
 
   test("a server that is not in the table: 1, and that the client connects directly", async () => {
     using home = tableHome("");
-    const { status, text } = await explain(form, home, ["imap.example.com"]);
+    const { status, text, stderr } = await explain(form, home, ["imap.example.com"]);
+    assert.match(
+      stderr,
+      /^preauth: imap\.example\.com: not in the table \/.*\npreauth: hint: see what it has: /,
+    );
     assert.match(
       text,
       /imap\.example\.com is not in the table \/.*: exit 1 at once, and the mail client connects directly/,

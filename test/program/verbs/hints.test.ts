@@ -13,7 +13,7 @@ import { skipWithoutMailHosts, startMailHost } from "../../peers/mail_host.ts";
 import { startSecretServer } from "../../peers/secret_server.ts";
 import { type Sshd, startSshd } from "../../peers/sshd.ts";
 import { openTerminal } from "../../peers/terminal.ts";
-import { check, keysOf, lineOf, type } from "./hinted.ts";
+import { check, keysOf, lineOf, tell, type } from "./hinted.ts";
 
 /*
  * A hint is typed in the state that it is for, and does what it says: lines of the table are written into it, those of
@@ -36,8 +36,8 @@ after(async () => {
 });
 
 /** A table whose "work" leads to the sshd, with other keys. */
-function write(home: Home, keys: HostLines = {}): void {
-  home.writeTable(tableFor(sshd, { match: "work", "commands.imap": mailbox.command, ...keys }));
+function write(home: Home, keys: HostLines = {}, more = ""): void {
+  home.writeTable(`${tableFor(sshd, { match: "work", "commands.imap": mailbox.command, ...keys })}\n${more}`);
 }
 
 describeForms("hints about the table", { concurrency: 2 }, (form) => {
@@ -58,16 +58,38 @@ describeForms("hints about the table", { concurrency: 2 }, (form) => {
     });
   }
 
-  test("name the command that is missing", async () => {
-    using home = makeHome();
-    write(home);
-    const argv = [...form.argv, "--check", "work", sshd.user, "sendmail"];
-    const { stderr } = await runCall(argv, { env: home.env, stdio: "pipes" });
-    const keys = keysOf([...stderr.matchAll(/hint: (.*)$/gm)].map(([, hint = ""]) => hint));
-    assert.deepEqual(keys, { "commands.sendmail": "exec /usr/sbin/sendmail -t -oi" });
-    write(home, keys);
-    assert.equal((await runCall(argv, { env: home.env, stdio: "pipes" })).status, 0);
-  });
+  for (const had of [undefined, "exec /usr/lib/nowhere/sendmail -t"]) {
+    const title =
+      had === undefined ? "the command that is missing" : "another command for one that is not there";
+    test(`name ${title}`, SKIP, async () => {
+      await using host = await startMailHost("bookworm");
+      using home = makeHome();
+      const keys = tableFor(host.sshd, { match: "work", "commands.sendmail": had });
+      home.writeTable(keys);
+      const words = ["--check", "work", host.sshd.user, "sendmail"];
+      const { hints, status } = await tell(form, home, words);
+      assert.equal(status, had === undefined ? 69 : 127);
+      const told = keysOf(hints);
+      assert.deepEqual(told, { "commands.sendmail": "exec /usr/sbin/sendmail -t -oi" });
+      home.writeTable(tableFor(host.sshd, { match: "work", ...told }));
+      // A real sendmail is there, which waits for a message.
+      assert.equal((await tell(form, home, words)).status, 0);
+    });
+  }
+
+  for (const verb of ["--check", "--explain", "--forward", "--authorize"]) {
+    test(`show what is in the table, and add a server that is not, for ${verb}`, async () => {
+      using home = makeHome();
+      write(home);
+      const { status, hints } = await tell(form, home, [verb, "it's new"]);
+      assert.equal(status, 1);
+      assert.match(type(form, home, lineOf(hints, /^see what it has/)).stdout, /^work +/m);
+      const printed = type(form, home, lineOf(hints, /^add this one/)).stdout;
+      const added = [...printed.matchAll(/^\+(?!\+)(.*)$/gm)].map(([, line = ""]) => line);
+      write(home, {}, added.join("\n"));
+      assert.doesNotMatch((await tell(form, home, ["--explain", "it's new"])).stderr, /not in the table/);
+    });
+  }
 
   test("make a mailbox that can only be read, or not be opened, one that can be written", SKIP, async () => {
     await using host = await startMailHost("bookworm", { spool: 2 });
