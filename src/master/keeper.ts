@@ -2,7 +2,7 @@ import type { Server, Socket } from "node:net";
 import { claimBeside } from "../control/generations.ts";
 import { Peer } from "../control/masters_end.ts";
 import type { Reply, Request, Status } from "../control/protocol.ts";
-import { controlPlace } from "../control/socket_place.ts";
+import { controlPlace, type SocketPlace } from "../control/socket_place.ts";
 import { Failure } from "../failure.ts";
 import { openLog } from "../report/log.ts";
 import type { Note } from "../report/note.ts";
@@ -64,7 +64,8 @@ class Keeper {
     try {
       this.#listening = await Listening.begin({
         ...{ who: "forwards", note: this.#note, onLost: () => {} },
-        claim: (server: Server) => claimBeside(controlPlace(this.#world, "forwards"), server, pid),
+        place: () => controlPlace(this.#world, "forwards"),
+        claim: (place: SocketPlace, server: Server) => claimBeside(place, server, pid),
         onCaller: (socket) => this.#accept(socket),
       });
     } catch (error) {

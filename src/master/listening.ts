@@ -1,8 +1,9 @@
 import { createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
 import { messageFrame } from "../control/frames.ts";
 import { type Claim, type Generation, isOwn, release } from "../control/generations.ts";
 import type { Reply } from "../control/protocol.ts";
-import type { Role } from "../control/socket_place.ts";
+import type { Role, SocketPlace } from "../control/socket_place.ts";
 import { Failure, partsOf } from "../failure.ts";
 import type { Note } from "../report/note.ts";
 import { Descriptors } from "./descriptors.ts";
@@ -17,8 +18,10 @@ const TURN_AWAY_MS = 1_000;
 export interface ListeningOptions {
   /** What the log calls it. */
   readonly who: Role;
-  /** Gets a name for a socket. Throws where there is none to be had. */
-  readonly claim: (server: Server) => Promise<Claim>;
+  /** Where callers look now: the runtime directory comes and goes, and a machine may change its name. Throws where that is nowhere. */
+  readonly place: () => SocketPlace;
+  /** Gets a name there for a socket. Throws where there is none to be had. */
+  readonly claim: (place: SocketPlace, server: Server) => Promise<Claim>;
   readonly note: Note;
   readonly onCaller: (socket: Socket) => void;
   /** No caller can find it any more, and it cannot be helped. */
@@ -62,11 +65,13 @@ export class Listening {
     this.#server.close();
   }
 
-  /** Makes itself known again where its name has gone, or is another's. */
+  /** Makes itself known again where its name has gone, or is another's, or where callers look elsewhere by now. */
   async #look(): Promise<void> {
-    if (isOwn(this.#generation)) return;
+    const own = isOwn(this.#generation);
+    if (own && this.#isWhereCallersLook()) return;
     const { who, note, onLost } = this.#options;
-    note(`${who}: ${this.path} has gone`);
+    note(`${who}: ${this.path} ${own ? "is not where callers look now" : "has gone"}`);
+    release(this.#generation);
     const found = await listen(this.#options, this.#descriptors).catch((error: unknown) => {
       note(`${who}: cannot listen: ${error instanceof Error ? error.message : String(error)}`);
     });
@@ -80,17 +85,27 @@ export class Listening {
     clearInterval(this.#timer);
     onLost();
   }
+
+  #isWhereCallersLook(): boolean {
+    try {
+      const { directory, prefix } = this.#options.place();
+      return this.path.startsWith(`${join(directory, prefix)}.`);
+    } catch {
+      // For the moment it can be found here, and nowhere else.
+      return true;
+    }
+  }
 }
 
 async function listen(
-  { who, claim, note, onCaller }: ListeningOptions,
+  { who, place, claim, note, onCaller }: ListeningOptions,
   descriptors: Descriptors,
 ): Promise<{ readonly server: Server; readonly generation: Generation } | undefined> {
   const server = createServer((socket) => {
     if (descriptors.hasRoom) onCaller(socket);
     else turnAway(socket);
   });
-  const claimed = await claim(server);
+  const claimed = await claim(place(), server);
   if (claimed.kind === "taken") {
     server.close();
     return undefined;

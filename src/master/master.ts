@@ -28,7 +28,8 @@ export async function runMaster(world: World): Promise<number> {
   try {
     listening = await Listening.begin({
       ...{ who: "master", note },
-      claim: (server) => claim(controlPlace(world), server, String(world.pid)),
+      place: () => controlPlace(world),
+      claim: (place, server) => claim(place, server, String(world.pid)),
       onCaller: (socket) => master.accept(socket),
       onLost: () => master.retire(),
     });

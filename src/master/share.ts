@@ -10,7 +10,7 @@ import type { Decision } from "../table/decision.ts";
 import type { Persist } from "../table/table.ts";
 import { Connections } from "./connections.ts";
 import { Forwards } from "./forwards.ts";
-import { Lifetime } from "./lifetime.ts";
+import { Lifetime, longest } from "./lifetime.ts";
 import { startSomewhere } from "./second_way.ts";
 import { SpareKeeper } from "./spare.ts";
 import type { Placed } from "./spare_command.ts";
@@ -32,6 +32,8 @@ export class Share {
   #latest: { readonly decision: Decision; readonly options: OpeningOptions };
   /** SERVER of every call it has served. */
   readonly #names = new Set<string>();
+  /** How long the table lets a connection stay after the last mail call for a SERVER. */
+  readonly #persists = new Map<string, Persist>();
   /** Callers that are being served. */
   #served = 0;
   readonly #stay: Lifetime;
@@ -144,6 +146,15 @@ export class Share {
     } else this.#changed();
   }
 
+  /** The table leads no call here any more: no mailbox is kept open for one, and only what was promised keeps it up. */
+  retire(): void {
+    if (this.#isOver) return;
+    this.#onRetired();
+    this.#spares.close();
+    this.#stay.lapse();
+    this.#changed();
+  }
+
   status(): {
     readonly connections: readonly ConnectionStatus[];
     readonly forwards: readonly ForwardStatus[];
@@ -161,7 +172,8 @@ export class Share {
 
   async #serve<T>(decision: Decision, options: OpeningOptions, work: () => Promise<T>): Promise<T> {
     this.#enter(decision, options);
-    this.#stay.persist = decision.persist.value;
+    this.#persists.set(decision.server.toLowerCase(), decision.persist.value);
+    this.#stay.persist = longest([...this.#persists.values()]);
     this.#served++;
     this.#stay.use();
     try {

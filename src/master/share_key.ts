@@ -1,3 +1,4 @@
+import type { Wanted } from "../control/protocol.ts";
 import type { Decision, Settled } from "../table/decision.ts";
 
 /**
@@ -11,6 +12,13 @@ export function shareKey(decision: Decision): string {
   return JSON.stringify([
     ...[destination, user, port, identity, sshConfig, knownHosts, compression].map(settledValue),
   ]);
+}
+
+/** What one table leads to one place at a time: a SERVER, with the USER that the call gives where the table has none. */
+export function routeOf({ decision, env, home }: Pick<Wanted, "decision" | "env" | "home">): string {
+  const { server, user } = decision;
+  const given = user?.from.kind === "call" ? user.value : null;
+  return JSON.stringify([server.toLowerCase(), given, env.PREAUTH_TABLE || env.XDG_CONFIG_HOME || home]);
 }
 
 /** Null where ssh_config decides. */

@@ -24,6 +24,8 @@ export class Shares {
   readonly #open = new Map<string, Share>();
   /** All, those included that are only to end. */
   readonly #all = new Set<Share>();
+  /** The share that a call was last led to, by routeOf(). */
+  readonly #routes = new Map<string, Share>();
 
   /** `onLeft` is called each time that a share has ended. */
   constructor(world: World, note: Note, onLeft: () => void) {
@@ -85,20 +87,37 @@ export class Shares {
   }
 
   /** The share of a request; made where there is none. What it needs is loaded now, and not before `here` was said. */
-  async #join({ decision, ...wanted }: Wanted): Promise<Share> {
-    const [{ Share }, { shareKey }] = await Promise.all([import("./share.ts"), import("./share_key.ts")]);
+  async #join(request: Wanted): Promise<Share> {
+    const [{ Share }, { shareKey, routeOf }] = await Promise.all([
+      import("./share.ts"),
+      import("./share_key.ts"),
+    ]);
+    const { decision } = request;
     const key = shareKey(decision);
     const found = this.#open.get(key);
-    if (found !== undefined) return found;
-    const options = this.options({ decision, ...wanted });
-    const share = new Share(decision, options, this.#note, () => this.#retire(key, share));
+    if (found !== undefined) {
+      this.#lead(routeOf(request), found);
+      return found;
+    }
+    const share = new Share(decision, this.options(request), this.#note, () => this.#retire(key, share));
     this.#open.set(key, share);
     this.#all.add(share);
     void share.left.then(() => {
       this.#all.delete(share);
+      for (const [route, other] of this.#routes) if (other === share) this.#routes.delete(route);
       this.#onLeft();
     });
+    this.#lead(routeOf(request), share);
     return share;
+  }
+
+  /** Where the table leads the same call elsewhere than before, and no other one there, that is not kept up for calls. */
+  #lead(route: string, share: Share): void {
+    const before = this.#routes.get(route);
+    this.#routes.set(route, share);
+    if (before === undefined || before === share || [...this.#routes.values()].includes(before)) return;
+    this.#note(`${before.server}: the table leads elsewhere now: its connection ends when nobody uses it`);
+    before.retire();
   }
 
   /** No new call joins it. */

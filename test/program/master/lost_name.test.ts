@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { describeForms } from "../../peers/binaries.ts";
@@ -22,6 +22,31 @@ describeForms("a process in the background whose socket goes", { concurrency: 4 
     assert.deepEqual([mastersOf(scene.home), scene.sshd.logins()], [[pid], 1]);
     assert.equal((await scene.run("--stop")).status, 0);
     await gone(pid);
+  });
+
+  test("goes to the directory of a log-in, where calls look from then on", async () => {
+    await using scene = await startScene(form, { host });
+    const directory = scene.home.env.XDG_RUNTIME_DIR ?? "";
+    rmSync(directory, { recursive: true });
+    assert.equal(await logout(await scene.open()), 0);
+    const pid = await scene.master();
+    mkdirSync(directory, { mode: 0o700 });
+    await scene.logged(/master: .* is not where callers look now\n.*master: listening again at /, WITHIN);
+    assert.equal(await logout(await scene.open()), 0);
+    assert.deepEqual([mastersOf(scene.home), scene.sshd.logins()], [[pid], 1]);
+  });
+
+  test("is found by --status and --stop in a directory that only its own environment names", async (t) => {
+    if (process.platform !== "linux") return t.skip("no /proc tells where");
+    await using scene = await startScene(form, { host });
+    const other = join(scene.home.path, "other");
+    mkdirSync(other, { mode: 0o700 });
+    const session = await scene.open({ env: { XDG_RUNTIME_DIR: other } });
+    const [pid] = mastersOf(scene.home);
+    assert.equal(await scene.master(), pid);
+    assert.match((await scene.run("--stop")).output.toString(), /^mail\.test: ends when nobody uses it/);
+    assert.equal(await logout(session), 0);
+    await gone(Number(pid));
   });
 
   test("ends when nothing uses it any more where another has its place, whatever the table says of its time", async () => {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { describeForms } from "../../peers/binaries.ts";
-import { descendantsOf, signal } from "../../peers/processes.ts";
+import { descendantsOf, gone, signal } from "../../peers/processes.ts";
 import { poll } from "../../peers/waiting.ts";
 import { preloaded } from "./preloaded.ts";
 import { answers, backgroundOf, kill, logout, PREAUTH, type Scene, startScene } from "./shared_home.ts";
@@ -54,6 +55,22 @@ describeForms("a spare mailbox", { concurrency: 4 }, (form) => {
     }
     await answers(first, "a1");
     assert.equal(scene.sshd.logins(), 1);
+  });
+
+  test("is gone, with its connection, when the table has changed and leads elsewhere", async () => {
+    await using scene = await startScene(form, { host: { spare: 1, persist: "forever" } });
+    const old = await onlySpare(scene);
+    const table = readFileSync(scene.home.tableFile, "utf8");
+    scene.home.writeTable(table.replace("[[host]]", "[[host]]\ncompression = true"));
+    const spare = await onlySpare(scene);
+    assert.notEqual(spare, old);
+    await scene.statusOnce(({ connections }) => connections.length === 1, "one connection");
+    assert.equal(scene.sshd.logins(), 2);
+    // The time that the table gave before does not count either.
+    scene.home.writeTable(table.replace(/^spare.*$/m, "spare = 0").replace("forever", "0"));
+    const pid = await scene.master();
+    assert.equal(await logout(await scene.open()), 0);
+    await gone(pid);
   });
 
   test("whose imapd has ended is not handed out, and is replaced", async () => {

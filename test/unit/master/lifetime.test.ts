@@ -98,6 +98,28 @@ describe("what nobody uses", () => {
     assert.equal(one.ends, 1);
   });
 
+  it("has the time that its last use had, though an earlier one had a longer one", () => {
+    for (const first of [HOUR, "forever"] as const) {
+      const one = thing(first);
+      one.used(1);
+      one.stay.persist = MINUTE;
+      one.used(1);
+      clocks.pass(MINUTE);
+      assert.equal(one.ends, 1, String(first));
+    }
+  });
+
+  it("keeps what it was promised when its uses count no more", () => {
+    const one = thing("forever");
+    one.stay.extend(MINUTE);
+    one.used(1);
+    one.stay.lapse();
+    one.stay.look();
+    assert.equal(one.ends, 0);
+    clocks.pass(MINUTE);
+    assert.equal(one.ends, 1);
+  });
+
   it("says until when only while nobody uses it", () => {
     const one = thing(MINUTE);
     one.isIdle = false;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { shareKey } from "../../../src/master/share_key.ts";
+import { routeOf, shareKey } from "../../../src/master/share_key.ts";
 import type { Decision } from "../../../src/table/decision.ts";
 import { decisionWith, tabled } from "./decisions.ts";
 
@@ -102,5 +102,25 @@ describe("two calls", () => {
         assert.equal(shareKey(JSON.parse(JSON.stringify(decision))), shareKey(decision));
       }),
     );
+  });
+});
+
+describe("what one table leads to one place", () => {
+  const route = (keys: Partial<Decision>, env: Record<string, string> = {}) =>
+    routeOf({ decision: decisionWith(keys), env, home: "/home/jane" });
+  const jane = { value: "jane", from: { kind: "call" } } as const;
+
+  it("is a SERVER in any case, for each USER that the call gives", () => {
+    assert.equal(route({ server: "Work" }), route({ server: "work" }));
+    assert.notEqual(route({ server: "work" }), route({ server: "club" }));
+    assert.notEqual(route({ user: jane }), route({ user: { ...jane, value: "joe" } }));
+    assert.equal(route({ user: tabled("jane") }), route({ user: tabled("joe") }));
+    assert.equal(route({ destination: tabled("a") }), route({ destination: tabled("b") }));
+  });
+
+  it("is another one by another table", () => {
+    assert.notEqual(route({}), route({}, { PREAUTH_TABLE: "/a" }));
+    assert.notEqual(route({}), route({}, { XDG_CONFIG_HOME: "/a" }));
+    assert.equal(route({}), route({}, { PREAUTH_TABLE: "" }));
   });
 });
