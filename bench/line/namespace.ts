@@ -1,6 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { findProgram, program } from "../../test/peers/programs.ts";
 import { within } from "../../test/peers/waiting.ts";
@@ -57,8 +56,6 @@ export function obstacle(): string | undefined {
  * two namespaces is a tunnel (VXLAN, RFC 7348), whose datagrams a relay passes on as a slow line with a router would.
  */
 export async function openLine(cleanup: Cleanup): Promise<Line> {
-  // The one that every kernel has; as most do, it fills a queue until a packet is lost.
-  writeFileSync("/proc/sys/net/ipv4/tcp_congestion_control", "reno");
   const near = await startRelay([], CLIENT, cleanup);
   const far = await startRelay([program("unshare"), "-n"], SERVER, cleanup);
   const under = [program("nsenter"), `--net=/proc/${far.pid}/ns/net`];
@@ -83,6 +80,8 @@ export async function openLine(cleanup: Cleanup): Promise<Line> {
 
 function bringUp(where: readonly string[], end: End, other: End): void {
   const { device, below } = end;
+  // The one that every kernel has; as most do, it fills a queue until a packet is lost. A new namespace has the system's.
+  run([...where, program("sh"), "-c", "echo reno >/proc/sys/net/ipv4/tcp_congestion_control"]);
   ip(where, "link", "set", "lo", "up");
   ip(where, "address", "add", `${end.addressBelow}/24`, "dev", below);
   ip(where, "link", "set", below, "up");
