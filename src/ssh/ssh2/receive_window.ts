@@ -8,13 +8,14 @@ const TRAITS: Traits = {
   // A packet and a half, which take 0.4 s at 1 Mbit/s. A packet counts only when all of it has come; with no more than that
   // one allowed, the line would be idle until word of it has reached the server.
   least: 1.5 * NUMBERS.mostPacket.greatest,
+  packet: NUMBERS.mostPacket.greatest,
   dry: NUMBERS.mostPacket.greatest,
   narrow: 2 * MIB,
   // Good for 160 MB/s at a round-trip time of 100 ms.
   wide: 16 * MIB,
-  trips: 1.5,
+  trips: 1.25,
   // Delayed acknowledgements and busy machines come to that.
-  queue: 40,
+  queue: 20,
   fast: 40_000,
 };
 

@@ -7,11 +7,12 @@ const TRAITS: Traits = {
   // Half a second at 1 Mbit/s; TCP begins with less than that (RFC 6928).
   first: 64 * KIB,
   least: 16 * KIB,
+  packet: 4 * KIB,
   dry: 16 * KIB,
   narrow: 2 * MIB,
   wide: 16 * MIB,
-  trips: 1.5,
-  queue: 30,
+  trips: 1.25,
+  queue: 20,
   fast: 40_000,
 };
 

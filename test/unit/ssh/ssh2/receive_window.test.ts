@@ -11,8 +11,9 @@ const MIB = 1024 * KIB;
 interface Path {
   /** Bytes a millisecond. */
   readonly rate: number;
-  /** Milliseconds there and back where nothing waits. */
+  /** Milliseconds there and back where nothing waits, and those from the third second on; default: the same. */
   readonly roundTrip: number;
+  readonly later?: number;
   /** What the connection takes it for; default: what it is. */
   readonly believed?: number;
   /** Bytes that a packet has at most, none of which is read before the last has come; default 16 KiB. */
@@ -31,13 +32,14 @@ interface Carried {
 /** A server that sends all it may, over a path, to a reader who takes what comes; with a clock of its own. */
 function download(
   total: number,
-  { rate, roundTrip, believed = roundTrip, packet = 16 * KIB }: Path,
+  { rate, roundTrip, later = roundTrip, believed = roundTrip, packet = 16 * KIB }: Path,
 ): Carried {
+  const half = (at: number): number => (at < 3000 ? roundTrip : later) / 2;
   const window = new ReceiveWindow(() => believed);
   let [now, credit, free, sent, read] = [0, RECEIVE_WINDOW, 0, 0, 0];
   /** What the server may send, since when. */
-  const grants: { at: number; bytes: number }[] = [{ at: roundTrip / 2, bytes: RECEIVE_WINDOW }];
-  let [half, waited] = [{ now: 0, read: 0 }, 0];
+  const grants: { at: number; bytes: number }[] = [{ at: half(0), bytes: RECEIVE_WINDOW }];
+  let [middle, waited] = [{ now: 0, read: 0 }, 0];
   while (read < total) {
     const grant = grants.shift();
     assert.ok(grant, `the server waits in vain after ${read} bytes`);
@@ -47,25 +49,34 @@ function download(
       sent += size;
       if (read > total / 2) waited = Math.max(waited, free - grant.at);
       free = Math.max(free, grant.at) + size / rate;
-      now = free + roundTrip / 2;
+      now = free + half(free);
       credit -= size;
       read += size;
       const more = window.read(size, { unread: 0, credit, makesWay: false }, now);
       credit += more;
-      if (more > 0) grants.push({ at: now + roundTrip / 2, bytes: more });
-      if (half.now === 0 && read >= total / 2) half = { now, read };
+      if (more > 0) grants.push({ at: now + half(now), bytes: more });
+      if (middle.now === 0 && read >= total / 2) middle = { now, read };
     }
   }
-  return { rate: (read - half.read) / (now - half.now), time: now, waited };
+  return { rate: (read - middle.read) / (now - middle.now), time: now, waited };
 }
 
 const MBIT = 1000 / 8;
 
+/** Ways that get longer: Mbit/s, and milliseconds before and after. */
+const LONGER = [
+  [8, 20, 200],
+  [8, 100, 180],
+  [8, 100, 400],
+  [50, 20, 400],
+  [50, 100, 250],
+] as const;
+
 describe("a download", () => {
   for (const [mbit, total] of [
     [1, 4 * MIB],
-    [8, 16 * MIB],
-    [50, 64 * MIB],
+    [8, 32 * MIB],
+    [50, 192 * MIB],
   ] as const) {
     for (const roundTrip of [20, 100]) {
       for (const packet of [16 * KIB, 32 * KIB]) {
@@ -73,10 +84,18 @@ describe("a download", () => {
           const path = { rate: mbit * MBIT, roundTrip, packet };
           const { rate, waited } = download(total, path);
           assert.ok(rate >= 0.95 * path.rate, `${rate / path.rate} of the line`);
-          assert.ok(waited < 2 * roundTrip + 30 + (96 * KIB) / path.rate, `${waited} ms`);
+          assert.ok(waited < 0.8 * roundTrip + 30 + (96 * KIB) / path.rate, `${waited} ms`);
         });
       }
     }
+  }
+
+  for (const [mbit, roundTrip, later] of LONGER) {
+    test(`keeps its line of ${mbit} Mbit/s when the way of ${roundTrip} ms takes ${later}`, () => {
+      const path = { rate: mbit * MBIT, roundTrip, later };
+      const { rate } = download(60_000 * path.rate, path);
+      assert.ok(rate >= 0.9 * path.rate, `${rate / path.rate} of the line`);
+    });
   }
 
   test("has 60 MB/s at 100 ms, from the beginning on", () => {
