@@ -76,11 +76,16 @@ function programOf({ method, line }: Served, imapd: readonly string[] | undefine
   );
 }
 
-/** Dovecot 2.4 keeps of the environment only what it is told to. */
+/** Dovecot 2.4 keeps of the environment only what it is told to, and 2.3 takes the home from there: mail_home is for others. */
 function imapdLine(words: readonly string[]): string {
   const program = `exec ${words.map(quoted).join(" ")}`;
-  return words.length === 1 ? program : `export DOVECOT_PRESERVE_ENVS=${quoted("USER HOME TZ")}; ${program}`;
+  if (words.length === 1) return program;
+  const home = words.find((word) => word.startsWith(MAIL_HOME))?.slice(MAIL_HOME.length);
+  const kept = `DOVECOT_PRESERVE_ENVS=${quoted("USER HOME TZ")}`;
+  return `export ${home === undefined ? "" : `HOME=${quoted(home)} `}${kept}; ${program}`;
 }
+
+const MAIL_HOME = "mail_home=";
 
 /** A text as one word for sh, csh and fish alike, of which each has its own meaning for some of these within quotes. */
 function forAnyShell(text: string): string {

@@ -56,6 +56,14 @@ test("a line that authorized_keys cannot hold is refused", () => {
   }
 });
 
+test("an imapd that was found with its mail below another home has that home again", () => {
+  const words = ["/bin/sh", "-c", 'echo "$HOME $DOVECOT_PRESERVE_ENVS"', "sh", "-o", "mail_home=/srv/it's"];
+  const command = forcedCommand([{ method: "imap", line: undefined }], words);
+  const env = { HOME: "/", PATH: "/usr/bin:/bin", SSH_ORIGINAL_COMMAND: "imap" };
+  const { stdout } = spawnSync("/bin/sh", ["-c", command], { env, encoding: "utf8" });
+  assert.equal(stdout, "/srv/it's USER HOME TZ\n");
+});
+
 test("the METHODs and ports that a key has to be good for are those of the table", async () => {
   const text = `[defaults]\ncommands.news = "exec nntpd"\n[[host]]\nmatch = "work"\ncommands.imap = { to = "localhost:143" }\ncommands.smtp = "exec smtpd"\n[[forward]]\nname = "a"\nlisten = 2025\nto = "mail:25"\n[[forward]]\nname = "b"\nlisten = 2026\nto = "mail:26"\nvia = "play"\n`;
   const table = await parseTable(text, "hosts.toml");
