@@ -175,7 +175,7 @@ export class Login {
       bounds: BOUNDS,
       mayRekey: () => this.#rekeys.mayBegin(performance.now()),
       startLogin: (protocol) => {
-        this.#authentication.begin(protocol.firstExchange);
+        this.#authentication.begin({ ...protocol.firstExchange, voucher: this.#check.voucher });
         this.#depart(new Departure(client, protocol));
       },
     });

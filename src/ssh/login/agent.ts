@@ -4,6 +4,7 @@ import { fieldsOf, typeOf, wire } from "../keys/blob.ts";
 import { plainType } from "../keys/type.ts";
 import { type Reader, readWith } from "../keys/wire.ts";
 import type { Session } from "../ssh2/patched.ts";
+import { type AgentPlace, freshAgent } from "./agent_hints.ts";
 
 /** A key that an agent holds. */
 export interface AgentKey {
@@ -12,11 +13,11 @@ export interface AgentKey {
   readonly comment: string;
 }
 
-/** Where an agent is. */
-export interface AgentPlace {
+/** An agent that is to be asked. */
+export interface AgentAddress extends AgentPlace {
   readonly path: string;
-  /** Undefined where ssh_config gives the path. */
-  readonly variable: AgentVariable | undefined;
+  /** Whether somebody at a terminal is asked for what it lacks. */
+  readonly isAsked?: boolean;
 }
 
 /** The agent could not be asked; `message` says why, in words that go after "the agent ". */
@@ -60,7 +61,7 @@ export class Agent {
   #over: AgentError | undefined;
 
   /** What is asked of an agent that does not answer hangs until close(). */
-  constructor(place: AgentPlace) {
+  constructor(place: AgentAddress) {
     this.#path = place.path;
     this.#socket = connect({ path: place.path });
     this.#socket.on("data", (chunk: Buffer) => this.#take(chunk));
@@ -156,16 +157,23 @@ function readKeys(reader: Reader): readonly AgentKey[] | undefined {
   });
 }
 
-function troubleOf({ path, variable }: AgentPlace, error: NodeJS.ErrnoException): AgentError {
+function troubleOf(
+  { path, variable, isAsked = false }: AgentAddress,
+  error: NodeJS.ErrnoException,
+): AgentError {
   switch (error.code) {
     case "ENOENT":
       return new AgentError(
         `is gone: there is no ${path}${leftBehind(variable)}`,
-        freshAgent(variable),
+        freshAgent(variable, isAsked),
         error,
       );
     case "ECONNREFUSED":
-      return new AgentError(`at ${path} is dead${leftBehind(variable)}`, freshAgent(variable), error);
+      return new AgentError(
+        `at ${path} is dead${leftBehind(variable)}`,
+        freshAgent(variable, isAsked),
+        error,
+      );
     default:
       return new AgentError(`at ${path} cannot be reached (${error.code})`, undefined, error);
   }
@@ -175,10 +183,4 @@ function leftBehind(variable: AgentVariable | undefined): string {
   if (variable === undefined) return "";
   const { name, keptBy } = variable;
   return ` (${name} was left by an earlier login${keptBy === undefined ? "" : `, and kept by ${keptBy}`})`;
-}
-
-function freshAgent(variable: AgentVariable | undefined): string {
-  return variable?.keptBy === "tmux"
-    ? `take the new one, and start the mail client again: eval "$(tmux show-environment -s ${variable.name})"`
-    : 'start an agent, and the mail client after it: eval "$(ssh-agent)" && ssh-add';
 }

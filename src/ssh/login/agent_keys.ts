@@ -1,21 +1,22 @@
 import { onAbort } from "../../abort.ts";
-import { quoted } from "../../shell_word.ts";
 import { parseUserCertificate } from "../keys/certificate.ts";
 import { isSecurityKey } from "../keys/type.ts";
 import type { Session } from "../ssh2/patched.ts";
-import { Agent, AgentError, type AgentKey, type AgentPlace } from "./agent.ts";
+import type { AddingLine } from "./adding_line.ts";
+import { Agent, type AgentAddress, AgentError, type AgentKey } from "./agent.ts";
+import { sshAdd } from "./agent_hints.ts";
 import type { Candidate, Obstacle, Waiting } from "./candidate.ts";
 
 /** The keys of an agent, for one login. Call close() at the end. */
 export class AgentKeys {
   /** Why it could not be asked: that may be over at the next call. */
   trouble: Obstacle | undefined;
-  readonly #place: AgentPlace | undefined;
+  readonly #place: AgentAddress | undefined;
   readonly #waiting: Waiting;
   #agent: Agent | undefined;
   #isBound = false;
 
-  constructor(place: AgentPlace | undefined, waiting: Waiting) {
+  constructor(place: AgentAddress | undefined, waiting: Waiting) {
     this.#place = place;
     this.#waiting = waiting;
   }
@@ -63,7 +64,8 @@ export class AgentKeys {
     if (this.#place === undefined || this.trouble !== undefined) return this.trouble;
     if (held.length === 0) {
       // A locked one says that it has none (ssh-agent.c, process_request_identities).
-      const hint = "add a key to it: ssh-add; or unlock it: ssh-add -X";
+      const add = sshAdd(this.#place);
+      const hint = `add a key to it: ${add}; or unlock it: ${add} -X`;
       return { what: "the agent has no keys, or is locked", hint };
     }
     if (!onlyWanted || wanted > 0) return undefined;
@@ -71,11 +73,15 @@ export class AgentKeys {
     return { what: `${keys}, but none that is wanted here (IdentitiesOnly)`, hint: undefined };
   }
 
-  /** What to say of keys that it no longer listed when it knew the session; `name` is the host's in known_hosts. */
-  keptBack(count: number, name: string): Obstacle | undefined {
-    if (count <= 0) return undefined;
+  /** What to say of keys that it no longer listed when it knew the session. */
+  keptBack(count: number, { line, name }: AddingLine): Obstacle {
     const what = `the agent keeps ${count === 1 ? "one key" : `${count} keys`} for other hosts`;
-    return { what, hint: `add it for this host, too: ssh-add -h ${quoted(name)} KEYFILE` };
+    // Whoever adds a key again replaces what it was restricted to (ssh-agent.c, process_add_identity()).
+    const hint =
+      name === undefined
+        ? `add it for all hosts, as ssh-add -h does not find this one: ${line}`
+        : `add it for this host, with a -h for each of its others, too: ${line}`;
+    return { what, hint };
   }
 
   /** `file`: the path of the file that the key is also in. */

@@ -2,8 +2,9 @@ import type { AnyAuthMethod, Client } from "ssh2";
 import type { KnownLogin } from "../../state/familiar.ts";
 import type { Method } from "../../target/methods.ts";
 import type { Target } from "../../target/target.ts";
-import type { OwnMethod, Session } from "../ssh2/patched.ts";
+import type { OwnMethod } from "../ssh2/patched.ts";
 import { readExtensions } from "../ssh2/public_key_request.ts";
+import { type AddingLine, addingLine, type Recognised } from "./adding_line.ts";
 import type { Obstacle } from "./candidate.ts";
 import type { EarlyLogin } from "./early_login.ts";
 import type { KeyOffer } from "./key_offer.ts";
@@ -31,6 +32,7 @@ export class Authentication {
   /** Methods, other than keys, that the server has accepted without letting the user in. */
   readonly #answers: Method[] = [];
   readonly #denied = new Set<Method>();
+  #voucher: Recognised["voucher"];
   #isOver = false;
   #methods: readonly string[] | undefined;
   #hasTriedNone = false;
@@ -78,6 +80,11 @@ export class Authentication {
     return this.#asked !== undefined;
   }
 
+  /** How a key is added to an agent for this host. */
+  get adding(): AddingLine {
+    return addingLine(this.#target, this.#voucher);
+  }
+
   /** What the server would take now: "publickey", "password". Empty when it did not say. */
   get methods(): readonly string[] {
     return this.#methods ?? [];
@@ -106,7 +113,8 @@ export class Authentication {
   }
 
   /** The first keys have been exchanged, and the server is known. */
-  begin(session: Session): void {
+  begin(session: Recognised): void {
+    this.#voucher = session.voucher;
     this.#offers.begin(session);
   }
 

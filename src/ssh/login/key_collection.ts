@@ -2,8 +2,9 @@ import type { Target } from "../../target/target.ts";
 import { fingerprint, typeOf } from "../keys/blob.ts";
 import { type Certificate, parseUserCertificate } from "../keys/certificate.ts";
 import { readIdentity, readPublic } from "../keys/identity_file.ts";
-import type { Session } from "../ssh2/patched.ts";
+import { type AddingLine, addingLine, type Recognised } from "./adding_line.ts";
 import type { AgentKey } from "./agent.ts";
+import { sshAdd } from "./agent_hints.ts";
 import { AgentKeys } from "./agent_keys.ts";
 import type { Candidate, Obstacle, Sealed, Waiting } from "./candidate.ts";
 import { KeyFile } from "./key_file.ts";
@@ -33,8 +34,8 @@ interface Stock {
   /** Paths that were to hold a certificate. */
   readonly useless: readonly string[];
   readonly held: readonly AgentKey[];
-  /** How many keys the agent no longer listed when it was told of the session. */
-  readonly keptBack: number;
+  /** How many keys the agent no longer listed when it was told of the session, and how they are added for it. */
+  readonly keptBack?: { readonly count: number; readonly adding: AddingLine };
 }
 
 /** Finds the user's keys, in the agent and in files. Call close() at the end. */
@@ -51,9 +52,9 @@ export class KeyCollection {
   #bound: Promise<readonly (Candidate | Sealed)[]> | undefined;
 
   constructor(target: Target, options: KeyCollectionOptions) {
-    const { agent, agentVariable } = target;
-    const place =
-      agent.value === undefined ? undefined : { path: agent.value, variable: agentVariable.value };
+    const { value: path } = target.agent;
+    const { value: variable } = target.agentVariable;
+    const place = path === undefined ? undefined : { path, variable, isAsked: options.asking !== undefined };
     this.#target = target;
     this.#options = options;
     this.#agent = new AgentKeys(place, (what) => {
@@ -94,26 +95,33 @@ export class KeyCollection {
   }
 
   /** The same once there is a session, of which an agent is told before it is to sign: it may have keys for others only. */
-  collectFor(session: Session): Promise<readonly (Candidate | Sealed)[]> {
+  collectFor(session: Recognised): Promise<readonly (Candidate | Sealed)[]> {
     this.#bound ??= this.#bind(session);
     return this.#bound;
   }
 
-  async #bind(session: Session): Promise<readonly (Candidate | Sealed)[]> {
+  async #bind(session: Recognised): Promise<readonly (Candidate | Sealed)[]> {
     const found = await this.collect();
     const isAgentNeeded = found.some((one) => "source" in one && one.source === "agent");
     const stock = isAgentNeeded ? await this.#stock : undefined;
     const held = stock && (await this.#agent.bind(session, this.#options.signal));
     this.#options.signal.throwIfAborted();
     if (stock === undefined || held === undefined) return found;
-    return this.#arrange({ ...stock, held, keptBack: stock.held.length - held.length });
+    const count = stock.held.length - held.length;
+    if (count <= 0) return this.#arrange({ ...stock, held });
+    return this.#arrange({
+      ...stock,
+      held,
+      keptBack: { count, adding: addingLine(this.#target, session.voucher) },
+    });
   }
 
   async #look(): Promise<Stock> {
     const { identityFiles, certificateFiles } = this.#target;
     const { signal, asking } = this.#options;
     const identities = await Promise.all(identityFiles.value.map(readIdentity));
-    const files = identities.map((identity) => new KeyFile(identity, asking));
+    const add = sshAdd({ path: this.#target.agent.value, variable: this.#target.agentVariable.value });
+    const files = identities.map((identity) => new KeyFile(identity, asking, add));
     const named = await Promise.all(certificateFiles.value.map(readCertified));
     const chosen = named.filter((one) => "certificate" in one);
     const beside = certificateFiles.value.length > 0 ? [] : identityFiles.value.map(besideKey);
@@ -121,7 +129,7 @@ export class KeyCollection {
     const useless = named.flatMap((one) => ("certificate" in one ? [] : [one.path]));
     const held = await this.#agent.list(signal);
     signal.throwIfAborted();
-    return { files, chosen, implied, useless, held, keptBack: 0 };
+    return { files, chosen, implied, useless, held };
   }
 
   #arrange(stock: Stock): readonly (Candidate | Sealed)[] {
@@ -143,7 +151,7 @@ export class KeyCollection {
     const onlyWanted = this.#target.identitiesOnly.value;
     const taken = new Set(chosen.map(({ certificate }) => id(certificate.blob)));
     const others = held.filter(({ blob }) => !names.has(id(blob)) && !taken.has(id(blob)));
-    const kept = this.#agent.keptBack(stock.keptBack, this.#target.hostKeyName.value);
+    const kept = stock.keptBack && this.#agent.keptBack(stock.keptBack.count, stock.keptBack.adding);
     const oddity = kept ?? this.#agent.oddity(held, onlyWanted, named.length + chosen.length);
     if (oddity !== undefined) this.#obstacles.push(oddity);
     const inAgent = new Set(held.map(({ blob }) => id(blob)));

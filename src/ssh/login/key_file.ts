@@ -19,11 +19,12 @@ export class KeyFile {
   readonly #asking: Questions | undefined;
   #unlocking: Promise<KeyObject | undefined> | undefined;
 
-  constructor(identity: Identity, asking: Questions | undefined) {
+  /** `add`: the beginning of a line that adds keys to the agent. */
+  constructor(identity: Identity, asking: Questions | undefined, add: string) {
     this.path = identity.path;
     this.kind = identity.kind;
     this.blob = "blob" in identity ? identity.blob : undefined;
-    this.obstacle = obstacleOf(identity, asking !== undefined);
+    this.obstacle = obstacleOf(identity, asking !== undefined, add);
     this.#identity = identity;
     this.#asking = asking;
   }
@@ -55,7 +56,7 @@ export class KeyFile {
   }
 }
 
-function obstacleOf(identity: Identity, canAsk: boolean): Obstacle | undefined {
+function obstacleOf(identity: Identity, canAsk: boolean, add: string): Obstacle | undefined {
   const { path } = identity;
   switch (identity.kind) {
     case "private":
@@ -68,7 +69,7 @@ function obstacleOf(identity: Identity, canAsk: boolean): Obstacle | undefined {
       const keychain = platform() === "darwin" ? "--apple-use-keychain " : "";
       return {
         what: `${path} is encrypted${how}`,
-        hint: `add the key to an agent: ssh-add ${keychain}${quoted(path)}`,
+        hint: `add the key to an agent: ${add} ${keychain}${quoted(path)}`,
       };
     }
     case "missing":

@@ -1,8 +1,9 @@
 import type { KnownLogin } from "../../state/familiar.ts";
 import type { BrokenOff } from "../../state/patience.ts";
 import type { Target } from "../../target/target.ts";
-import type { OwnMethod, Session } from "../ssh2/patched.ts";
+import type { OwnMethod } from "../ssh2/patched.ts";
 import type { Extensions } from "../ssh2/public_key_request.ts";
+import type { Recognised } from "./adding_line.ts";
 import type { Candidate, Obstacle, Sealed } from "./candidate.ts";
 import { earlyOffer, plainLogin, told } from "./early_offer.ts";
 import type { KeyCollection } from "./key_collection.ts";
@@ -61,7 +62,7 @@ export class KeyOffers {
   }
 
   /** The first keys have been exchanged. */
-  begin(session: Session): void {
+  begin(session: Recognised): void {
     this.#acquaintance = { ...this.#acquaintance, session };
   }
 

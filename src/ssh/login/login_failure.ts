@@ -1,9 +1,10 @@
 import { Failure } from "../../failure.ts";
-import { quoted } from "../../shell_word.ts";
 import type { BrokenOff } from "../../state/patience.ts";
 import { typed } from "../../target/by_hand.ts";
 import type { Method } from "../../target/methods.ts";
 import type { Target } from "../../target/target.ts";
+import type { AddingLine } from "./adding_line.ts";
+import { startAgent } from "./agent_hints.ts";
 import type { Obstacle } from "./candidate.ts";
 import type { TriedKey } from "./tried_key.ts";
 
@@ -42,6 +43,8 @@ export interface Tried {
   readonly answers: readonly Method[];
   /** The methods for which somebody has typed something, and the server wants none of it. */
   readonly denied: readonly Method[];
+  /** How a key is added to an agent for this host. */
+  readonly adding: AddingLine;
   /** Whether somebody at a terminal was asked for what no key could do. */
   readonly isAsking: boolean;
 }
@@ -141,7 +144,7 @@ function failed(attempt: TriedKey): string {
 
 /** What may help, best first. */
 function hints(
-  { server, user, host, agent, hostKeyName, byHand }: Target,
+  { server, user, host, agent, agentVariable, byHand }: Target,
   tried: Tried,
   ending: string | undefined,
 ): readonly string[] {
@@ -160,12 +163,12 @@ function hints(
   if (!takesKeys && takesAnswers && !isAsking) return [onTerminal];
   if (!takesKeys && !takesAnswers && methods.some((method) => UNBUILT.test(method))) return [NOT_BUILT];
   if (!takesKeys) return [...check, "ask the server's administrator to allow public keys"];
-  if (agent.value === undefined && isForAgent) told.unshift('start an agent: eval "$(ssh-agent)"');
+  if (agent.value === undefined && isForAgent) told.unshift(startAgent(agentVariable.value));
   if ((takesAnswers || isUsableThere) && !isAsking) told.push(onTerminal);
   if (ending !== undefined && attempts.length > 1) told.push(NAME_ONE);
   if (attempts.some((one) => one.source === "agent" && failureOf(one) !== undefined)) {
-    const again = `ssh-add -h ${quoted(hostKeyName.value)} KEYFILE`;
-    told.push(`answer yes when the agent asks, or touch the key; if it is for certain hosts only: ${again}`);
+    const { line } = tried.adding;
+    told.push(`answer yes when the agent asks, or touch the key; if it is for certain hosts only: ${line}`);
   }
   const unopened = attempts.find((one) => one.source === "file" && failureOf(one) !== undefined);
   if (unopened !== undefined)

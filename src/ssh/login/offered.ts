@@ -1,13 +1,13 @@
 import type { Target } from "../../target/target.ts";
 import { chooseAlgorithm } from "../keys/type.ts";
-import type { Session } from "../ssh2/patched.ts";
 import type { Extensions } from "../ssh2/public_key_request.ts";
+import type { Recognised } from "./adding_line.ts";
 import type { Candidate, Obstacle } from "./candidate.ts";
 import { KeyOffer } from "./key_offer.ts";
 
 /** What there is to know of a server before a key is offered to it. */
 export interface Acquaintance {
-  readonly session: Session | undefined;
+  readonly session: Recognised | undefined;
   readonly extensions: Extensions;
 }
 

@@ -40,7 +40,7 @@ export class HostKeyCheck {
   #first: Buffer | undefined;
   /** The first key without its certificate, where nobody knows it. */
   #unknownKey: Buffer | undefined;
-  #accepted: { readonly key: Buffer; readonly how: string } | undefined;
+  #accepted: { readonly key: Buffer; readonly how: string; readonly voucher?: KnownHost } | undefined;
 
   constructor(target: Target, files: HostKeyFiles) {
     this.#target = target;
@@ -93,6 +93,11 @@ export class HostKeyCheck {
     return this.#accepted === undefined ? "" : `${shown(this.#accepted.key)} ${this.#accepted.how}`;
   }
 
+  /** The line that vouches for the key; undefined where a person does. */
+  get voucher(): KnownHost | undefined {
+    return this.#accepted?.voucher;
+  }
+
   /**
    * The only place where a key gets its verdict, in the order of sshconnect2.c and sshconnect.c. A certificate that
    * counts makes its key a known one; one that does not leaves the key to be judged as though it were plain.
@@ -117,7 +122,7 @@ export class HostKeyCheck {
     if (revocation !== undefined) return revocation;
     switch (verdict.kind) {
       case "known":
-        this.#accepted = { key, how: place(verdict.entry) };
+        this.#accepted = { key, how: place(verdict.entry), voucher: verdict.entry };
         return TRUSTED;
       case "changed":
         return this.#changed(key, verdict.entries);
@@ -193,8 +198,8 @@ export class HostKeyCheck {
   }
 }
 
-/** sshconnect.c: a key under a port's bare name counts too, but for a HostKeyAlias. */
-function namesOf({ hostKeyName, host, port }: Target): readonly string[] {
+/** What known_hosts may call the server. sshconnect.c: a key under a port's bare name counts too, but for a HostKeyAlias. */
+export function namesOf({ hostKeyName, host, port }: Target): readonly string[] {
   const bare = host.value.toLowerCase();
   return hostKeyName.value === `[${bare}]:${port.value}` ? [hostKeyName.value, bare] : [hostKeyName.value];
 }

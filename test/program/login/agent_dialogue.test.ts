@@ -87,6 +87,16 @@ describeForms("the agent's dialogue", (form) => {
     await opens(agent);
   });
 
+  /** Types the line of the log's last hint into a shell. */
+  const typeLine = (agent: Agent, key: string) => {
+    const [, line = ""] = [...home.log().matchAll(/hint: add it for .*: (ssh-add .*)/g)].at(-1) ?? [];
+    execFileSync("/bin/sh", ["-c", line.replace("KEYFILE", `'${key}'`)], {
+      env: { ...process.env, SSH_AUTH_SOCK: agent.socket },
+      stdio: "ignore",
+    });
+    return line;
+  };
+
   test("keeps a key for other hosts back, and the line that the log gives lets it be used", async () => {
     using _ = write();
     await using agent = await startAgent();
@@ -97,12 +107,63 @@ describeForms("the agent's dialogue", (form) => {
     assert.match(said, /no key to log in with as \S+ \(the agent keeps one key for other hosts/);
     assert.equal(status, 77);
     assert.doesNotMatch(sshd.log().slice(logins), /publickey/);
-    const [, line = ""] = /hint: add it for this host, too: (ssh-add .*)/.exec(home.log()) ?? [];
-    const known = line.replace("ssh-add", `ssh-add -q -H '${sshd.knownHosts}'`);
-    execFileSync("/bin/sh", ["-c", known.replace("KEYFILE", `'${sshd.identity}'`)], {
-      env: { ...process.env, SSH_AUTH_SOCK: agent.socket },
-    });
+    typeLine(agent, sshd.identity);
     await opens(agent);
+  });
+
+  test("gives a line that works however known_hosts vouches for the host, to ssh as well", async () => {
+    using keys = write();
+    const authority = makeKey(join(keys.path, "authority"));
+    const key = makeKey(join(keys.path, "host"));
+    const words = [
+      "-q",
+      "-s",
+      authority.path,
+      "-I",
+      "x",
+      "-h",
+      "-n",
+      "127.0.0.1,mail.test",
+      `${key.path}.pub`,
+    ];
+    execFileSync(program("ssh-keygen"), words);
+    const files = [`HostKey ${key.path}`, `HostCertificate ${key.path}-cert.pub`];
+    await using certified = await startSshd({ hostKeys: [], config: files });
+    const own = readFileSync(sshd.knownHosts, "utf8").replace(/^\S+ /, "");
+    const states: readonly (readonly [server: Sshd, known: string, alias: string, line: RegExp])[] = [
+      [sshd, `127.0.0.1 ${own}`, "", /-h 127\.0\.0\.1 KEYFILE$/],
+      [sshd, `*.test,[127.*]:* ${own}`, "", /-h '\[127\.0\.0\.1\]:\d+' KEYFILE$/],
+      [sshd, `mail.test ${own}`, "mail.test", /-h mail\.test KEYFILE$/],
+      [certified, `@cert-authority * ${authority.line}`, "", /-h 127\.0\.0\.1 KEYFILE$/],
+      [certified, `@cert-authority 127.0.0.1 ${authority.line}`, "", /-h 127\.0\.0\.1 KEYFILE$/],
+      [certified, `@cert-authority mail.test ${authority.line}`, "mail.test", /-h mail\.test KEYFILE$/],
+      // The agent holds what it was given as -h against names without a port.
+      [certified, `@cert-authority [127.0.0.1]:* ${authority.line}`, "", /^ssh-add KEYFILE$/],
+    ];
+    for (const [server, known, alias, expected] of states) {
+      using _ = write();
+      await using agent = await startAgent();
+      const others = home.write("others", `news.test ${authority.line}\n`);
+      add(agent, "-H", others, "-h", "news.test", server.identity);
+      const lines = alias === "" ? "" : `Host *\n HostKeyAlias ${alias}\n`;
+      const [file, ssh_config] = [home.write("known", `${known}\n`), home.write("alias", lines)];
+      home.writeTable(
+        tableFor(server, {
+          ...{ identity: `${server.identity}.pub`, known_hosts: file, ssh_config, on_failure: "tell" },
+          "commands.imap": `cat '${home.path}/said'`,
+        }),
+      );
+      assert.match((await call(agent)).said, /the agent keeps one key for other hosts/);
+      assert.match(typeLine(agent, server.identity), expected, known);
+      await opens(agent);
+      const options = ["BatchMode=yes", `UserKnownHostsFile=${file}`, "IdentitiesOnly=yes"];
+      const typed = ["-F", ssh_config, ...options.flatMap((one) => ["-o", one])];
+      const to = ["-i", `${server.identity}.pub`, "-p", String(server.port), `${server.user}@${server.host}`];
+      execFileSync(program("ssh"), [...typed, ...to, "true"], {
+        env: { ...process.env, SSH_AUTH_SOCK: agent.socket },
+        stdio: "ignore",
+      });
+    }
   });
 
   test("asks once whether a key may be used, also where the login would be an early one", async () => {

@@ -64,7 +64,7 @@ export function targetFor(
     identityFiles: [sshd.identity],
     identitiesOnly: false,
     agent: undefined,
-    agentVariable: undefined,
+    agentVariable: { name: "SSH_AUTH_SOCK", keptBy: undefined },
     certificateFiles: [],
     methods: ["publickey", "keyboard-interactive", "password"],
     bindsProofs: true,

@@ -87,7 +87,7 @@ test("an agent that is gone, dead, or no agent is told apart, and files are used
     renameSync(agent.socket, dead);
   }
   const tell = async (agent: string | undefined) =>
-    (await loginWith({ agent })).connection.obstacles.map(({ what }) => what);
+    (await loginWith({ agent, agentVariable: undefined })).connection.obstacles.map(({ what }) => what);
   assert.deepEqual(await tell(undefined), []);
   assert.deepEqual(await tell(join(folder, "gone")), [
     `the agent is gone: there is no ${join(folder, "gone")}`,

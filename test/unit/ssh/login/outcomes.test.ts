@@ -30,7 +30,7 @@ const AT_KEYS: Readonly<Record<Means, readonly [called: readonly Hint[], asked: 
   "only public": [["namePrivate"], ["namePrivate"]],
   "without its private half": [["copyPrivate"], ["copyPrivate"]],
   "open to others": [["close"], ["close"]],
-  "agent gone": [["newAgent", "onTerminal"], ["newAgent"]],
+  "agent gone": [["newAgent", "onTerminal"], ["newAgentHere"]],
   "agent empty": [["unlock"], ["unlock"]],
   "agent refused": [["put"], ["put"]],
   "agent for others": [
