@@ -15,6 +15,7 @@ import {
 } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { Failure } from "../failure.ts";
+import { dangerOn } from "../safe_way.ts";
 import { decoded } from "../utf8.ts";
 
 /** The text of a file. What is not UTF-8 is taken as Latin-1, so that every byte of it is kept. */
@@ -40,6 +41,15 @@ export interface FileChange {
 /** A path as a person names it: with a tilde where it is below the home. */
 export function shortName(path: string, home: string): string {
   return path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path;
+}
+
+/**
+ * Throws a Failure where a file would be written among another's: root's, with somebody's HOME (`sudo -E`), its owner could
+ * neither read nor write.
+ */
+export function requireOwn(path: string, uid: number): void {
+  const danger = dangerOn(path, uid);
+  if (danger !== undefined && danger.hint === undefined) throw new Failure("table", path, danger.what);
 }
 
 /** What a file that was changed is kept as, beside it. */

@@ -10,7 +10,7 @@ import { parseTable } from "../table/schema.ts";
 import type { World } from "../world.ts";
 import { Asker } from "./asker.ts";
 import { connectAndSelect } from "./check.ts";
-import { COPY, diffOf, type FileChange, shortName, textOf, writeChanges } from "./file_change.ts";
+import { COPY, diffOf, type FileChange, requireOwn, shortName, textOf, writeChanges } from "./file_change.ts";
 import { foundServers } from "./found_servers.ts";
 import { chosenServer, withHost } from "./new_host.ts";
 import { isAlpineRunning, type PinercLines, withSettings } from "./pinerc_change.ts";
@@ -39,6 +39,7 @@ export async function init(world: World, { server: given, printsOnly }: InitWord
   const asker = person && new Asker(person, signal);
   const file = tablePath(world.env, world.home);
   const before = tableText(file, world.uid);
+  if (asker !== undefined) requireOwn(pinercPath(world), world.uid);
   const found = foundServers(world);
   const server = given ?? (await chosenServer(found, asker));
   const known = await decide(await parseTable(before ?? "", file, filesOf(world.home)), {
@@ -90,6 +91,10 @@ async function opens(world: World, decision: Decision, person: Person, asker: As
   return asker.yes("go on all the same", "no");
 }
 
+function pinercPath({ env, home }: World): string {
+  return env.PINERC || `${home}/.pinerc`;
+}
+
 /** What Alpine needs to call preauth for a SERVER. */
 async function pinercChange(
   world: World,
@@ -97,7 +102,7 @@ async function pinercChange(
   isServer: (host: string) => boolean,
   asker: Asker | undefined,
 ): Promise<FileChange> {
-  const path = world.env.PINERC || `${world.home}/.pinerc`;
+  const path = pinercPath(world);
   const { text: before, encoding = "utf8" } = textOf(path) ?? {};
   const change = { path, before, encoding, mode: 0o600, keepsCopy: true };
   const { pinerc } = readPinerc(world) ?? {};

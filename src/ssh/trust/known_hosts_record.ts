@@ -1,5 +1,7 @@
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { ownUid } from "../../own_process.ts";
+import { dangerOn } from "../../safe_way.ts";
 import { typeOf } from "../keys/blob.ts";
 import { hashName } from "./known_hosts.ts";
 
@@ -10,10 +12,12 @@ const APPENDING =
 /**
  * Adds a line to a known_hosts file in one write, with the newline that the last line may lack. The file is
  * made if need be (0600), and so is its directory (0700), but none above that. Gives a system error's code
- * when it could not be done.
+ * when it could not be done. Root writes none among another's files, who could not read it (`sudo -E`): gives the reason.
  */
 export function recordHostKey(file: string, name: string, key: Buffer, hashed: boolean): string | undefined {
   const line = `${hashed ? hashName(name) : name} ${typeOf(key)} ${key.toString("base64")}\n`;
+  const danger = ownUid() === 0 ? dangerOn(file, 0) : undefined;
+  if (danger !== undefined && danger.hint === undefined) return `it ${danger.what}`;
   try {
     makeDirectory(dirname(file));
     append(file, line);

@@ -18,6 +18,7 @@ import { type Home, makeHome, tableFor } from "../../peers/home.ts";
 import { program } from "../../peers/programs.ts";
 import { skipUnlessRoot, withoutPrivileges } from "../../peers/rights.ts";
 import { type Sshd, startSshd } from "../../peers/sshd.ts";
+import { openTerminal } from "../../peers/terminal.ts";
 import { converse, GREETING, MAIL, refusal, saying } from "./client.ts";
 
 let sshd: Sshd;
@@ -182,10 +183,10 @@ describeForms("the log", { concurrency: 3 }, (form) => {
 describeForms("root with somebody's HOME", { concurrency: 2 }, (form) => {
   const JANE = 12345;
 
-  /** Runs a call as `sudo -E` would, with a home of root's own in passwd(5). */
-  async function asRoot(words: readonly string[], stdio: "alpine" | "pipes", variables: Home["env"] = {}) {
-    using janes = makeHome();
-    using roots = makeHome();
+  /** A home of jane's and one of root's own in passwd(5), for a program that is started as `sudo -E` would. */
+  function othersHome() {
+    const janes = makeHome();
+    const roots = makeHome();
     const { XDG_STATE_HOME: _state, XDG_CONFIG_HOME: _config, ...env } = janes.env;
     roots.writeTable(tableFor(sshd, { "commands.imap": saying(roots, GREETING), share: true, persist: "0" }));
     for (const path of [janes.path, ...readdirSync(janes.path).map((name) => join(janes.path, name))]) {
@@ -193,22 +194,25 @@ describeForms("root with somebody's HOME", { concurrency: 2 }, (form) => {
     }
     const passwd = roots.write("passwd", `root:x:0:0::${roots.path}:/bin/sh\n`, 0o644);
     const own = 'mount --bind "$0" /etc/passwd && exec "$@"';
-    const under = [program("unshare"), "--mount", "--propagation", "private", "sh", "-c", own, passwd];
-    const options = {
-      env: { ...env, PREAUTH_TABLE: roots.tableFile, ...variables },
-      under,
-      stdio,
-      input: "A1 NOOP\r\n",
-    };
-    const finished = await runCall([...form.argv, ...words], options);
-    const left = execFileSync("find", [janes.path, "-uid", "0"], { encoding: "utf8" });
-    const log = readFileSync(join(roots.path, ".local/state/preauth/log"), "utf8");
     return {
-      ...finished,
-      left,
-      log,
+      env: { ...env, PREAUTH_TABLE: roots.tableFile },
+      under: [program("unshare"), "--mount", "--propagation", "private", "sh", "-c", own, passwd],
+      /** Files of root's in jane's home. */
+      left: () => execFileSync("find", [janes.path, "-uid", "0"], { encoding: "utf8" }),
+      log: () => readFileSync(join(roots.path, ".local/state/preauth/log"), "utf8"),
       said: `belongs to uid ${JANE}, so root's log, and what it remembers, is in ${roots.path}/.local/state/preauth`,
+      [Symbol.dispose]: () => {
+        janes[Symbol.dispose]();
+        roots[Symbol.dispose]();
+      },
     };
+  }
+
+  async function asRoot(words: readonly string[], stdio: "alpine" | "pipes") {
+    using home = othersHome();
+    const { env, under, said } = home;
+    const finished = await runCall([...form.argv, ...words], { env, under, stdio, input: "A1 NOOP\r\n" });
+    return { ...finished, left: home.left(), log: home.log(), said };
   }
 
   test("opens the mailbox, and leaves no file there", { skip: skipUnlessRoot }, async () => {
@@ -221,5 +225,24 @@ describeForms("root with somebody's HOME", { concurrency: 2 }, (form) => {
     const { stderr, left, said } = await asRoot(["--check", "mail.test"], "pipes");
     assert.ok(stderr.includes(`preauth: HOME ${said}\n`), stderr);
     assert.equal(left, "");
+  });
+
+  test("makes no key there, and changes none of its files", { skip: skipUnlessRoot }, async () => {
+    using home = othersHome();
+    const { env, under } = home;
+    const verb = (...words: string[]) =>
+      openTerminal([...under, ...form.argv, ...words], { env, columns: 200 });
+    const reason = / is reached by \S+, which belongs to uid 12345/;
+    await using init = await verb("--init", "other.test");
+    assert.doesNotMatch(await init.waitFor(reason, "the reason"), /ssh to, as/);
+    assert.equal(await init.ended(), 78);
+    await using authorize = await verb("--authorize", "mail.test");
+    await authorize.waitFor(/the key for mail alone/, "the question for its place");
+    authorize.keys("Enter");
+    await authorize.waitFor(/passphrase/, "the question for its passphrase");
+    authorize.keys("Enter");
+    await authorize.waitFor(reason, "the reason");
+    assert.equal(await authorize.ended(), 78);
+    assert.equal(home.left(), "");
   });
 });
