@@ -1,5 +1,5 @@
 import { IDLE_FLOOR, type IdleFigure } from "./idle.ts";
-import { FLOOR } from "./refusal.ts";
+import { FLOOR, SSH_START } from "./refusal.ts";
 import { figureOf, type Measure, type Results } from "./results.ts";
 
 /** A goal, and what has come of it. */
@@ -9,7 +9,7 @@ export interface Goal {
   /** Undefined when one of the two was not measured. */
   readonly measured: number | undefined;
   readonly met: boolean | undefined;
-  /** What nobody can be below: what a program that does nothing, built as preauth is, takes in the same run. */
+  /** By a program that does nothing, built as preauth is, in the same run: see floorOf(). */
   readonly floor?: number | undefined;
 }
 
@@ -95,13 +95,20 @@ function wakesOf(idle: IdleFigure | undefined): number | undefined {
   return idle && (idle.wakes / idle.seconds) * 60;
 }
 
+/**
+ * What nobody can be below: a program that does nothing. Where no session waits, that in place of ssh's own start: both
+ * masters ask the same server for the same session.
+ */
 function floorOf(
-  { measure, roundTrip, beside }: Wanted,
+  { measure, roundTrip, beside, program }: Wanted,
   results: Pick<Results, "figures">,
 ): number | undefined {
   if (beside === undefined || roundTrip > 0 || measure === "download") return undefined;
   const [empty, theirs] = [figureOf(results, "refusal", 0, FLOOR), figureOf(results, measure, 0, beside)];
-  return empty && theirs && empty.median / theirs.median;
+  if (empty === undefined || theirs === undefined) return undefined;
+  if (program !== "preauth, shared") return empty.median / theirs.median;
+  const start = figureOf(results, "refusal", 0, SSH_START);
+  return start && (theirs.median - start.median + empty.median) / theirs.median;
 }
 
 /** A figure that is to be no greater. */

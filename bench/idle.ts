@@ -63,23 +63,38 @@ async function watch(program: string, pid: number, span: number): Promise<IdleFi
   await pause(SETTLE);
   const [began, before] = [performance.now(), workOf(pid)];
   await pause(span);
-  const [ms, after] = [performance.now() - began, workOf(pid)];
-  return {
-    ...{ program, seconds: ms / 1000 },
-    processor: ((after.ms - before.ms) / ms) * 100,
-    wakes: after.wakes - before.wakes,
-  };
+  const seconds = (performance.now() - began) / 1000;
+  const { ms, wakes } = workBetween(before, workOf(pid));
+  return { program, seconds, processor: ms / 10 / seconds, wakes };
 }
 
-/** Milliseconds on a processor (schedstat), and voluntary changes of context, of all threads: proc(5). */
-function workOf(pid: number): { readonly ms: number; readonly wakes: number } {
+/** What a thread has done so far. */
+export interface Work {
+  readonly ms: number;
+  readonly wakes: number;
+}
+
+/** What the threads have done since `before`; what one did that has ended since then is not known. */
+export function workBetween(before: ReadonlyMap<string, Work>, after: ReadonlyMap<string, Work>): Work {
   let [ms, wakes] = [0, 0];
-  for (const thread of readdirSync(`/proc/${pid}/task`)) {
-    const folder = `/proc/${pid}/task/${thread}`;
-    ms += Number(readFileSync(`${folder}/schedstat`, "latin1").split(" ")[0]) / 1e6;
-    wakes += Number(
-      /^voluntary_ctxt_switches:\s+(\d+)$/m.exec(readFileSync(`${folder}/status`, "latin1"))?.[1],
-    );
+  for (const [thread, now] of after) {
+    const then = before.get(thread);
+    ms += now.ms - (then?.ms ?? 0);
+    wakes += now.wakes - (then?.wakes ?? 0);
   }
   return { ms, wakes };
+}
+
+/** Milliseconds on a processor (schedstat), and voluntary changes of context, of each thread: proc(5). */
+function workOf(pid: number): ReadonlyMap<string, Work> {
+  const work = new Map<string, Work>();
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const folder = `/proc/${pid}/task/${thread}`;
+    const status = readFileSync(`${folder}/status`, "latin1");
+    work.set(thread, {
+      ms: Number(readFileSync(`${folder}/schedstat`, "latin1").split(" ")[0]) / 1e6,
+      wakes: Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(status)?.[1]),
+    });
+  }
+  return work;
 }

@@ -36,12 +36,15 @@ exit 1 if !exists $commands{$server};
 exec "ssh", "-a", "-x", "-q", "$user\\@$server", $commands{$server};
 `;
 
+/** ssh(1), started to end at once: of its calls over a ControlMaster the part that is its own. */
+export const SSH_START = "ssh -V";
+
 /** A program that does nothing, built as preauth is: no call can take less. */
 export const FLOOR = "empty program";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** The script, both forms of preauth with the same two hosts, and programs that do nothing at all. */
+/** The script, both forms of preauth with the same two hosts, and programs that do next to nothing. */
 export function refusers(cleanup: Cleanup): readonly Refuser[] {
   const home = cleanup.use(makeHome());
   home.writeTable(
@@ -58,6 +61,7 @@ export function refusers(cleanup: Cleanup): readonly Refuser[] {
     ...BUILT.map(({ name, argv }) => refuser(name, [...argv, ...UNKNOWN])),
     refuser("Perl script", [program("perl"), script, ...UNKNOWN]),
     refuser(FLOOR, [buildLike(home, "process.exitCode = 1;\n"), ...UNKNOWN]),
+    { name: SSH_START, start: { argv: [program("ssh"), "-V"], env: home.env }, status: 0 },
     refuser("true(1)", [program("true"), ...UNKNOWN], 0),
   ];
 }

@@ -27,7 +27,7 @@ export function report(results: Results): string {
 
 const REFUSAL =
   "Milliseconds from the start of a call for a server that is not in the table to its end. The table and the Perl " +
-  "script have the SSH book's two hosts. true(1) does nothing at all: what it takes is the cost of starting a process.";
+  "script have the SSH book's two hosts. `ssh -V` is ssh's own start, and true(1) does nothing at all.";
 
 const SECTIONS: readonly { readonly title: string; readonly text: string; readonly measure: Measure }[] = [
   {
@@ -63,7 +63,8 @@ const IDLE =
 
 const FLOORS =
   "Floors: what a program that does nothing, built as preauth is, took in the same run, as the goal counts it: from its start to " +
-  "its end, or while it holds one connection and nothing comes. No call of such a program can be below.";
+  "its end, or while it holds one connection and nothing comes. No call of such a program can be below. Of a shared call without " +
+  "a spare: what ControlMaster took, with the start of that program in place of ssh's.";
 
 const MEMORY =
   "MiB while one mailbox is open and idle: resident (Rss), of which shared pages count in part (Pss), and private " +

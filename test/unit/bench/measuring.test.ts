@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { describe, test } from "node:test";
 import type { Cell } from "../../../bench/cells.ts";
 import { Cleanup } from "../../../bench/cleanup.ts";
+import { workBetween } from "../../../bench/idle.ts";
 import { memoryOf } from "../../../bench/memory.ts";
 import { measureRoundTrips, openNetwork } from "../../../bench/network.ts";
 import { refusers, timeToRefusal } from "../../../bench/refusal.ts";
@@ -22,12 +23,24 @@ describe("the measurements of the benchmark", () => {
     const all = refusers(cleanup);
     assert.deepEqual(
       all.map(({ name }) => name),
-      ["preauth", "preauth.js", "Perl script", "empty program", "true(1)"],
+      ["preauth", "preauth.js", "Perl script", "empty program", "ssh -V", "true(1)"],
     );
     for (const refuser of all) assert.equal((await timeToRefusal(refuser)) > 0, true, refuser.name);
     const [first] = all;
     if (first === undefined) throw new Error("nobody refuses");
     await assert.rejects(timeToRefusal({ ...first, status: 0 }), /^Error: preauth ended with 1 and 0 bytes$/);
+  });
+
+  test("count the work of each thread, and nothing against the others when one has ended", () => {
+    const before = new Map([
+      ["1", { ms: 10, wakes: 5 }],
+      ["2", { ms: 400, wakes: 900 }],
+    ]);
+    const after = new Map([
+      ["1", { ms: 12, wakes: 9 }],
+      ["3", { ms: 1, wakes: 2 }],
+    ]);
+    assert.deepEqual(workBetween(before, after), { ms: 3, wakes: 6 });
   });
 
   test("find the memory of a process", () => {
