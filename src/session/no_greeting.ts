@@ -26,8 +26,13 @@ export function nameProgram(method: string): string {
 }
 
 const NAME_THE_MAIL =
-  'Dovecot with mail in ~/Mail: commands.imap = "exec doveadm exec imap -o mail_location=maildir:~/Mail ' +
-  '-o mail_driver=maildir -o mail_path=~/Mail -o mail_inbox_path=~/Mail"';
+  'Dovecot with mail in ~/Mail: commands.imap = "exec doveadm exec imap -o mail_location=maildir:$HOME/Mail ' +
+  '-o mail_driver=maildir -o mail_path=$HOME/Mail -o mail_inbox_path=$HOME/Mail"';
+
+/** What a restricted shell (rbash, rksh) says of exec, and of a slash. */
+const RESTRICTED = /: restricted\b/;
+const ON_ITS_PATH =
+  'its login shell is restricted: name a program on its PATH, without exec and slashes: commands.imap = "imapd"';
 
 const BY_PORT =
   "an imapd that is not for users to start (Cyrus, virtual users) may do by its port, for mail programs that log in " +
@@ -44,12 +49,15 @@ export function unwelcome({ isOk, text }: OtherGreeting, server: string, { telli
   // Courier says "Fatal error", and on standard error which directory it has not found.
   const isVague = /\b(?:fatal|internal)\b/i.test(text) && telling.includes("/");
   return new Failure("command", server, isVague ? `"${telling}" (${what})` : what, {
-    hints: isVague && /maildir/i.test(telling) ? [MAKE_MAILDIR] : [],
+    hints: isVague && /maildir/i.test(telling) ? NO_MAILDIR : [],
   });
 }
 
-const MAKE_MAILDIR =
-  'Courier with mail in ~/Mail: commands.imap = "exec imapd Mail"; without any mail, run on the server: maildirmake ~/Maildir';
+// By mkdir(1), whose words are the same everywhere: Courier's maildirmake has another name beside Dovecot's.
+const NO_MAILDIR = [
+  'Courier with mail in ~/Mail: commands.imap = "exec imapd Mail"',
+  "without any mail, run on the server: mkdir -m 700 ~/Maildir ~/Maildir/cur ~/Maildir/new ~/Maildir/tmp",
+];
 
 /** A server that talks without end, and does not greet. */
 export function flooded(called: Called, { last }: Said): Failure {
@@ -114,7 +122,10 @@ function hintsFor(exit: Exit, method: string, line: string): readonly string[] {
   if (method !== "imap") return isNotFound(exit) ? [nameProgram(method)] : [];
   if (isNotFound(exit)) return isOfSearch(line) ? [NAME_IT, BY_PORT] : [NAME_IT];
   if (isOfSearch(line)) return [NAME_THE_MAIL];
-  return exit.kind === "status" && exit.status !== 0 ? [BY_PORT] : [];
+  if (RESTRICTED.test(line)) return [ON_ITS_PATH];
+  // An imapd that says nothing has a status of sysexits(3); a login shell that runs nothing has 0 or 1.
+  const isImapds = exit.kind === "status" && (line === "" ? exit.status >= 64 : exit.status !== 0);
+  return isImapds ? [BY_PORT] : [];
 }
 
 /** What was waited for is out of time: the last that was heard may say why, such as a question of a start-up file. */

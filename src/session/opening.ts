@@ -20,6 +20,7 @@ import { awaitGreeting } from "./greeting.ts";
 import { memoryOf, rememberRefusal } from "./memory.ts";
 import { awaitPortGreeting } from "./port_greeting.ts";
 import { Remarks } from "./remarks.ts";
+import { withLook } from "./unexplained.ts";
 
 /** What an opening needs beside the decision. */
 export interface OpeningOptions {
@@ -135,7 +136,7 @@ export async function startSession(
     return { remote, remarks, first };
   } catch (error) {
     remote.hangUp();
-    throw orPasswordChange(error, remarks.last, connection.target);
+    throw withLook(orPasswordChange(error, remarks.last, connection.target), connection.target);
   }
 }
 

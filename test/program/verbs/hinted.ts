@@ -33,7 +33,9 @@ export function check(form: Form, home: Home, env: Env = {}): Promise<Told> {
 
 /** The keys that hints would have written into the table. */
 export function keysOf(hints: readonly string[]): HostLines {
-  const lines = hints.map((hint) => /(?:^|: )(\S+) = (.*)$/.exec(hint)).filter((found) => found !== null);
+  const lines = hints
+    .map((hint) => /(?:^|: |as in )(\S+) = ([^{].*)$/.exec(hint))
+    .filter((found) => found !== null);
   return Object.fromEntries(lines.map(([, key = "", value = ""]) => [key, JSON.parse(value)]));
 }
 

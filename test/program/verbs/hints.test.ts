@@ -81,13 +81,13 @@ describeForms("hints about the table", { concurrency: 2 }, (form) => {
     test(`show what is in the table, and add a server that is not, for ${verb}`, async () => {
       using home = makeHome();
       write(home);
-      const { status, hints } = await tell(form, home, [verb, "it's new"]);
+      const { status, hints } = await tell(form, home, [verb, "play.test"]);
       assert.equal(status, 1);
       assert.match(type(form, home, lineOf(hints, /^see what it has/)).stdout, /^work +/m);
       const printed = type(form, home, lineOf(hints, /^add this one/)).stdout;
       const added = [...printed.matchAll(/^\+(?!\+)(.*)$/gm)].map(([, line = ""]) => line);
       write(home, {}, added.join("\n"));
-      assert.doesNotMatch((await tell(form, home, ["--explain", "it's new"])).stderr, /not in the table/);
+      assert.doesNotMatch((await tell(form, home, ["--explain", "play.test"])).stderr, /not in the table/);
     });
   }
 
