@@ -18,16 +18,20 @@ const LONGEST_ADDRESS = 320;
 
 /**
  * Options of sendmail(8) that mail programs give and that say nothing which the table would not: how the message ends
- * (-i), where recipients stand (-t), that it is to be delivered (-bm), "me too" (-m), what is told of it (-v), how errors
- * are told (-e), and that a person has written it (-U).
+ * (-i), where recipients stand (-t), that it is to be delivered (-bm), "me too" (-m), no aliases (-n), what is told of it
+ * (-v), how errors are told (-e), that a person has written it (-U), and whose configuration counts (-Ac, -Am). Postfix
+ * ignores most of them, too.
  */
-const IDLE = /^-(?:[imtv]+|bm|e[mpqw]|U)$/;
+const IDLE = /^-(?:[imntv]+|bm|e[empqw]|A[cm]|[GU])$/;
 
 /**
- * The same with a value, in the same word or the next: settings (-o and -O), the body's type (-B), the full name (-F), and
- * what the sender wants to hear back.
+ * The same with a value, in the same word or the next: settings (-o and -O), the body's type (-B), the full name (-F), what
+ * the sender wants to hear back (-N, -R, -V), how far it has come (-h), by what protocol (-p), and its mark in the log (-L).
  */
-const IDLE_WITH_VALUE = /^-([oOBFNRV])(.*)$/s;
+const IDLE_WITH_VALUE = /^-([oOBFNRVhpL])(.*)$/s;
+
+/** A recipient on the machine of the sendmail, as cron names one. */
+const LOCAL = /^[A-Za-z0-9_][A-Za-z0-9._+-]*$/;
 
 /** `-f`, or `-r` as some call it. */
 const SENDER = /^-[fr](.*)$/s;
@@ -41,6 +45,8 @@ const SAFE_SENDER = /^[A-Za-z0-9_][A-Za-z0-9._+=%~/#-]*(?:@[A-Za-z0-9](?:[A-Za-z
 /** Reads the words behind METHOD sendmail. Throws a Failure "usage". */
 export function sendmailWords(words: readonly string[]): SendmailWords {
   const rest = [...words];
+  // Alpine's {work/user="jane sendmail"} ends in "imap", which is no recipient.
+  const isAlpines = words.at(-1) === "imap";
   const recipients: string[] = [];
   let sender: string | undefined;
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
@@ -55,9 +61,9 @@ export function sendmailWords(words: readonly string[]): SendmailWords {
     else if (withValue !== undefined) valueBehind(word, value === "" ? rest.shift() : value);
     else if (word.startsWith("-"))
       throw usage(`"${word}" is not a word that mail programs give to a sendmail`);
-    // Alpine's {work/user="jane sendmail"} ends in "imap", which is no recipient.
-    else if (!word.includes("@")) throw usage(`one word too many: "${word}"`);
-    else recipients.push(word);
+    else if (isAlpines || !(word.includes("@") || LOCAL.test(word))) {
+      throw usage(`one word too many: "${word}"`);
+    } else recipients.push(word);
   }
   if (recipients.length > 0) checkedRecipients(recipients);
   return { recipients, ...(sender !== undefined && { sender }) };

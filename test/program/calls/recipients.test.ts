@@ -42,6 +42,14 @@ describeForms("a call that names recipients", { concurrency: 3 }, (form) => {
     }
   });
 
+  test("takes what Debian's cron says, and its message", async () => {
+    using home = sendmailHome();
+    const input = "From: root (Cron Daemon)\nTo: root\nSubject: Cron <root@work> true\n\nIt works.\n";
+    const words = [...argv.slice(0, -1), "-i", "-FCronDaemon", "-B8BITMIME", "-oem", "root"];
+    const { status, stderr } = await runCall(words, { env: home.env, stdio: "pipes", input });
+    assert.deepEqual([status, stderr, sent(home)], [0, "", input]);
+  });
+
   test("takes a message that comes in pieces, or is nothing but a header", async () => {
     for (const pieces of [
       ["To: jo", "e@isp.com\r", "\n\r", "\nhi"],

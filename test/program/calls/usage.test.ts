@@ -19,7 +19,7 @@ const WRONG: readonly (readonly string[])[] = [
   ["mail.test", "jane", "sendmail", "--"],
   ["mail.test", "jane", "sendmail", "--", ""],
   ["mail.test", "jane", "sendmail", "--", "joe@isp.com\n"],
-  ["mail.test", "jane", "sendmail", "joe"],
+  ["mail.test", "jane", "sendmail", "joe", "imap"],
   // Alpine's {mail.test/user="jane sendmail"}.
   ["mail.test", "jane", "sendmail", "imap"],
   ["mail.test", "jane", "sendmail", "-f", "$(touch x)"],

@@ -65,7 +65,9 @@ describeForms("a sendmail behind SSH, called with a sender", { concurrency: 3 },
       form,
       ({ write }) => {
         const own = "set copy=no editor=true abort_unmodified=no folder=~ from=jane@example.org\n";
-        const file = write("muttrc", `${own}${recipe("sendmail", "envelope-muttrc")}`);
+        // It says these by -N, -R and -B.
+        const more = "\nset dsn_notify=failure,delay dsn_return=hdrs use_8bitmime=yes\n";
+        const file = write("muttrc", `${own}${recipe("sendmail", "envelope-muttrc")}${more}`);
         return [program("mutt"), "-n", "-F", file, "-s", "From mutt", "joe@isp.com"];
       },
       "It works.\n",

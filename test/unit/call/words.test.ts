@@ -53,6 +53,12 @@ describe("the words of a mail call", () => {
     ["-F Jane -N failure,delay -R hdrs -V x -FJane -Nnever -B 7BIT", undefined, []],
     ["-f SRS0=a/b~c=TT=isp.com=joe#1%2@lists.isp.com", "SRS0=a/b~c=TT=isp.com=joe#1%2@lists.isp.com", []],
     ["-ti -v -imv -U -o i -OErrorMode=m -O DeliveryMode=b -t", undefined, []],
+    ["-Ac -G -n -ee -h 3 -L work -p ESMTP -hh -t", undefined, []],
+    // Debian's cron, and cronie; anacron; at.
+    ["-i -FCronDaemon -B8BITMIME -oem root", undefined, ["root"]],
+    ["-FCronDaemon -i -odi -oem -oi -t -f root", "root", []],
+    ["-FAnacron -odi root", undefined, ["root"]],
+    ["-i jane.doe", undefined, ["jane.doe"]],
     ["-f first@isp.com -f last@isp.com", "last@isp.com", []],
   ] as const) {
     test(`what mail programs add to a sendmail is taken: ${words}`, () => {
@@ -134,6 +140,10 @@ describe("the words of a mail call", () => {
     ["h u sendmail -X x", 'usage: "-X" is not a word that mail programs give to a sendmail'],
     ["h u sendmail -bd", 'usage: "-bd" is not a word that mail programs give to a sendmail'],
     ["h u sendmail -C/x", 'usage: "-C/x" is not a word that mail programs give to a sendmail'],
+    ["h u sendmail imap", 'usage: one word too many: "imap"'],
+    ["h u sendmail -oi root imap", 'usage: one word too many: "root"'],
+    ["h u sendmail -oi a@b.test imap", 'usage: one word too many: "a@b.test"'],
+    ["h u sendmail ;id", 'usage: one word too many: ";id"'],
     ["h u sendmail -t -f", 'usage: nothing behind "-f"'],
     ["h u sendmail -N", 'usage: nothing behind "-N"'],
     ["h u sendmail -t --", 'usage: no address behind "--"'],
