@@ -70,7 +70,7 @@ export async function newKey(path: string, passphrase: string, making: Making): 
     await generate(file, passphrase, making);
     const line = publicLine(`${file}.pub`, file);
     const keep = (): void => {
-      if (isTaken(path)) throw new Failure("table", path, "is there meanwhile; nothing has been written");
+      if (isTaken(path)) throw new Failure("table", path, "exists now; nothing has been written");
       try {
         renameSync(`${file}.pub`, `${path}.pub`);
         renameSync(file, path);
@@ -120,7 +120,7 @@ async function generate(file: string, passphrase: string, { env: given, signal }
   });
   if (status === 0) return;
   const reason = lines(Buffer.concat(said).toString()).at(-1) ?? "";
-  throw new Failure("command", "ssh-keygen", reason.replace(/^(Enter .*?: )+/, "") || "makes no key");
+  throw new Failure("command", "ssh-keygen", reason.replace(/^(Enter .*?: )+/, "") || "did not make a key");
 }
 
 function publicLine(name: string, path: string): string {

@@ -26,7 +26,7 @@ export class Asker {
     for (;;) {
       const answer = await this.#person.ask(`${question} (empty for none): `, hidden);
       if (answer === "" || (await this.#person.ask("the same again: ", hidden)) === answer) return answer;
-      this.#person.tell(["these are not the same"]);
+      this.#person.tell(["the two passphrases differ"]);
     }
   }
 

@@ -86,7 +86,7 @@ function printLine(
   const path = [usual, ...named].find(isTaken);
   if (path === undefined) {
     const hints = [`make one: ssh-keygen -t ed25519 -f ${quoted(usual)}`];
-    throw new Failure("usage", usual, "there is no key for mail yet", { hints });
+    throw new Failure("usage", usual, "no key for mail exists yet", { hints });
   }
   const command = forcedCommand(served, undefined);
   printWhole(world, [authorizedLine({ key: existingKey(path).line, command, ports, version: undefined })]);
@@ -102,9 +102,9 @@ function whole({ home }: World, path: string): string {
 async function chosenKey(world: World, server: string, asker: Asker, signal: AbortSignal): Promise<Chosen> {
   const usual = shortName(usualPath(world.home, server), world.home);
   const isPath = (answer: string): boolean => /^(~\/|\/)./.test(answer) && !answer.endsWith("/");
-  const path = whole(world, await asker.line("the key for mail alone", usual, isPath));
+  const path = whole(world, await asker.line("file of the key for mail alone", usual, isPath));
   if (isTaken(path)) {
-    asker.tell([`${shortName(path, world.home)} is there already, and is taken`]);
+    asker.tell([`${shortName(path, world.home)} exists, and is used`]);
     return { key: existingKey(path), passphrase: undefined };
   }
   const passphrase = await asker.secret("a passphrase for it");
@@ -209,8 +209,7 @@ async function write(
     }
     await writeKeys(connection, keys, after, signal);
     print(world, ["installed"]);
-    if (keys.sum !== "none")
-      print(world, ["what was there is kept in ~/.ssh/authorized_keys.before-preauth"]);
+    if (keys.sum !== "none") print(world, ["the old file is kept as ~/.ssh/authorized_keys.before-preauth"]);
   } else {
     print(world, ["it is there already"]);
   }

@@ -29,7 +29,7 @@ export interface Claim {
 
 /** serverloop.c of OpenSSH: whoever may forward ports may connect to sockets, whatever permitopen says. */
 const SOCKETS =
-  "note: a key with ports can connect to Unix sockets of the account, and listen at others, unless sshd_config has AllowStreamLocalForwarding no";
+  "note: a key with ports can also connect to Unix sockets of the account, and listen at new ones, unless sshd_config has AllowStreamLocalForwarding no";
 
 /** Milliseconds in which the mailbox is to be open: a large mbox is read from end to end. */
 const LIMIT = 60_000;
@@ -66,7 +66,7 @@ export async function proveKey(world: World, claim: Claim): Promise<number> {
     : [`take the line of ${key.path}.pub out of ~/.ssh/authorized_keys on the server until this is mended`];
   tellPerson(
     world,
-    new Failure("command", decision.server, "the key does not do mail, and mail alone", { hints }),
+    new Failure("command", decision.server, "the key does not open mail and nothing else", { hints }),
   );
   return 69;
 }
@@ -82,13 +82,13 @@ async function withKeyAlone(world: World, claim: Claim): Promise<Connection> {
     const last = connection.attempts.at(-1);
     if (last?.outcome === "signed" && key.line.startsWith(last.line)) return connection;
     await takeLeave(connection);
-    throw new Failure("auth", server, "lets you in without the key, or by another one");
+    throw new Failure("auth", server, "lets you in without this key, or with another one");
   } catch (error) {
     if (!(error instanceof Failure) || error.trouble !== "auth") throw error;
     throw new Failure(
       "auth",
       server,
-      `the key does not let you in, though its line is in ~/.ssh/authorized_keys there (${error.what})`,
+      `the server refuses the key, though its line is in ~/.ssh/authorized_keys (${error.what})`,
       {
         hints: [
           "sshd may read another file: the server's root finds it as authorizedkeysfile in sshd -T; put the line into that",

@@ -134,7 +134,7 @@ async function settleForPerson(
   ]);
   const local = await readLocal(world, decision, answers, signal);
   const target = settle(decision, answers, local, plain);
-  const passed = target.passedOver.map(({ keyword, why }) => `note: ${keyword}: ${why}: passed over`);
+  const passed = target.passedOver.map(({ keyword, why }) => `note: ${keyword}: ${why}: ignored`);
   if (answers === undefined)
     return { target, notes: ["", "note: there is no ssh on PATH: ssh_config is not read"] };
   const all = [...notes, ...passed];

@@ -77,7 +77,7 @@ async function unmatched({ hosts }: Table): Promise<readonly Warning[]> {
   for (const [index, { match }] of hosts.entries()) {
     const wanted = match.filter((glob) => !glob.startsWith("!"));
     if (wanted.length === 0) {
-      const what = "it matches nothing: there is no glob without an exclamation mark";
+      const what = "it matches nothing: every glob begins with an exclamation mark";
       found.push({ path: ["host", index, "match"], what });
     }
     for (const [number, glob] of match.entries()) {
@@ -95,7 +95,7 @@ async function unmatched({ hosts }: Table): Promise<readonly Warning[]> {
         if (earlier >= 0) {
           found.push({
             path,
-            what: `"${glob}" is never reached: [[host]] ${earlier + 1} takes all that it matches`,
+            what: `"${glob}" is never reached: [[host]] ${earlier + 1} matches all of it first`,
           });
         }
       }

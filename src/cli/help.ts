@@ -38,7 +38,7 @@ export function help(columns?: number): readonly string[] {
     ...synopsis(),
     "",
     ...wrapped(
-      "Gives a mail client a preauthenticated connection to the mail server of any host that its user can ssh to. The first two forms are what mail clients call; in ~/.pinerc:",
+      "preauth gives a mail client a preauthenticated connection to the mail server of any host that you can ssh to. Mail clients use the first two forms; Alpine with these lines in ~/.pinerc:",
       width,
     ),
     "",

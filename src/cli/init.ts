@@ -88,7 +88,7 @@ async function opens(world: World, decision: Decision, person: Person, asker: As
     if (!(error instanceof Failure) || error.trouble === "gone") throw error;
     tellPerson(world, error);
   }
-  return asker.yes("go on all the same", "no");
+  return asker.yes("go on anyway", "no");
 }
 
 function pinercPath({ env, home }: World): string {

@@ -29,7 +29,7 @@ export interface LoginWords {
 export async function login(world: World, { server, user }: LoginWords): Promise<number> {
   const terminal = world.terminal();
   if (terminal === undefined) {
-    throw new Failure("usage", "--login", "standard input is not a terminal: there is nobody to ask");
+    throw new Failure("usage", "--login", "standard input is not a terminal, so preauth cannot ask");
   }
   const person = personAt(terminal, world);
   const table = await readTable(tablePath(world.env, world.home), world.uid, world.home);

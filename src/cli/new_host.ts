@@ -19,7 +19,7 @@ export async function chosenServer(found: readonly FoundServer[], asker: Asker |
   const [first] = found;
   if (asker === undefined) {
     if (first !== undefined) return first.name;
-    throw new Failure("usage", "usage", "--init needs a SERVER: no configuration names one");
+    throw new Failure("usage", "usage", "--init needs a SERVER: no mail program or ssh_config names one");
   }
   if (first !== undefined) {
     asker.tell(
@@ -31,7 +31,7 @@ export async function chosenServer(found: readonly FoundServer[], asker: Asker |
   const usual = first === undefined ? "" : "1";
   const byNumber = (answer: string): string | undefined => found[Number(answer) - 1]?.name;
   const answer = await asker.line(
-    "name of the mail server, as your mail program is to write it",
+    "name of the mail server, as your mail program will use it",
     usual,
     (one) => (/^\d{1,2}$/.test(one) ? byNumber(one) !== undefined : isHostname(one)),
   );
@@ -84,7 +84,7 @@ async function asked(asker: Asker | undefined, usual: Wanted): Promise<Wanted> {
     const [jump, ...others] = parseJumps(text) ?? [];
     return jump !== undefined && others.length === 0 && isHostname(jump.host) && !/[@/]/.test(jump.host);
   };
-  const answer = await asker.line("ssh to, as [USER@]HOST[:PORT]", usual.destination, isDestination);
+  const answer = await asker.line("host to ssh to, as [USER@]HOST[:PORT]", usual.destination, isDestination);
   const [jump] = parseJumps(answer) ?? [];
   const { host: destination = usual.destination, port, user: given } = jump ?? {};
   const user = await asker.line("login name on the server", given ?? usual.user, isUser);

@@ -136,7 +136,7 @@ export const SNIPPETS = {
     ],
   },
   thunderbird: {
-    place: "the table, and then the account's settings; preauth --forward brings the port up",
+    place: "the table, and then the account's settings; preauth --forward opens the port",
     lines: ({ server, user, program }) => [
       "[[forward]]",
       'name = "inbox"',

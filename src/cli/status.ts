@@ -14,7 +14,7 @@ export async function status(world: World, json: boolean): Promise<number> {
   const all = first === undefined || others.length === 0 ? (first ?? null) : { ...first, others };
   const columns = world.columns(1);
   if (json) printWhole(world, [jsonText(all)]);
-  else if (first === undefined) print(world, ["nothing is held: no process runs in the background"]);
+  else if (first === undefined) print(world, ["no connection is open: no process runs in the background"]);
   else print(world, [lines(first, columns), ...others.map((one) => ["", ...lines(one, columns)])].flat());
   return first === undefined ? 1 : 0;
 }

@@ -11,7 +11,7 @@ export async function stop(world: World, server: string | undefined, now: boolea
   const stopped = await requestStop(world, server, now);
   const servers = stopped.flatMap((one) => one.servers);
   if (servers.length === 0) {
-    const what = server === undefined ? "no process runs in the background" : "no connection is held";
+    const what = server === undefined ? "no process runs in the background" : "no connection is open";
     throw new Failure("unknown", server ?? "--stop", what);
   }
   const sessions = stopped.reduce((sum, one) => sum + one.sessions, 0);
@@ -20,7 +20,7 @@ export async function stop(world: World, server: string | undefined, now: boolea
     ...(sessions > 0 ? [counted(sessions, "open mailbox", "open mailboxes")] : []),
     ...(carried > 0 ? [counted(carried, "connection of a forward", "connections of forwards")] : []),
   ];
-  const ends = open.length === 0 || now ? "ended" : `ends when nobody uses it any more: ${open.join(", ")}`;
+  const ends = open.length === 0 || now ? "ended" : `ends after its last use: ${open.join(", ")}`;
   print(
     world,
     servers.map((name) => `${name}: ${ends}`),

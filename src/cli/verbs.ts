@@ -33,61 +33,63 @@ export const VERBS = {
     words: ["SERVER"],
     flags: ["print"],
     about:
-      "asks for a mail server, opens the mailbox, and writes the table and Alpine's lines after a yes; or prints them",
+      "asks for a mail server, opens the mailbox, and after a yes writes the table and the lines for Alpine; or only prints them",
   },
   authorize: {
     words: ["SERVER", "USER"],
     needed: 1,
     flags: ["print"],
     about:
-      "makes a key that opens mail alone, installs it on the server after a yes, and proves that it opens nothing else; or prints its line",
+      "makes a key that opens mail alone, installs it on the server after a yes, and proves that it opens nothing else; or only prints its line",
   },
   explain: {
     words: ["SERVER", "USER", "METHOD"],
     flags: ["json"],
     about:
-      "tells what the table of hosts says about SERVER, and where, or what is odd in the table; connects to nothing",
+      "shows what the table of hosts decides for SERVER, and where each value comes from, or checks the whole table; connects to nothing",
   },
   check: {
     words: ["SERVER", "USER", "METHOD"],
     needed: 1,
     flags: ["json"],
-    about: "makes the connection, tells how long each step takes, and what to do about the one that fails",
+    about: "makes the connection, and shows the time of each step, and what to do about a step that fails",
   },
   login: {
     words: ["SERVER", "USER"],
     needed: 1,
     about:
-      "logs in on the terminal, where it asks for passphrases and passwords, and leaves the connection for the mail client",
+      "logs in on the terminal, asks for passphrases and passwords, and keeps the connection open for the mail client",
   },
   forward: {
     words: ["SERVER", "USER"],
     needed: 1,
     options: { for: "TIME" },
     about:
-      "brings up the forwards of the table without opening a mailbox, and keeps them for TIME (5s, or forever) and while they are in use",
+      "opens the forwards of the table without a mailbox, for TIME (default 5s; or forever) and for as long as they are in use",
   },
   status: {
     words: [],
     flags: ["json"],
-    about: "tells which connections, mailboxes and forwards are held",
+    about: "lists the open connections, mailboxes and forwards",
   },
   stop: {
     words: ["SERVER"],
     flags: ["now"],
-    about:
-      "ends the connections that are held, all or those of SERVER: open mailboxes finish first, unless --now",
+    about: "closes the open connections, all or those of SERVER; open mailboxes finish first, unless --now",
   },
-  hosts: { words: [], about: "lists the table: where each SERVER leads, its forwards, and what is held" },
+  hosts: {
+    words: [],
+    about: "lists the table: where each SERVER leads, its forwards, and whether a connection is open",
+  },
   snippet: {
     words: ["CLIENT", "SERVER", "USER"],
     about:
-      "prints the lines of a mail program, ready to be pasted, and says where they go; or lists the programs",
+      "prints the lines for a mail program, ready to paste, and tells where they go; or lists the programs",
   },
   completion: {
     words: ["SHELL"],
     needed: 1,
-    about: "prints what completes these words in SHELL, which is bash, zsh or fish",
+    about: "prints the completion script for SHELL: bash, zsh or fish",
   },
   help: { words: [], about: "prints this help" },
   version: { words: [], about: "prints the version" },

@@ -52,7 +52,7 @@ export class Peer {
         // Whatever follows is thrown away: who knows where it begins?
         socket.off("data", take).resume();
         this.fail(error);
-        this.#gone.abort(new Failure("gone", "caller", "said what nobody understands"));
+        this.#gone.abort(new Failure("gone", "caller", "sent a request that is unknown"));
       }
     };
     socket.on("data", take);

@@ -102,13 +102,12 @@ function isAt(listen: number | string, place: number | string | undefined): bool
 
 /** As of Accept=yes, which gives the connection itself. */
 function notListening(descriptor: number, error: unknown): Failure {
-  const what = `descriptor ${descriptor} is no socket that is listened at (${errorCode(error)})`;
+  const what = `descriptor ${descriptor} is not a listening socket (${errorCode(error)})`;
   return new Failure("table", "LISTEN_FDS", what, { hints: ["Accept=no in the unit of the socket"] });
 }
 
 function unwanted(place: number | string | undefined): Failure {
-  const what =
-    place === undefined ? "a socket that cannot be told" : `a socket that no [[forward]] listens at`;
+  const what = place === undefined ? "a socket of an unknown kind" : `a socket that no [[forward]] names`;
   const subject = place === undefined ? "LISTEN_FDS" : placeText(place);
   return new Failure("table", subject, what, {
     hints: ["ListenStream of the unit and listen of the [[forward]] must be the same place"],

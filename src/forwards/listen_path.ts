@@ -30,7 +30,7 @@ const PRIVATE = 8;
 /** What ails the directory of a path, where a socket cannot be made in it. */
 const DIRECTORY_TROUBLE: Readonly<Record<string, string>> = {
   ENOENT: "its directory does not exist",
-  ENOTDIR: "its directory is none",
+  ENOTDIR: "its directory is a file",
   EACCES: "its directory cannot be written",
   EROFS: "its directory cannot be written",
 };

@@ -59,7 +59,7 @@ export class Owners {
   find(connection: Accepted, tell: (owner: Owner) => void): void {
     if (!this.#tables.exist) tell({ kind: "no-table" });
     else if (this.#asked.length + this.#read.length >= MOST_ASKED) {
-      tell({ kind: "untold", why: `${MOST_ASKED} others are asked about` });
+      tell({ kind: "untold", why: `${MOST_ASKED} other connections are being checked` });
     } else {
       this.#asked.push({ connection, tell, readings: 0, theirs: NOTHING, ours: NOTHING });
       if (!this.#isReading) void this.#answer();
@@ -109,9 +109,9 @@ interface Found {
 function ownerOf(theirs: readonly TcpRow[], ours: readonly TcpRow[]): Found {
   const [first] = theirs;
   if (first === undefined) return { why: "its other end is not on this machine" };
-  if (theirs.some((row) => row.inode === 0)) return untold("its process has let go of it");
+  if (theirs.some((row) => row.inode === 0)) return untold("its process has closed it");
   // Our end too: without it the connection is over, and the client's ports may be another's already.
-  if (!ours.some((row) => row.inode !== 0)) return { why: "it is over" };
+  if (!ours.some((row) => row.inode !== 0)) return { why: "it has ended" };
   if (theirs.every(({ uid }) => uid === first.uid))
     return { owner: { kind: "uid", uid: first.uid }, why: "" };
   return untold("several sockets claim to be its other end");

@@ -24,7 +24,7 @@ export function lastLegNote(
   names: readonly [string, ...string[]],
 ): string | undefined {
   if (to === undefined || isServerItself(to.host, names)) return undefined;
-  return `the last leg from ${names[0]} to ${endpointText(to)} is not protected by SSH`;
+  return `SSH does not protect the way from ${names[0]} to ${endpointText(to)}`;
 }
 
 function isServerItself(host: string, names: readonly string[]): boolean {

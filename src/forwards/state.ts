@@ -51,11 +51,11 @@ export function standingText({ forward, state }: Standing): string {
     case "free": {
       const second = state.second === undefined ? "" : `; ::1 is ${occupantText(state.second)}`;
       const untried =
-        state.untried === undefined ? "" : `, unless ${endpointText(state.untried)} answers without help`;
+        state.untried === undefined ? "" : `, unless ${endpointText(state.untried)} can be reached directly`;
       return `would carry ${place} to ${leadsTo(forward)}${untried}${second}`;
     }
     case "withheld":
-      return `held back: ${hindranceText(state.by)}`;
+      return `not opened: ${hindranceText(state.by)}`;
     case "taken":
       return `${place} is ${occupantText(state.by)}`;
     case "no-right":
@@ -81,7 +81,7 @@ function carried(forward: Forward, second: SecondLoopback | undefined): string {
     case "taken":
       return `port ${listen} of 127.0.0.1 only to ${target}: ::1 is ${occupantText(second.by)}`;
     case "failed":
-      return `port ${listen} of 127.0.0.1 only to ${target}: ::1 cannot be had (${second.why})`;
+      return `port ${listen} of 127.0.0.1 only to ${target}: ::1 cannot be opened (${second.why})`;
   }
 }
 
@@ -96,16 +96,18 @@ function occupantText(occupant: Occupant): string {
     case "ours":
       return `held by ${programText(occupant.program)} already`;
     case "same-user":
-      return `in use by ${programText(occupant.program)} of the same user (uid ${occupant.uid}), and is left to it`;
+      return `in use by ${programText(occupant.program)} of the same user (uid ${occupant.uid}), and is left to that program`;
     case "another-user":
-      return `in use by uid ${occupant.uid}${seen(occupant.program)}, who is not to be trusted with mail`;
+      return `in use by uid ${occupant.uid}${seen(occupant.program)}, another user, who could read your mail`;
     case "untold":
-      return "in use, by whom cannot be told";
+      return "in use by an unknown user";
   }
 }
 
 function programText(program: Program | undefined): string {
-  return program === undefined ? "a program that cannot be seen" : `${program.name} (pid ${program.pid})`;
+  return program === undefined
+    ? "a program that preauth cannot identify"
+    : `${program.name} (pid ${program.pid})`;
 }
 
 function seen(program: Program | undefined): string {
@@ -140,8 +142,8 @@ export function occupantStatus(
 export function hearsayNote({ forward, state }: Standing): string | undefined {
   if (!("isHearsay" in state) || state.isHearsay !== true) return undefined;
   const homes = (forward.unless.domain ?? []).map((home) => `"${home}"`).join(", ");
-  const why = "any network can write into that file: never send mail without TLS because of it";
-  return `only resolv.conf tells whether this is ${homes}, and ${why}`;
+  const why = "any network can write that file: do not rely on it to send mail without TLS";
+  return `only resolv.conf says whether this machine is in ${homes}, and ${why}`;
 }
 
 /** What the user can do about it, one action; undefined for nothing. */

@@ -123,7 +123,7 @@ export class Traffic {
 
   /** Why a connection is not to be carried. */
   #refusal(owner: Owner): string | undefined {
-    if (owner.kind === "untold") return `whose it is cannot be told: ${owner.why}`;
+    if (owner.kind === "untold") return `cannot tell which user made it: ${owner.why}`;
     if (owner.kind === "uid" && owner.uid !== this.#options.uid) return `it is uid ${owner.uid}'s`;
     return undefined;
   }

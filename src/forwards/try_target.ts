@@ -97,9 +97,9 @@ export function replyText(target: string, answer: TargetReply): string {
     case "says":
       return `${target} says "${answer.line}"`;
     case "silent":
-      return `${target} takes the connection and says nothing for ${answer.ms / 1000} s`;
+      return `${target} accepts the connection and sends nothing for ${answer.ms / 1000} s`;
     case "closed":
-      return `${target} closes the connection without a word`;
+      return `${target} closes the connection without an answer`;
     case "refused":
       return `no connection to ${target}: ${answer.why}`;
   }

@@ -105,9 +105,9 @@ function match(own: readonly OwnDomain[], homes: readonly string[]): Hindrance |
   return undefined;
 }
 
-/** A hindrance in words that go after "held back: ". */
+/** A hindrance in words that go after "not opened: ". */
 export function hindranceText(hindrance: Hindrance): string {
-  if (hindrance.kind === "reachable") return `${endpointText(hindrance.endpoint)} answers without help`;
+  if (hindrance.kind === "reachable") return `${endpointText(hindrance.endpoint)} can be reached directly`;
   const { own, home } = hindrance;
   return `at home in "${home}": ${own.source} says "${own.domain}"`;
 }

@@ -17,7 +17,7 @@ export function remotePerson(peer: Peer): Person {
       peer.reply({ type: "question", question, echo });
       const given = orAborted(answer, signal);
       const gone = whenAborted(peer.gone).then(() => {
-        throw new Failure("gone", "preauth", "nobody can answer");
+        throw new Failure("gone", "preauth", "the terminal has gone, so nobody can answer");
       });
       return Promise.race([given, gone]);
     },

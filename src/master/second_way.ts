@@ -26,7 +26,7 @@ export async function startSomewhere(
     note(`${decision.server}: ${what} is ${outcome.kind}: on to another one`);
     if (tries === SESSION_ATTEMPTS) {
       const { server } = decision;
-      throw new Failure("command", server, `the server opens no session: ${tries} connections were in vain`);
+      throw new Failure("command", server, `the server opens no session: ${tries} connections were tried`);
     }
   }
 }
@@ -124,4 +124,4 @@ class Ways {
   }
 }
 
-const LATE = new Error("another way was quicker");
+const LATE = new Error("another connection was faster");

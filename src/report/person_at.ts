@@ -16,7 +16,7 @@ export function personAt(terminal: Terminal, world: Pick<World, "columns">): Per
       const gap = question.slice(text.length);
       const show = (): void => terminal.write(shown(text).join("\n") + gap);
       const reveal = echo ? (): void => {} : terminal.hide(show);
-      if (reveal === undefined) throw gone("its echo cannot be switched off (stty fails)");
+      if (reveal === undefined) throw gone("it cannot hide what is typed (stty fails)");
       try {
         show();
         const answer = await terminal.readLine(signal);

@@ -105,7 +105,7 @@ async function open(
   const loading = import("./busy_server.ts");
   const answers = await answering;
   const target = settle(decision, answers, await readLocal(world, decision, answers, signal));
-  for (const { keyword, why } of target.passedOver) note(`${target.server}: ${keyword}: ${why}: passed over`);
+  for (const { keyword, why } of target.passedOver) note(`${target.server}: ${keyword}: ${why}: ignored`);
   progress.done("config", `${target.user.value}@${target.host.value} port ${target.port.value}`);
   return {
     target,

@@ -223,7 +223,7 @@ export class SshConnection implements Connection {
   }
 
   #lost(): Failure {
-    const why = this.#lifeline.over ?? "closed from here";
+    const why = this.#lifeline.over ?? "closed by preauth";
     return new Failure("network", this.target.server, `connection lost: ${why}`);
   }
 }

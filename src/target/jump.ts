@@ -37,7 +37,7 @@ export function expandJumps(text: string, tokens: Tokens, server: string): strin
   const meant = parseJumps(text)?.map(({ user, host, port }) => [field(user), field(host), port]);
   const found = parseJumps(expanded)?.map(({ user, host, port }) => [user, host, port]);
   if (JSON.stringify(meant) === JSON.stringify(found)) return expanded;
-  throw new Failure("table", server, `the call's words cannot stand in "ProxyJump ${text}"`);
+  throw new Failure("table", server, `words of the call cannot stand in "ProxyJump ${text}"`);
 }
 
 /**

@@ -59,7 +59,7 @@ export function requireMethod(
   const { value } = methods;
   if (person === undefined ? value.includes("publickey") : value.length > 0) return;
   const what =
-    person === undefined ? "public key authentication off, and there is no other" : "every login off";
+    person === undefined ? "off public key authentication, which mail calls need" : "off every way to log in";
   const login = `log in on a terminal: ${typed("preauth", "--login", server)}`;
   throw new Failure("auth", server, `ssh_config turns ${what}`, {
     hints: [

@@ -33,7 +33,11 @@ export function detourOf(
   if (jump.value.toLowerCase() !== "none") {
     const jumps = parseJumps(expandJumps(jump.value, tokens, server));
     if (jumps === undefined) {
-      throw new Failure("table", server, `ssh_config says "ProxyJump ${jump.value}", which makes no sense`);
+      throw new Failure(
+        "table",
+        server,
+        `ssh_config says "ProxyJump ${jump.value}", which is not a list of hosts`,
+      );
     }
     const file = configFile(decision, home);
     const ways = jumps.map((one, index) => jumpByHand(one, jumps.slice(0, index), file));

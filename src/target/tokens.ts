@@ -109,7 +109,7 @@ function tokenValue(token: string, text: string, tokens: Tokens, subject: string
   const letter = token.slice(1);
   const value = Object.hasOwn(tokens, letter) ? tokens[letter] : undefined;
   if (value !== undefined) return value;
-  throw new Failure("table", subject, `there is no token "${token}", as in "${text}"`);
+  throw new Failure("table", subject, `unknown token "${token}", as in "${text}"`);
 }
 
 function homeOf(user: string, { account, homes }: Local): string | undefined {
@@ -133,8 +133,7 @@ export interface Meanings {
 export function expandPath(path: string, { home, local, tokens, subject }: Meanings): string {
   const [, user, rest = ""] = /^~([^/]*)(.*)$/s.exec(path) ?? [];
   const folder = user === "" || user === undefined ? home : homeOf(user, local);
-  if (folder === undefined)
-    throw new Failure("table", subject, `there is no user "${user}", as in "${path}"`);
+  if (folder === undefined) throw new Failure("table", subject, `unknown user "${user}", as in "${path}"`);
   return expandWord(user === undefined ? path : `${folder}${rest}`, { local, tokens, subject });
 }
 

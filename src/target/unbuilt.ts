@@ -9,7 +9,7 @@ export function unbuilt(answers: Answers): readonly { readonly keyword: string; 
       ? [{ keyword: "PKCS11Provider", why: "not built in; ssh-add -s puts a token's keys into an agent" }]
       : []),
     ...(answers.flag("hostbasedauthentication").value
-      ? [{ keyword: "HostbasedAuthentication", why: "not built in; the server has to take another way" }]
+      ? [{ keyword: "HostbasedAuthentication", why: "not built in; the server must accept another login" }]
       : []),
   ];
 }

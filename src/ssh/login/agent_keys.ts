@@ -70,7 +70,7 @@ export class AgentKeys {
     }
     if (!onlyWanted || wanted > 0) return undefined;
     const keys = held.length === 1 ? "the agent has one key" : `the agent has ${held.length} keys`;
-    return { what: `${keys}, but none that is wanted here (IdentitiesOnly)`, hint: undefined };
+    return { what: `${keys}, but none that this host may use (IdentitiesOnly)`, hint: undefined };
   }
 
   /** What to say of keys that it no longer listed when it knew the session. */

@@ -174,6 +174,6 @@ export class KeyOffers {
 
   #leaveRest(count: number): void {
     const keys = count === 1 ? "one more key was" : `${count} more keys were`;
-    this.obstacles.push({ what: `${keys} not tried, lest the server break off`, hint: NAME_ONE });
+    this.obstacles.push({ what: `${keys} not tried, since the server would end the login`, hint: NAME_ONE });
   }
 }

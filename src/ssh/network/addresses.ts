@@ -82,7 +82,7 @@ function inProcess(host: string, options: LookupOptions): Promise<readonly Addre
 function unknown(host: string, { subject, hints }: LookupOptions, cause?: NodeJS.ErrnoException): Failure {
   const silent = cause?.code === "EAI_AGAIN" ? ": no name server answers" : "";
   return new Failure("network", subject, `cannot find the name "${host}"${silent}`, {
-    hints: hints ?? [`ask for it: ${question(host)}`],
+    hints: hints ?? [`look it up: ${question(host)}`],
     cause,
   });
 }

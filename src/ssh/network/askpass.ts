@@ -60,7 +60,7 @@ export class Askpass {
 
   close(): void {
     clearInterval(this.#timer);
-    this.#over.abort(new Error("nobody asks any more"));
+    this.#over.abort(new Error("the question was withdrawn"));
     rmSync(this.#folder, { recursive: true, force: true });
   }
 

@@ -10,6 +10,6 @@ export function limitUnread(socket: Duplex, isOpen: () => boolean): void {
   socket.on("data", () => {
     const { greatest } = isOpen() ? NUMBERS.unread : NUMBERS.unreadLogin;
     if (socket.writableLength > greatest)
-      socket.destroy(new Error("the server does not read what it asks for"));
+      socket.destroy(new Error("the server asks for answers and does not read them"));
   });
 }

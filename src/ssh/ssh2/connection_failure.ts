@@ -36,7 +36,7 @@ export function failureOf(error: ClientError, stage: Stage, target: Target, hear
     return new Failure(error.trouble, server, `${error.message} (${during(stage)})`, { ...detail, hints });
   }
   if (error.message.includes("signature verification failed")) {
-    return new Failure("hostkey", server, "the server has not proven that the host key is its own", detail);
+    return new Failure("hostkey", server, "the server has not proven that it has the host key", detail);
   }
   const [, kex, why] = /^Error while computing DH secret \((.*?)\): (.*)/s.exec(error.message) ?? [];
   // A number is the server's own message.
@@ -107,7 +107,7 @@ function saidFirst(heard: string): string {
 
 function during(stage: Stage): string {
   return {
-    version: "before it said which SSH it speaks",
+    version: "before it sent its SSH version",
     kex: "while keys were exchanged",
     auth: "during the login",
     open: "after the login",

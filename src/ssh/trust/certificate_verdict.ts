@@ -57,7 +57,7 @@ function judgeCertificate(certificate: HostCertificate, circumstances: Circumsta
     if (objection === undefined) return { key, verdict: { kind: "known", entry }, objection };
     return { key, verdict: judgePlain(key, circumstances), objection };
   }
-  const objection = `nobody trusts its authority ${typeOf(authority)} ${fingerprint(authority)}`;
+  const objection = `known_hosts does not trust its authority ${typeOf(authority)} ${fingerprint(authority)}`;
   return { key, verdict: judgePlain(key, circumstances), objection };
 }
 
@@ -75,7 +75,7 @@ function flawOf(
   { names, now, signatures }: Circumstances,
 ): string | undefined {
   const name = names.at(-1) ?? "";
-  if (kind !== "host") return "it is a user's";
+  if (kind !== "host") return "it is a user certificate";
   if (now < validAfter) return `it is not valid before ${day(validAfter)}`;
   if (now >= validBefore) return `it has expired, ${day(validBefore)}`;
   if (!principals.some((principal) => matches(principal, name))) {

@@ -80,7 +80,7 @@ export class HostKeyCheck {
       return this.#verdict(this.#first);
     }
     if (this.#accepted !== undefined && this.#first.equals(offered)) return TRUSTED;
-    return this.#refused("the server has shown another host key in the same connection");
+    return this.#refused("the server has changed its host key within the connection");
   }
 
   /** Makes the first key, which was unknown, a trusted one: a person has said so. */
@@ -111,7 +111,7 @@ export class HostKeyCheck {
       keys: this.#target.allowed.value.hostKey,
     });
     if (judged === undefined) {
-      return this.#refused("the server's host certificate makes no sense, or is forged");
+      return this.#refused("the server's host certificate is malformed or forged");
     }
     const { key, verdict, objection } = judged;
     const bits = rsaBits(key);
@@ -153,8 +153,10 @@ export class HostKeyCheck {
         }
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
-        const hint = `mend ${file}, or take it from RevokedHostKeys in ssh_config: till then no host key is trusted`;
-        return this.#refused(`no telling whether the host key is revoked (${file} ${error.message})`, [hint]);
+        const hint = `correct ${file}, or remove it from RevokedHostKeys in ssh_config: until then preauth trusts no host key`;
+        return this.#refused(`cannot tell whether the host key is revoked (${file} ${error.message})`, [
+          hint,
+        ]);
       }
     }
     return undefined;
@@ -191,7 +193,7 @@ export class HostKeyCheck {
     ];
     const offered = `the server offered ${shown(key)}`;
     const about =
-      objection === undefined ? offered : `${offered}, whose certificate does not count: ${objection}`;
+      objection === undefined ? offered : `${offered}, whose certificate is not valid: ${objection}`;
     const failure = new Failure("hostkey", server, `host key unknown (${about})`, { hints });
     const elsewhere = this.#entries.filter((entry) => entry.marker === "none" && entry.key.equals(key));
     return { kind: "unknown", failure, unknown: { key, name, elsewhere } };

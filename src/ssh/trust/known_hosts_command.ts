@@ -32,7 +32,7 @@ async function run(
     });
   });
   if (ran === undefined) {
-    note(`${server}: ${KNOWN_HOSTS_COMMAND} "${program}" does not exist: passed over`);
+    note(`${server}: ${KNOWN_HOSTS_COMMAND} "${program}" does not exist: ignored`);
     return [];
   }
   if (ran.status === 0) return parseKnownHosts(ran.stdout, KNOWN_HOSTS_COMMAND);

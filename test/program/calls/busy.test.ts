@@ -35,7 +35,7 @@ describeForms("a connection that is closed before the server's version line", (f
       await using call = await startMail(form, home);
       await call.readUntil(/^\* PREAUTH ready\r\n/);
       assert.equal(gate.connections, 2);
-      assert.match(home.log(), /closed the connection \(before it said which SSH it speaks\): once more/);
+      assert.match(home.log(), /closed the connection \(before it sent its SSH version\): once more/);
       endAll(home);
     });
 
@@ -45,7 +45,7 @@ describeForms("a connection that is closed before the server's version line", (f
       await using closing = await closingServer();
       home.writeTable(throughTable(home, sshd, closing, { ...CAT, share }));
       const { output, status } = await converse([...form.argv, ...MAIL], { env: home.env });
-      const reason = "mail.test: the server closed the connection (before it said which SSH it speaks)";
+      const reason = "mail.test: the server closed the connection (before it sent its SSH version)";
       assert.equal(output.toString(), refusal(reason));
       assert.equal(status, 69);
       assert.equal(closing.connections, 2);
@@ -76,7 +76,7 @@ describeForms("a connection that is closed before the server's version line", (f
     await using call = await startMail(form, home);
     await call.readUntil(/^\* PREAUTH ready\r\n/);
     assert.equal(gate.connections, 2);
-    assert.match(home.log(), /before it said which SSH it speaks\).*: once more/);
+    assert.match(home.log(), /before it sent its SSH version\).*: once more/);
   });
 
   test("with the words of a punishment is not tried again", async () => {

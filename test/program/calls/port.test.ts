@@ -281,7 +281,7 @@ describeForms("a METHOD that is a port", { concurrency: 3 }, (form) => {
     assert.doesNotMatch(far, /^note:/m);
     on.home.writeTable(portTable(on.sshd, "imaps", `{ to = "elsewhere:993" }`));
     const farther = (await ask("--explain", "imaps")).output.toString();
-    assert.match(farther, /^note: the last leg from mail\.test to elsewhere:993 is not protected by SSH$/m);
+    assert.match(farther, /^note: SSH does not protect the way from mail\.test to elsewhere:993$/m);
   });
 
   test("leads to a Dovecot that wants a login", async () => {

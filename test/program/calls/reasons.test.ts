@@ -49,7 +49,7 @@ const CASES: readonly Case[] = [
   {
     title: "a server that closes at once",
     status: 69,
-    reason: /the server closed the connection \(before it said which SSH it speaks\)/,
+    reason: /the server closed the connection \(before it sent its SSH version\)/,
     keys: () => ({}),
     peer: closingServer,
   },

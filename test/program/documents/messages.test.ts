@@ -24,7 +24,7 @@ describe("doc/troubleshooting.md", () => {
     assert.ok(told.size > 300, `${told.size} texts`);
     // Directly, by a function, by a class of its own, by a constant table, and by a parameter.
     const samples = [
-      "no connection is held",
+      "no connection is open",
       `host key unknown (${HOLE})`,
       `${HOLE} not let in`,
       "connection refused",

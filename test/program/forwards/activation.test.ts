@@ -118,7 +118,7 @@ describeForms("--forward with a service manager's sockets", { concurrency: 3 }, 
     assert.equal(status, 78);
     assert.match(
       stderr,
-      /^preauth: LISTEN_FDS: descriptor 3 is no socket that is listened at \(E[A-Z]+\)\npreauth: hint: Accept=no /,
+      /^preauth: LISTEN_FDS: descriptor 3 is not a listening socket \(E[A-Z]+\)\npreauth: hint: Accept=no /,
     );
   });
 
@@ -168,7 +168,7 @@ describeForms("--forward with a service manager's sockets", { concurrency: 3 }, 
     assert.equal(await service.ended(), 78);
     assert.match(
       service.stderr,
-      new RegExp(`^preauth: port ${port}: a socket that no \\[\\[forward\\]\\] listens at\n`),
+      new RegExp(`^preauth: port ${port}: a socket that no \\[\\[forward\\]\\] names\n`),
     );
   });
 });

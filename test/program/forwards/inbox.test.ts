@@ -48,7 +48,7 @@ describeForms("a forward to METHOD imap", { concurrency: 3 }, (form) => {
     // Longer than its time: it is used.
     await poll(async () => (await on.scene.status())?.connections[0]?.until === undefined, "its use");
     const stopped = await on.scene.run("--stop");
-    assert.equal(stopped.output.toString(), "mail.test: ends when nobody uses it any more: 1 open mailbox\n");
+    assert.equal(stopped.output.toString(), "mail.test: ends after its last use: 1 open mailbox\n");
     one.say("a LOGOUT\r\n");
     await one.ended();
     one.end();

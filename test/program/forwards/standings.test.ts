@@ -46,7 +46,7 @@ for (const verb of ["--explain", "--check"] as const) {
       assert.equal(finished.status, 0, finished.stderr);
       const rest = [...below];
       if (verb === "--check") assert.match(rest.pop() ?? "", NOBODY);
-      assert.equal(rest.pop(), "note: the last leg from work to mail.invalid:25 is not protected by SSH");
+      assert.equal(rest.pop(), "note: SSH does not protect the way from work to mail.invalid:25");
       return [standing, ...rest];
     }
 
@@ -70,7 +70,7 @@ for (const verb of ["--explain", "--check"] as const) {
       const listen = await freePort();
       const forward = { listen, "unless.domain": "home.net" };
       for (const domain of ["home.net", "lan.home.net"]) {
-        const line = `held back: at home in "home.net": hostname -d says "${domain}"`;
+        const line = `not opened: at home in "home.net": hostname -d says "${domain}"`;
         assert.deepEqual(await told({ forward, domain }), [line]);
       }
       const line = `would carry port ${listen} to mail.invalid:25`;
@@ -80,8 +80,8 @@ for (const verb of ["--explain", "--check"] as const) {
     test("with an unless.domain of which no program knows: a warning that resolv.conf alone decides", async () => {
       const listen = await freePort();
       const forward = { listen, "unless.domain": ["home.net", "work.net"] };
-      const why = "any network can write into that file: never send mail without TLS because of it";
-      const note = `note: only resolv.conf tells whether this is "home.net", "work.net", and ${why}`;
+      const why = "any network can write that file: do not rely on it to send mail without TLS";
+      const note = `note: only resolv.conf says whether this machine is in "home.net", "work.net", and ${why}`;
       const { standing, below } = await ask({
         form,
         verb,
@@ -96,7 +96,7 @@ for (const verb of ["--explain", "--check"] as const) {
       await using other = await startListener();
       const who = `perl (pid ${other.pid}) of the same user (uid ${OWN})`;
       assert.deepEqual(await told({ forward: { listen: other.port } }), [
-        `port ${other.port} is in use by ${who}, and is left to it`,
+        `port ${other.port} is in use by ${who}, and is left to that program`,
       ]);
     });
 
@@ -107,7 +107,7 @@ for (const verb of ["--explain", "--check"] as const) {
       const forward = { listen: other.port };
       const [before, after] = [
         `port ${other.port} is in use by uid ${STRANGER}`,
-        ", who is not to be trusted with mail",
+        ", another user, who could read your mail",
       ];
       assert.deepEqual(await told({ forward }), [`${before}: perl (pid ${other.pid})${after}`, CHOOSE]);
       assert.deepEqual(await told({ forward, under: withoutPrivileges() }), [`${before}${after}`, CHOOSE]);
@@ -117,7 +117,7 @@ for (const verb of ["--explain", "--check"] as const) {
       await using other = await startListener({ host: "::1" });
       const who = `perl (pid ${other.pid}) of the same user (uid ${OWN})`;
       assert.deepEqual(await told({ forward: { listen: other.port } }), [
-        `would carry port ${other.port} to mail.invalid:25; ::1 is in use by ${who}, and is left to it`,
+        `would carry port ${other.port} to mail.invalid:25; ::1 is in use by ${who}, and is left to that program`,
         "hint: write 127.0.0.1 instead of localhost in the mail client",
       ]);
     });
@@ -145,12 +145,12 @@ for (const verb of ["--explain", "--check"] as const) {
       {
         await using other = await startPathListener(listen);
         assert.deepEqual(await told({ forward: { listen } }), [
-          `socket "${listen}" is in use by perl (pid ${other.pid}) of the same user (uid ${OWN}), and is left to it`,
+          `socket "${listen}" is in use by perl (pid ${other.pid}) of the same user (uid ${OWN}), and is left to that program`,
         ]);
         if (withoutRoot === false) {
           chownSync(listen, STRANGER, STRANGER);
           assert.deepEqual(await told({ forward: { listen } }), [
-            `socket "${listen}" is in use by uid ${STRANGER}, who is not to be trusted with mail`,
+            `socket "${listen}" is in use by uid ${STRANGER}, another user, who could read your mail`,
             CHOOSE,
           ]);
           chownSync(listen, OWN, -1);
@@ -194,12 +194,12 @@ describeForms("unless.reachable", { concurrency: 2 }, (form) => {
     const carry = `would carry port ${listen} to localhost:1`;
     assert.equal(
       await standing("--explain", home.port),
-      `${carry}, unless 127.0.0.1:${home.port} answers without help`,
+      `${carry}, unless 127.0.0.1:${home.port} can be reached directly`,
     );
     assert.equal(home.connections, 0);
     assert.equal(
       await standing("--check", home.port),
-      `held back: 127.0.0.1:${home.port} answers without help`,
+      `not opened: 127.0.0.1:${home.port} can be reached directly`,
     );
     assert.equal(home.connections, 1);
     assert.equal(await standing("--check", dead), carry);
@@ -238,8 +238,8 @@ describeForms("--check of the target of a forward", { concurrency: 3 }, (form) =
     await using silent = await silentServer();
     await using closing = await closingServer();
     const begin = "through work: 127.0.0.1:PORT";
-    assert.equal(await target(silent.port), `${begin} takes the connection and says nothing for 3 s`);
-    assert.equal(await target(closing.port), `${begin} closes the connection without a word`);
+    assert.equal(await target(silent.port), `${begin} accepts the connection and sends nothing for 3 s`);
+    assert.equal(await target(closing.port), `${begin} closes the connection without an answer`);
   });
 
   test("that is not there, or that the server leads nobody to", async () => {

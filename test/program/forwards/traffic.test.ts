@@ -90,7 +90,7 @@ describeForms("connections to a forward beside a mailbox", { concurrency: 2 }, (
     signal(call.pid, "SIGSTOP");
     await runClient({ address: "127.0.0.1", port, say: "gone", isHasty: true });
     signal(call.pid, "SIGCONT");
-    await logged(home, /forward "smtp": refused a connection: .*: its process has let go of it\n/);
+    await logged(home, /forward "smtp": refused a connection: .*: its process has closed it\n/);
     assert.equal(await runClient({ address: "127.0.0.1", port, say: "own" }), "own");
     assert.equal(target.connections, 1);
   });
@@ -157,7 +157,7 @@ describeForms("a forward beside a mailbox", { concurrency: 2 }, (form) => {
     const { home } = await sceneFor(sshd, "mail:25", "", { "commands.imap": mailbox.command }, other.port);
     using _ = home;
     await using call = await open(form, home);
-    const who = `uid 12345: perl \\(pid ${other.pid}\\), who is not to be trusted with mail`;
+    const who = `uid 12345: perl \\(pid ${other.pid}\\), another user, who could read your mail`;
     await logged(home, new RegExp(`forward "smtp": port ${other.port} is in use by ${who}\n`));
     await logged(home, /forward "smtp": hint: choose another place, in the table and in the mail client\n/);
     call.write("a NOOP\r\n");

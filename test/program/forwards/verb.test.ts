@@ -114,10 +114,7 @@ describeForms("--forward", (form) => {
     assert.equal((await verb("--stop", "other")).status, 1);
     // Connections go through to their end, and nothing else is waited for.
     const stopped = await verb("--stop", "WORK");
-    assert.equal(
-      stopped.output.toString(),
-      "work: ends when nobody uses it any more: 1 connection of a forward\n",
-    );
+    assert.equal(stopped.output.toString(), "work: ends after its last use: 1 connection of a forward\n");
     client.end();
     assert.equal(await heard(client), "220 mail.test ESMTP\r\n");
     await poll(() => isFree(port), "the end of the forward", home.log);
@@ -175,7 +172,7 @@ describeForms("--forward", (form) => {
       /the server cannot connect to/,
       69,
     ],
-    ["a target that says nothing and closes", {}, undefined, /closes the connection without a word/, 69],
+    ["a target that says nothing and closes", {}, undefined, /closes the connection without an answer/, 69],
     ["a port that refuses", { port: 1 }, async () => target(), /connection refused/, 69],
   ] as const) {
     test(`${title}: ${status}, with the reason, and nothing is left`, async () => {

@@ -40,11 +40,11 @@ export const STRANGERS: Readonly<
 > = {
   "says lines before its version without an end": [
     (socket) => flood(socket, Buffer.from(`${ESCAPES.repeat(20)}\n`.repeat(100))),
-    /took longer than 1\.5 s$|before it said which SSH it speaks/,
+    /took longer than 1\.5 s$|before it sent its SSH version/,
   ],
   "says one line without an end": [
     (socket) => flood(socket, Buffer.alloc(1024 * 1024, "x")),
-    /took longer than 1\.5 s$|before it said which SSH it speaks/,
+    /took longer than 1\.5 s$|before it sent its SSH version/,
   ],
   "sends packets that nobody knows, and reads no answer": [
     (socket) => {

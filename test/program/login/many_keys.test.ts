@@ -69,7 +69,10 @@ describeForms("a login with many keys", (form) => {
       assert.match(await call(agent), /not let in \(the server says ".*Too many authentication failures"/);
       assert.match(home.log(), /hint: name one key for this server in the table/);
       const said = await check(agent);
-      assert.match(said, new RegExp(`${7 - most + 2} more keys were not tried, lest the server break off`));
+      assert.match(
+        said,
+        new RegExp(`${7 - most + 2} more keys were not tried, since the server would end the login`),
+      );
       await sshd.idle();
       assert.equal(sshd.log().match(TOO_MANY)?.length, 1);
       // Another key in the place of the last one is worth a try.

@@ -12,12 +12,12 @@ const UNSET = "$" + "{PREAUTH_TEST_UNSET}";
 
 /** Lines that cannot be used, what the log says of each, and whether ssh does without them too. */
 const LINES: readonly (readonly [line: string, said: RegExp, isPassedBySsh: boolean])[] = [
-  ["IdentityFile ~nobody-of-that-name/key", /IdentityFile: there is no user "nobody-of-that-name"/, false],
+  ["IdentityFile ~nobody-of-that-name/key", /IdentityFile: unknown user "nobody-of-that-name"/, false],
   ["IdentityFile ~daemon/key", /^$/, true],
-  ["IdentityFile /k/%Z", /IdentityFile: there is no token "%Z"/, false],
+  ["IdentityFile /k/%Z", /IdentityFile: unknown token "%Z"/, false],
   [`IdentityFile ${UNSET}/key`, /IdentityFile: .* is not set/, false],
   ["IdentityFile /etc", /^$/, true],
-  ["CertificateFile ~nobody-of-that-name/key", /CertificateFile: there is no user/, false],
+  ["CertificateFile ~nobody-of-that-name/key", /CertificateFile: unknown user/, false],
   ["CertificateFile /nowhere/x-cert.pub", /^$/, true],
   ["UserKnownHostsFile /nowhere/known /etc", /^$/, true],
   ["KnownHostsCommand keys-of %H", /KnownHostsCommand: .* does not begin with an absolute path/, true],
@@ -64,11 +64,8 @@ describeForms("a line of ssh_config that cannot be used", (form) => {
     const config = home.write("ssh_config", "Host *\n IdentityFile ~nobody-of-that-name/key\n");
     home.writeTable(tableFor(sshd, { identity: undefined, ssh_config: config }));
     const { output } = await runCall([...form.argv, "--explain", "mail.test"], { env: home.env });
-    assert.match(
-      String(output),
-      /^note: IdentityFile: there is no user "nobody-of-that-name".*passed over$/m,
-    );
+    assert.match(String(output), /^note: IdentityFile: unknown user "nobody-of-that-name".*ignored$/m);
     const call = await converse([...form.argv, ...MAIL], { env: home.env });
-    assert.match(String(call.output), /no key to log in with as \S+ \(IdentityFile: there is no user/);
+    assert.match(String(call.output), /no key to log in with as \S+ \(IdentityFile: unknown user/);
   });
 });

@@ -161,7 +161,7 @@ describeForms("a forward in the master", { concurrency: 4 }, (form) => {
     const env = { PATH: `${scene.home.path}:${scene.home.env.PATH}` };
     scene.home.write("hostname", "#!/bin/sh\necho home.net\n", 0o755);
     await scene.open({ env });
-    await scene.logged(/forward "smtp": held back: at home in "home\.net"/);
+    await scene.logged(/forward "smtp": not opened: at home in "home\.net"/);
     assert.equal(await isFree(port), true);
     scene.home.write("hostname", "#!/bin/sh\necho elsewhere.net\n", 0o755);
     await scene.open({ env });
@@ -220,7 +220,7 @@ describeForms("a forward in the master", { concurrency: 4 }, (form) => {
     const stopped = await scene.run("--stop");
     assert.equal(
       stopped.output.toString(),
-      "mail.test: ends when nobody uses it any more: 1 open mailbox, 1 connection of a forward\n",
+      "mail.test: ends after its last use: 1 open mailbox, 1 connection of a forward\n",
     );
     client.destroy();
   });

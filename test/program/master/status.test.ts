@@ -17,7 +17,7 @@ describeForms("--status", { concurrency: 4 }, (form) => {
   test("without a master: says so, in both forms, with status 1, and starts none", async () => {
     await using scene = await startScene(form);
     const table = await scene.run("--status");
-    assert.equal(table.output.toString(), "nothing is held: no process runs in the background\n");
+    assert.equal(table.output.toString(), "no connection is open: no process runs in the background\n");
     assert.equal(table.status, 1);
     const json = await scene.run("--status", "--json");
     assert.equal(json.output.toString(), "null\n");
@@ -181,7 +181,7 @@ describeForms("--stop", { concurrency: 4 }, (form) => {
     const first = await scene.open();
     const pid = await scene.master();
     const { output, status } = await scene.run("--stop");
-    assert.equal(output.toString(), "mail.test: ends when nobody uses it any more: 1 open mailbox\n");
+    assert.equal(output.toString(), "mail.test: ends after its last use: 1 open mailbox\n");
     assert.equal(status, 0);
     await answers(first, "a1");
     const second = await scene.open();
@@ -251,7 +251,7 @@ describeForms("--stop", { concurrency: 4 }, (form) => {
     await answers(mail, "a1");
     assert.equal(isAlive(pid), true);
     const none = await scene.run("--stop", "third.test");
-    assert.equal(none.stderr, "preauth: third.test: no connection is held\n");
+    assert.equal(none.stderr, "preauth: third.test: no connection is open\n");
     assert.equal(none.status, 1);
   });
 

@@ -84,7 +84,7 @@ describeForms("--login", (form) => {
     using home = makeHome();
     home.writeTable("not a table");
     const { status, stderr, output } = await runCall([...login, "work"], { env: home.env, stdio: "pipes" });
-    assert.equal(stderr, "preauth: --login: standard input is not a terminal: there is nobody to ask\n");
+    assert.equal(stderr, "preauth: --login: standard input is not a terminal, so preauth cannot ask\n");
     assert.equal(output.toString(), "");
     assert.equal(status, 64);
   });

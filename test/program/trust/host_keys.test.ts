@@ -117,7 +117,7 @@ const cases: readonly Case[] = [
   {
     title: "a RevokedHostKeys that is missing",
     ssh: /Error checking host key/,
-    reason: /^no telling whether the host key is revoked \(\/\S+ cannot be read \(ENOENT\)\)/,
+    reason: /^cannot tell whether the host key is revoked \(\/\S+ cannot be read \(ENOENT\)\)/,
     write: ({ home, name, ed25519 }, file) => {
       home.write(file, `${name} ${ed25519}\n`);
       return [`RevokedHostKeys ${join(home.path, "revoked")}`];

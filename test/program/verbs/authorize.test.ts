@@ -250,7 +250,7 @@ describeForms("--authorize on a terminal", { concurrency: 2 }, (form) => {
       assert.doesNotMatch(screen, /^refused/m);
       assert.match(screen, /^opens {4}INBOX/m);
       assert.match(screen, /the table does not name the key; it is \S+wide, and its line is in/);
-      assert.match(screen, /the key does not do mail, and mail alone/);
+      assert.match(screen, /the key does not open mail and nothing else/);
       assert.equal(readFileSync(home.tableFile, "utf8"), table);
     },
   );
@@ -287,7 +287,7 @@ describeForms("--authorize on a terminal", { concurrency: 2 }, (form) => {
     await using terminal = await start(form, scene);
     assert.equal(await installed(terminal), 77, terminal.screen());
     const screen = terminal.screen().replace(/\n */g, " ");
-    assert.match(screen, /the key does not let you in, though its line is in/);
+    assert.match(screen, /the server refuses the key, though its line is in/);
     assert.match(screen, /sshd may read another file: .*authorizedkeysfile in sshd -T/);
     assert.equal(readFileSync(home.tableFile, "utf8"), table);
   });
@@ -426,7 +426,7 @@ describeForms("--authorize on a terminal", { concurrency: 2 }, (form) => {
       writeFileSync(home.tableFile, `${table}# of an editor\n`);
       answer(terminal, "");
       assert.equal(await terminal.ended(), 78, terminal.screen());
-      assert.match(terminal.screen(), /has changed meanwhile; nothing has been written/);
+      assert.match(terminal.screen(), /was changed by another program; nothing has been written/);
       assert.match(terminal.screen(), /hint: run the same command again/);
       assert.equal(readFileSync(home.tableFile, "utf8"), `${table}# of an editor\n`);
       await using again = await start(form, scene);
@@ -558,7 +558,7 @@ describeForms("--authorize without a terminal", { concurrency: 2 }, (form) => {
     );
     const none = await run(home, ["work"]);
     assert.equal(none.status, 64);
-    assert.match(none.stderr, /there is no key for mail yet/);
+    assert.match(none.stderr, /no key for mail exists yet/);
     home.write(".ssh/id_mail_work.pub", "ssh-ed25519 AAAAC3Nz mine\n");
     const { status, text, stderr } = await run(home, ["work"]);
     assert.equal(status, 0);

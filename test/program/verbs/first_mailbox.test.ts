@@ -34,7 +34,7 @@ describeForms("the first page of the README", (form) => {
     };
     await using terminal = await open([...form.argv, "--init"]);
     const dialogue: readonly (readonly [question: RegExp, text: string])[] = [
-      [/name of the mail server, as your mail program is to write it:$/m, "work"],
+      [/name of the mail server, as your mail program will use it:$/m, "work"],
       [/ssh to, as \[USER@\]HOST\[:PORT\] \[work\]:$/m, `127.0.0.1:${sshd.port}`],
       [/login name on the server \[\w+\]:$/m, ""],
       [/or the fingerprint\)\?$/m, "yes"],

@@ -121,12 +121,12 @@ describeForms("--explain without SERVER", { concurrency: 2 }, (form) => {
     [
       "a second [[host]] with the same globs",
       host('["a", "b"]') + host('"B."'),
-      'hosts.toml:6:1: "B." is never reached: [[host]] 1 takes all that it matches',
+      'hosts.toml:6:1: "B." is never reached: [[host]] 1 matches all of it first',
     ],
     [
       "a glob below a wider one",
       host('"*.isp.com"') + host('["new.org", "mail.isp.com"]'),
-      'hosts.toml:6:21: "mail.isp.com" is never reached: [[host]] 1 takes all that it matches',
+      'hosts.toml:6:21: "mail.isp.com" is never reached: [[host]] 1 matches all of it first',
     ],
     [
       "braces",
@@ -141,7 +141,7 @@ describeForms("--explain without SERVER", { concurrency: 2 }, (form) => {
     [
       "a list of nothing but exclusions",
       host('"!work"'),
-      "hosts.toml:2:1: it matches nothing: there is no glob without an exclamation mark",
+      "hosts.toml:2:1: it matches nothing: every glob begins with an exclamation mark",
     ],
     [
       "a name that is not found, without server",

@@ -163,7 +163,7 @@ describeForms("--init on a terminal", { concurrency: 2 }, (form) => {
     home.write(".muttrc", "set folder=imap://joe@mail.isp.com/\n");
     home.write(".pinerc", "inbox-path={work/user=jane}INBOX\n");
     await using terminal = await start(form, home, { words: [] });
-    const shown = await terminal.waitFor(/as your mail program is to write it \[1\]:/, "the proposals");
+    const shown = await terminal.waitFor(/as your mail program will use it \[1\]:/, "the proposals");
     assert.match(shown, /^1 {2}jane@work {2}\(~\/\.pinerc\)$/m);
     assert.match(shown, /^2 {2}joe@mail\.isp\.com {2}\(~\/\.muttrc\)$/m);
     answer(terminal, "2");
@@ -179,8 +179,7 @@ describeForms("--init on a terminal", { concurrency: 2 }, (form) => {
       home.write(".pinerc", "# mine\nrsh-path=/usr/bin/ssh");
       const before = filesOf(home);
       await using terminal = await start(form, home, last === "server" ? { words: [] } : {});
-      if (last === "server")
-        await terminal.waitFor(/as your mail program is to write it/, "the first question");
+      if (last === "server") await terminal.waitFor(/as your mail program will use it/, "the first question");
       else if (last === "destination") await terminal.waitFor(/ssh to/, "the destination's question");
       else if (last === "name" || last === "host key") {
         await terminal.waitFor(/ssh to/, "the destination's question");
@@ -317,7 +316,10 @@ describeForms("--init without a terminal", { concurrency: 2 }, (form) => {
   test("needs a SERVER where nothing names one: 64; and touches no table that is wrong: 78", async () => {
     using home = makeHome();
     const none = await print(form, home);
-    assert.equal(none.stderr, "preauth: usage: --init needs a SERVER: no configuration names one\n");
+    assert.equal(
+      none.stderr,
+      "preauth: usage: --init needs a SERVER: no mail program or ssh_config names one\n",
+    );
     assert.equal(none.status, 64);
     home.writeTable("nonsense");
     assert.equal((await print(form, home, ["work"])).status, 78);

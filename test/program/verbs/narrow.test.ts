@@ -64,7 +64,7 @@ describeForms("the dialogues of --init and --authorize", { concurrency: 1 }, (fo
         assert.deepEqual(wide, [], verb);
       };
       await talk("--init", [
-        [/mailbox-se[\s\S]*name of the mail server, as your mail program is to write it \[1\]:/, "work"],
+        [/mailbox-se[\s\S]*name of the mail server, as your mail program will use it \[1\]:/, "work"],
         [/ssh to, as \[USER@\]HOST\[:PORT\] \[work\]:/, `127.0.0.1:${sshd.port}`],
         [/login name on the server \[\w+\]:/, "no;body"],
         [/"no;body" is not one[\s\S]*login name on the server \[\w+\]:/, ""],

@@ -60,14 +60,14 @@ test("unless.reachable is not tried, and named", async () => {
   const listen = await freePort();
   const forward = forwardOf({ listen, to: mail, unless: { domain: ["isp.com"], reachable: mail } });
   assert.deepEqual(await foreseen(forward), [
-    `would carry port ${listen} to mail:25, unless mail:25 answers without help`,
+    `would carry port ${listen} to mail:25, unless mail:25 can be reached directly`,
     undefined,
   ]);
 });
 
 test("a domain holds back", async () => {
   const [text] = await foreseen(forwardOf({ to: mail, unless: { domain: ["home.net"] } }));
-  assert.equal(text, `held back: at home in "home.net": ${resolvConf} says "lan.home.net"`);
+  assert.equal(text, `not opened: at home in "home.net": ${resolvConf} says "lan.home.net"`);
 });
 
 test("that resolv.conf alone tells the domain is known, whether it holds back or not", async () => {
@@ -85,7 +85,10 @@ test("that resolv.conf alone tells the domain is known, whether it holds back or
     const [standing] = await foresee([forward], { tables: new SocketTables(), uid: OWN, surroundings });
     return standing && hearsayNote(standing);
   };
-  assert.match((await note("home.net")) ?? "", /^only resolv\.conf tells whether this is "home\.net", and /);
+  assert.match(
+    (await note("home.net")) ?? "",
+    /^only resolv\.conf says whether this machine is in "home\.net", and /,
+  );
   assert.match((await note("home.net", "isp.com")) ?? "", /^only resolv\.conf/);
   assert.match((await note("elsewhere.net")) ?? "", /^only resolv\.conf/);
   assert.equal(await note("home.net", "home.net"), undefined);
@@ -101,7 +104,7 @@ test("who has a port is told", async () => {
 test("another user's port is told, with what to do", { skip: withoutRoot }, async () => {
   await using other = await startListener({ uid: STRANGER });
   const [text, hint] = await foreseen(forwardOf({ listen: other.port, to: mail }));
-  assert.match(text, /is in use by uid 12345: perl \(pid \d+\), who is not to be trusted with mail$/);
+  assert.match(text, /is in use by uid 12345: perl \(pid \d+\), another user, who could read your mail$/);
   assert.equal(hint, "choose another place, in the table and in the mail client");
 });
 
@@ -148,7 +151,7 @@ test("a socket in use is told from one that was left behind, without a connectio
     foreseen(forward, new SocketTables({ platform: "freebsd" })),
   ]).finally(() => outcome.listening.close());
   assert.match(here[0], /^socket ".*" is in use by .*pid \d+\) of the same user/);
-  assert.match(elsewhere[0], /is in use, by whom cannot be told$/);
+  assert.match(elsewhere[0], /is in use by an unknown user$/);
   writeFileSync(path, "a letter");
   assert.match((await foreseen(forward))[0], /is not a socket, and is left alone$/);
 });

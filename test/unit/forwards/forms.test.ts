@@ -79,7 +79,7 @@ for (const form of ["node", "executable"] as const) {
       await runClient({ address: "127.0.0.1", port });
       await holder.idle();
       assert.equal(target.connections, 1);
-      assert.match(holder.text, /^forward "smtp": refused .*: its process has let go of it$/m);
+      assert.match(holder.text, /^forward "smtp": refused .*: its process has closed it$/m);
     });
 
     test("outlive their ports: what is open goes on when nobody listens any more", async () => {

@@ -81,7 +81,7 @@ test("a target on another machine than the server comes with a note", async () =
   const listen = await freePort();
   assert.match(
     await told(forwardOf({ listen, to: { host: "news", port: 119 } })),
-    /\nforward "smtp": the last leg from mail.isp.com to news:119 is not protected by SSH$/,
+    /\nforward "smtp": SSH does not protect the way from mail.isp.com to news:119$/,
   );
 });
 
@@ -140,7 +140,7 @@ test("what holds a forward back is told, and its port stays free", async () => {
   const forward = forwardOf({ listen, to: mail, unless: { domain: ["home.net"] } });
   assert.equal(
     await told(forward, { resolvConf }),
-    `forward "smtp": held back: at home in "home.net": ${resolvConf} says "lan.home.net"`,
+    `forward "smtp": not opened: at home in "home.net": ${resolvConf} says "lan.home.net"`,
   );
 });
 
@@ -148,7 +148,7 @@ test("another program of the same user is left in its place", async () => {
   await using other = await startListener();
   assert.equal(
     await told(forwardOf({ listen: other.port, to: mail })),
-    `forward "smtp": port ${other.port} is in use by perl (pid ${other.pid}) of the same user (uid ${OWN}), and is left to it`,
+    `forward "smtp": port ${other.port} is in use by perl (pid ${other.pid}) of the same user (uid ${OWN}), and is left to that program`,
   );
 });
 
@@ -165,7 +165,7 @@ test("another user is never trusted", { skip: withoutRoot }, async () => {
   assert.equal(
     await told(forwardOf({ listen: other.port, to: mail })),
     [
-      `forward "smtp": port ${other.port} is in use by uid 12345: perl (pid ${other.pid}), who is not to be trusted with mail`,
+      `forward "smtp": port ${other.port} is in use by uid 12345: perl (pid ${other.pid}), another user, who could read your mail`,
       'forward "smtp": hint: choose another place, in the table and in the mail client',
     ].join("\n"),
   );

@@ -76,7 +76,7 @@ test("a connection over IPv6 is found in tcp6", async () => {
 test("a socket that its process has let go of is nobody's, although its uid reads 0", async () => {
   const orphan = row(CLIENT, OURS, 0, 0, "04");
   const found = await connectionOwner(tables([own, orphan]), four);
-  assert.deepEqual(found, { kind: "untold", why: "its process has let go of it" });
+  assert.deepEqual(found, { kind: "untold", why: "its process has closed it" });
 });
 
 test("without a row at its other end it cannot be told", async () => {
@@ -87,7 +87,7 @@ test("without a row at its other end it cannot be told", async () => {
 test("without our own end it is over, and its ports may be another's", async () => {
   for (const rest of [[], [row(OURS, CLIENT, 0, 0)]]) {
     const found = await connectionOwner(tables([row(CLIENT, OURS, 1000, 5), ...rest]), four);
-    assert.deepEqual(found, { kind: "untold", why: "it is over" });
+    assert.deepEqual(found, { kind: "untold", why: "it has ended" });
   }
 });
 

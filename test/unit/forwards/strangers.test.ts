@@ -84,7 +84,7 @@ test("a client that has gone before it is looked at is refused, also when we are
   await within(on.traffic.idle(), "idle");
   assert.equal(target.connections, 0);
   assert.deepEqual(on.notes, [
-    'forward "smtp": refused a connection: whose it is cannot be told: its process has let go of it',
+    'forward "smtp": refused a connection: cannot tell which user made it: its process has closed it',
   ]);
 });
 

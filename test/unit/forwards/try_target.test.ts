@@ -64,7 +64,7 @@ test("a flood without a line is cut", async () => {
 test("silence is an answer, when time is up", async () => {
   await using peer = await silentServer();
   const answer = await tryTarget(peer, { ...patient, limit: 200 });
-  assert.equal(replyText("mail:25", answer), "mail:25 takes the connection and says nothing for 0.2 s");
+  assert.equal(replyText("mail:25", answer), "mail:25 accepts the connection and sends nothing for 0.2 s");
   await peer.idle();
 });
 
@@ -72,7 +72,7 @@ test("a target that closes without a word is told", async () => {
   await using closing = await closingServer();
   assert.equal(
     replyText("mail:25", await tryTarget(closing, patient)),
-    "mail:25 closes the connection without a word",
+    "mail:25 closes the connection without an answer",
   );
 });
 

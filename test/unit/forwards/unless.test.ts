@@ -70,7 +70,7 @@ test("an endpoint that takes a connection holds it back, by name or by address",
   };
   const found = await surroundings({ lookUp }).hindrance(unless({ reachable }));
   assert.ok(found);
-  assert.equal(hindranceText(found), `mail:${peer.port} answers without help`);
+  assert.equal(hindranceText(found), `mail:${peer.port} can be reached directly`);
   assert.deepEqual(asked, ["mail"]);
   await peer.idle();
 });

@@ -28,7 +28,7 @@ for (const [isOpen, most] of [
       await new Promise((resolve) => setImmediate(resolve));
       assert.equal(socket.destroyed, isGone);
     }
-    assert.deepEqual(errors, ["the server does not read what it asks for"]);
+    assert.deepEqual(errors, ["the server asks for answers and does not read them"]);
   });
 }
 

@@ -261,7 +261,7 @@ test("ProxyJump's tokens are expanded, as ssh(1) does it, and what could mean so
   );
   assert.throws(() => jump("%r@gw", { user: settled("$(id)", { kind: "call" }) }), /cannot stand/);
   for (const odd of ["-oProxyCommand=id", "a,-x", "a,,b", ":9"])
-    assert.throws(() => jump(odd), /makes no sense/);
+    assert.throws(() => jump(odd), /is not a list of hosts/);
 });
 
 test("a word of the call leads over no other host: ProxyJump is parted first and expanded then", () => {
@@ -385,7 +385,7 @@ test("ways in that there are not are passed over with what to do instead, where 
     settleWith(text).passedOver.map(({ keyword, why }) => `${keyword}: ${why}`);
   assert.deepEqual(chosen("pkcs11provider /usr/lib/opensc.so\nhostbasedauthentication yes\n"), [
     "PKCS11Provider: not built in; ssh-add -s puts a token's keys into an agent",
-    "HostbasedAuthentication: not built in; the server has to take another way",
+    "HostbasedAuthentication: not built in; the server must accept another login",
   ]);
   assert.deepEqual(chosen("pkcs11provider none\nhostbasedauthentication no\ngssapiauthentication yes\n"), []);
 });
@@ -398,9 +398,9 @@ test("a key or certificate whose path means nothing is passed over, and the othe
   assert.deepEqual(
     passedOver.map(({ keyword, why }) => `${keyword} ${why}`),
     [
-      'IdentityFile there is no user "bob", as in "~bob/b"',
-      'IdentityFile there is no token "%Z", as in "%Z"',
-      'CertificateFile there is no user "bob", as in "~bob/c"',
+      'IdentityFile unknown user "bob", as in "~bob/b"',
+      'IdentityFile unknown token "%Z", as in "%Z"',
+      'CertificateFile unknown user "bob", as in "~bob/c"',
     ],
   );
 });

@@ -123,7 +123,10 @@ test("an agent with nothing but other keys is said to have them, where only want
     ...{ agent: agent.socket, identitiesOnly: true, identityFiles: [join(folder, "nothing")] },
   });
   assert.deepEqual(attempts, []);
-  assert.match(what, /\(the agent has 2 keys, but none that is wanted here \(IdentitiesOnly\); the server/);
+  assert.match(
+    what,
+    /\(the agent has 2 keys, but none that this host may use \(IdentitiesOnly\); the server/,
+  );
 });
 
 test("a full agent offers as many keys as the server bears, and the wanted key comes first", async () => {

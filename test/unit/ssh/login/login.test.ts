@@ -112,7 +112,7 @@ test("a server that closes before its version is a network failure", async () =>
   });
   await assert.rejects(connectTo(target), {
     trouble: "network",
-    what: "the server closed the connection (before it said which SSH it speaks)",
+    what: "the server closed the connection (before it sent its SSH version)",
   });
 });
 

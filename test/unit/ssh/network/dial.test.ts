@@ -140,7 +140,7 @@ test("a server that speaks something else is quoted", async () => {
   await using peer = await listen((socket) => void socket.end("HTTP/1.1 400 Bad Request\r\nX: y\r\n\r\n"));
   await assert.rejects(connectTo(target(peer.host, peer.port)), {
     trouble: "network",
-    what: 'the server closed the connection (before it said which SSH it speaks): it said "HTTP/1.1 400 Bad Request"',
+    what: 'the server closed the connection (before it sent its SSH version): it said "HTTP/1.1 400 Bad Request"',
   });
 });
 

@@ -104,7 +104,7 @@ test("a ProxyCommand gets no relative SSH_AUTH_SOCK: an ssh in it would ask an a
 test("a ProxyCommand that ends without a word is the server's end", async () => {
   await assert.rejects(connectTo(targetFor(sshd, { proxyCommand: "true" })), {
     trouble: "network",
-    what: "the server closed the connection (before it said which SSH it speaks)",
+    what: "the server closed the connection (before it sent its SSH version)",
   });
 });
 

@@ -182,7 +182,7 @@ function exchanging(kex: string, first: number): Pick<Probe, "mischief" | "outco
   return {
     outcome: async (value) => {
       const told = await connected(mischief(value));
-      return /has not proven that the host key is its own/.test(told ?? "") ? undefined : told;
+      return /has not proven that it has the host key/.test(told ?? "") ? undefined : told;
     },
     reason: /the key exchange \S+ has failed|out of range|bytes in the server's part/,
   };
@@ -333,13 +333,13 @@ const PROBES: Record<keyof typeof NUMBERS, Probe> = {
     outcome: waiting(false),
     good: [0, 2 ** 20 - 1, 2 ** 20],
     bad: [2 ** 20 + 1],
-    reason: /does not read what it asks for/,
+    reason: /asks for answers and does not read them/,
   },
   unread: {
     outcome: waiting(true),
     good: [0, 2 ** 20 + 1, 2 ** 22 - 1, 2 ** 22],
     bad: [2 ** 22 + 1],
-    reason: /does not read what it asks for/,
+    reason: /asks for answers and does not read them/,
   },
   nameList: {
     mischief: listing,

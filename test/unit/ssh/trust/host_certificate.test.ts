@@ -152,17 +152,17 @@ describe("the verdict", () => {
     const principal = certify(["-h", "-n", "other.test,Mail.test"]);
     assert.equal(judged(principal), "unknown: it is for other.test, Mail.test, not for mail.test");
     assert.equal(judged(certify(["-h"])), "unknown: it is for nobody, not for mail.test");
-    assert.equal(judged(certify(["-n", "mail.test"])), "unknown: it is a user's");
+    assert.equal(judged(certify(["-n", "mail.test"])), "unknown: it is a user certificate");
     const critical = certify([...valid, "-O", "critical:force-command=true"]);
     assert.equal(judged(critical), 'unknown: it has the critical option "force-command"');
     assert.match(
       judged(certify(valid), { lines: [] }),
-      /^unknown: nobody trusts its authority ssh-ed25519 SHA256:/,
+      /^unknown: known_hosts does not trust its authority ssh-ed25519 SHA256:/,
     );
     const elsewhere = [`@cert-authority other.test ${authority.line}`];
-    assert.match(judged(certify(valid), { lines: elsewhere }), /^unknown: nobody trusts/);
+    assert.match(judged(certify(valid), { lines: elsewhere }), /^unknown: known_hosts does not trust/);
     const unmarked = [`mail.test,[mail.test]:2222 ${authority.line}`];
-    assert.match(judged(certify(valid), { lines: unmarked }), /^changed: nobody trusts/);
+    assert.match(judged(certify(valid), { lines: unmarked }), /^changed: known_hosts does not trust/);
     assert.equal(
       judged(certify(valid), { signatures: ["rsa-sha2-512"] }),
       "unknown: it is signed with ssh-ed25519",

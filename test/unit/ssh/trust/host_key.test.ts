@@ -192,7 +192,7 @@ test("a server that shows a known key but cannot sign with it is refused", async
   const story = newStory();
   await assert.rejects(connectTo(target, story), {
     trouble: "hostkey",
-    what: "the server has not proven that the host key is its own",
+    what: "the server has not proven that it has the host key",
   });
   assert.ok(changed);
   assert.ok(!story.steps.some(([step]) => step === "hostkey"));

@@ -204,7 +204,7 @@ test("no packet of a login leaves any more when the host key changes in its mids
   await using liar = await startLyingServer("login", false);
   await assert.rejects(connectTo(await targetOfLiar(liar)), {
     trouble: "hostkey",
-    what: "the server has shown another host key in the same connection",
+    what: "the server has changed its host key within the connection",
   });
   await within(liar.ended, "the end of the connection");
   assert.ok((liar.packetsBefore ?? 0) >= 2);
@@ -217,6 +217,6 @@ test("a connection ends when the host key changes after the login", async () => 
   const connection = await connectTo(await targetOfLiar(liar));
   const reason = await within(connection.closed, "the end of the connection");
   await within(liar.ended, "the end of the connection");
-  assert.equal(reason, "the server has shown another host key in the same connection");
+  assert.equal(reason, "the server has changed its host key within the connection");
   assert.equal(liar.renewals, 0);
 });
