@@ -13,7 +13,7 @@ import { startingNow } from "../session/own_sessions.ts";
 import type { Connection } from "../ssh/connection.ts";
 import type { Decision } from "../table/decision.ts";
 import type { World } from "../world.ts";
-import { selectInbox } from "./inbox.ts";
+import { countText, selectInbox } from "./inbox.ts";
 import { loggedIn } from "./login.ts";
 
 /** What is to be proven. */
@@ -136,7 +136,7 @@ async function openedMailbox(
         throw new Failure("command", decision.server, selected?.answer ?? "the IMAP server has ended");
       }
       const { messages, isReadOnly } = selected;
-      return `INBOX${messages === undefined ? "" : ` (${messages} messages)`}${isReadOnly ? ", for reading only" : ""}`;
+      return `INBOX${countText(messages)}${isReadOnly ? ", for reading only" : ""}`;
     } finally {
       remote.hangUp();
     }

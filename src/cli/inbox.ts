@@ -64,3 +64,8 @@ function taggedAnswer(
   });
   return orAborted(answer, signal).finally(() => remote.stdout.off("data", take));
 }
+
+/** " (3 messages)", to go behind the name of a mailbox; nothing where the server did not count them. */
+export function countText(messages: number | undefined): string {
+  return messages === undefined ? "" : ` (${messages} ${messages === 1 ? "message" : "messages"})`;
+}

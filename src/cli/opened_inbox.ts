@@ -6,7 +6,7 @@ import type { Opened } from "../session/opening.ts";
 import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Findings } from "./findings.ts";
-import { type Selected, selectInbox } from "./inbox.ts";
+import { countText, type Selected, selectInbox } from "./inbox.ts";
 import { ofEmpty, otherMail } from "./other_mail.ts";
 import type { Timeline } from "./timeline.ts";
 
@@ -40,7 +40,7 @@ export async function openInbox(
     const selected = await selectInbox(remote, first[1] ?? Buffer.alloc(0), broken.signal);
     if (selected === undefined) throw endedInSelect(server, await remote.ended);
     const { answer, messages } = selected;
-    timeline.done("select", messages === undefined ? answer : `${answer} (${messages} messages)`);
+    timeline.done("select", `${answer}${countText(messages)}`);
     const end = await farewell(remote);
     findings.ended(described(end));
     objection = objectionTo(selected, decision);

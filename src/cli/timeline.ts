@@ -130,8 +130,8 @@ export class Timeline {
     const trip = this.roundTrip.toFixed(1);
     return [
       ...bars,
-      `${PLAIN_TRIPS} round trips of ${trip} ms to the greeting; with the ${SSH_TRIPS} of ssh it would have been ${ssh} s`,
-      `a mail call takes ${KNOWN_TRIPS} where a login has worked before, and 2, later 1, over a shared connection`,
+      `${PLAIN_TRIPS} round trips of ${trip} ms to the greeting; ssh needs ${SSH_TRIPS}, which would take ${ssh} s`,
+      `mail calls need fewer: ${KNOWN_TRIPS} to log in again, and 2, later 1, over a shared connection`,
     ];
   }
 

@@ -91,7 +91,7 @@ describeForms("--check", (form) => {
     );
     assert.match(
       lines.join("\n"),
-      /\n7 round trips of [\d.]+ ms to the greeting; with the 8 of ssh it would have been [\d.]+ s\n/,
+      /\n7 round trips of [\d.]+ ms to the greeting; ssh needs 8, which would take [\d.]+ s\n/,
     );
   });
 

@@ -169,7 +169,7 @@ test("a connection that has ended before anybody listened is told as such", asyn
   const login = new Login(target, socket, new HostKeyCheck(target, files), options);
   await assert.rejects(
     within(login.run(), "the end", undefined, 1000),
-    /too late \(before it said which SSH/,
+    /too late \(before it sent its SSH version/,
   );
 });
 
