@@ -90,7 +90,7 @@ export function writeChanges(changes: readonly FileChange[], pid: number): void 
 }
 
 function changed(path: string): Failure {
-  return new Failure("table", path, "was changed by another program; nothing has been written", {
+  return new Failure("table", path, "has changed; nothing has been written", {
     hints: ["run the same command again"],
   });
 }

@@ -426,7 +426,7 @@ describeForms("--authorize on a terminal", { concurrency: 2 }, (form) => {
       writeFileSync(home.tableFile, `${table}# of an editor\n`);
       answer(terminal, "");
       assert.equal(await terminal.ended(), 78, terminal.screen());
-      assert.match(terminal.screen(), /was changed by another program; nothing has been written/);
+      assert.match(terminal.screen(), /has changed; nothing has been written/);
       assert.match(terminal.screen(), /hint: run the same command again/);
       assert.equal(readFileSync(home.tableFile, "utf8"), `${table}# of an editor\n`);
       await using again = await start(form, scene);
