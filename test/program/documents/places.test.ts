@@ -6,7 +6,8 @@ import { DOCUMENTS, documentText } from "./documents.ts";
 
 /** What belongs to the machine that a document was written on, and to no other. */
 const LOCAL: readonly RegExp[] = [
-  /\/(?:work|root|tmp|mnt|workspace|builds)\b/,
+  // Not the tmp of a Maildir in the home.
+  /(?<!~\/\w+)\/(?:work|root|tmp|mnt|workspace|builds)\b/,
   /\bshared\//,
   /\bregistry\b/i,
   /\bnpmjs\b|\bartifactory\b|\bnexus\b/i,
