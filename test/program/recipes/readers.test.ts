@@ -57,6 +57,29 @@ describe("a recipe for a program that reads mail", { concurrency: 2 }, () => {
     await neomutt.waitFor(/preauth: work: host key unknown/, "the reason");
   });
 
+  for (const on_failure of ["refuse", "tell"]) {
+    test(`is right about what mutt shows of a refusal with "${on_failure}"`, TIMEOUT, async () => {
+      const keys = `known_hosts = "/nowhere"\non_failure = "${on_failure}"`;
+      await using scene = await makeScene(form, "readers", { 'user = "jane"': `user = "jane"\n${keys}` });
+      await using mutt = await openReader(scene, "mutt", "accounts");
+      // It shows each for a while, and takes keys then.
+      await mutt.waitFor(
+        /Tunnel to work returned error 77|preauth: work: host key unknown/,
+        "one of the two",
+      );
+      // What is typed before an error is thrown away.
+      let said: string | undefined;
+      for (let left = 5; said === undefined && left > 0; left--) {
+        mutt.type(":exec error-history");
+        mutt.keys("Enter");
+        said = await mutt.waitFor(/Error History/, "what it has shown", 5_000).catch(() => undefined);
+      }
+      assert.ok(said, mutt.screen());
+      assert.match(said, /preauth: work: host key unknown/);
+      assert.match(said, /Tunnel to work returned error 77/);
+    });
+  }
+
   for (const name of ["mutt", "neomutt"] as const) {
     test(`has ${name} open the mailboxes of two accounts`, TIMEOUT, async () => {
       await using scene = await makeScene(form, "readers");
