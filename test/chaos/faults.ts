@@ -119,8 +119,15 @@ async function stopped(pids: readonly number[], ms: number): Promise<void> {
 }
 
 function remove({ home }: Scene, name: string): void {
-  // The program may be writing there: what it adds meanwhile goes with the next attempt.
-  rmSync(join(home.path, name), { recursive: true, force: true, maxRetries: 20, retryDelay: 10 });
+  // The program may be writing there. Node's own retries look for what is in a directory but once.
+  for (let attempts = 20; attempts > 0; attempts--) {
+    try {
+      rmSync(join(home.path, name), { recursive: true, force: true });
+      return;
+    } catch (error) {
+      if (attempts === 1) throw error;
+    }
+  }
 }
 
 async function tableAway({ home }: Scene, ms: number): Promise<void> {
