@@ -33,6 +33,7 @@ const PEERS = [
   { program: "aiosmtpd", package: "python3-aiosmtpd", need: "test", why: "an SMTP server" },
   { program: "openssl", package: "openssl", need: "test", why: "makes the SMTP server's certificate" },
   { program: "dropbear", package: "dropbear-bin", need: "test", why: "another SSH server" },
+  { program: "puttygen", package: "putty-tools", need: "test", why: "makes keys in PuTTY's format" },
   { program: "tinysshd", package: "tinysshd", need: "test", why: "an SSH server that has ChaCha20 alone" },
   { program: "tmux", package: "tmux", need: "test", why: "the terminal that mail clients run in" },
   { program: "strace", package: "strace", need: "test", why: "shows whether a socket was opened" },

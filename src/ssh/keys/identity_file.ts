@@ -160,5 +160,5 @@ function lockOf(pem: string, container: Container | undefined) {
 function uselessness(path: string, text: string): { readonly why: string; readonly hint?: string } {
   if (!text.startsWith("PuTTY-User-Key-File-")) return { why: "holds no key of a kind that is supported" };
   const hint = `puttygen ${quoted(path)} -O private-openssh -o ${quoted(`${path}.openssh`)}`;
-  return { why: "is in PuTTY's format", hint: `make one of OpenSSH's: ${hint}` };
+  return { why: "is in PuTTY's format", hint: `make one of OpenSSH's, and name that: ${hint}` };
 }
