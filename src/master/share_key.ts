@@ -14,11 +14,14 @@ export function shareKey(decision: Decision): string {
   ]);
 }
 
-/** What one table leads to one place at a time: a SERVER, with the USER that the call gives where the table has none. */
+/**
+ * What one table leads to one place at a time: a SERVER, in its case, which ssh_config may mind, with the USER that the call
+ * gives where the table has none.
+ */
 export function routeOf({ decision, env, home }: Pick<Wanted, "decision" | "env" | "home">): string {
   const { server, user } = decision;
   const given = user?.from.kind === "call" ? user.value : null;
-  return JSON.stringify([server.toLowerCase(), given, env.PREAUTH_TABLE || env.XDG_CONFIG_HOME || home]);
+  return JSON.stringify([server, given, env.PREAUTH_TABLE || env.XDG_CONFIG_HOME || home]);
 }
 
 /** Null where ssh_config decides. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import type { Status } from "../../../src/control/protocol.ts";
 import { describeForms } from "../../peers/binaries.ts";
 import { descendantsOf, gone, signal } from "../../peers/processes.ts";
 import { poll } from "../../peers/waiting.ts";
@@ -57,14 +58,19 @@ describeForms("a spare mailbox", { concurrency: 4 }, (form) => {
     assert.equal(scene.sshd.logins(), 1);
   });
 
-  test("is gone, with its connection, when the table has changed and leads elsewhere", async () => {
+  test("is gone when the table has changed and leads elsewhere, and its connection after the last mailbox", async () => {
     await using scene = await startScene(form, { host: { spare: 1, persist: "forever" } });
-    const old = await onlySpare(scene);
+    const held = await scene.open();
+    await ready(scene, 1);
     const table = readFileSync(scene.home.tableFile, "utf8");
     scene.home.writeTable(table.replace("[[host]]", "[[host]]\ncompression = true"));
-    const spare = await onlySpare(scene);
-    assert.notEqual(spare, old);
-    await scene.statusOnce(({ connections }) => connections.length === 1, "one connection");
+    assert.equal(await logout(await scene.open()), 0);
+    const shown = ({ connections }: Status) =>
+      connections.map(({ sessions, spare }) => `${sessions} ${spare}`);
+    await scene.statusOnce((status) => shown(status).join() === "1 0,0 1", "the mailbox, and the new spare");
+    await answers(held, "a1");
+    assert.equal(await logout(held), 0);
+    await scene.statusOnce((status) => shown(status).join() === "0 1", "the new connection alone");
     assert.equal(scene.sshd.logins(), 2);
     // The time that the table gave before does not count either.
     scene.home.writeTable(table.replace(/^spare.*$/m, "spare = 0").replace("forever", "0"));

@@ -110,8 +110,8 @@ describe("what one table leads to one place", () => {
     routeOf({ decision: decisionWith(keys), env, home: "/home/jane" });
   const jane = { value: "jane", from: { kind: "call" } } as const;
 
-  it("is a SERVER in any case, for each USER that the call gives", () => {
-    assert.equal(route({ server: "Work" }), route({ server: "work" }));
+  it("is a SERVER as it is written, for each USER that the call gives", () => {
+    assert.notEqual(route({ server: "Work" }), route({ server: "work" }));
     assert.notEqual(route({ server: "work" }), route({ server: "club" }));
     assert.notEqual(route({ user: jane }), route({ user: { ...jane, value: "joe" } }));
     assert.equal(route({ user: tabled("jane") }), route({ user: tabled("joe") }));
