@@ -1,5 +1,5 @@
 import { IDLE_FLOOR, type IdleFigure } from "./idle.ts";
-import { FLOOR, SSH_START } from "./refusal.ts";
+import { FLOOR, READER, SSH_START } from "./refusal.ts";
 import { figureOf, type Measure, type Results } from "./results.ts";
 
 /** A goal, and what has come of it. */
@@ -96,19 +96,20 @@ function wakesOf(idle: IdleFigure | undefined): number | undefined {
 }
 
 /**
- * What nobody can be below: a program that does nothing. Where no session waits, that in place of ssh's own start: both
- * masters ask the same server for the same session.
+ * What nobody can be below: a program that reads the table, or for a call one that does nothing. Where no session waits, that
+ * in place of ssh's own start: both masters ask the same server for the same session.
  */
 function floorOf(
   { measure, roundTrip, beside, program }: Wanted,
   results: Pick<Results, "figures">,
 ): number | undefined {
   if (beside === undefined || roundTrip > 0 || measure === "download") return undefined;
-  const [empty, theirs] = [figureOf(results, "refusal", 0, FLOOR), figureOf(results, measure, 0, beside)];
-  if (empty === undefined || theirs === undefined) return undefined;
-  if (program !== "preauth, shared") return empty.median / theirs.median;
+  const idle = figureOf(results, "refusal", 0, measure === "refusal" ? READER : FLOOR);
+  const theirs = figureOf(results, measure, 0, beside);
+  if (idle === undefined || theirs === undefined) return undefined;
+  if (program !== "preauth, shared") return idle.median / theirs.median;
   const start = figureOf(results, "refusal", 0, SSH_START);
-  return start && (theirs.median - start.median + empty.median) / theirs.median;
+  return start && (theirs.median - start.median + idle.median) / theirs.median;
 }
 
 /** A figure that is to be no greater. */

@@ -50,7 +50,7 @@ const server = createServer(() => {}).listen(0, "127.0.0.1", () => {
 /** Watches that. */
 export async function measureIdleFloor(span: number): Promise<IdleFigure> {
   using home = makeHome();
-  const child = spawn(buildLike(home, HOLDER), [], { stdio: "ignore" });
+  const child = spawn(buildLike(home, "holder", HOLDER), [], { stdio: "ignore" });
   try {
     return await watch(IDLE_FLOOR, await spawned(child), span);
   } finally {

@@ -44,6 +44,13 @@ export const FLOOR = "empty program";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
+/** One that reads the table as bytes, without a look at them: who refuses a server has read it. */
+export const READER = "program that reads the table";
+
+const READING = `import { readFileSync } from "node:fs";
+process.exitCode = readFileSync(process.env.PREAUTH_TABLE).length > 0 ? 1 : 0;
+`;
+
 /** The script, both forms of preauth with the same two hosts, and programs that do next to nothing. */
 export function refusers(cleanup: Cleanup): readonly Refuser[] {
   const home = cleanup.use(makeHome());
@@ -54,22 +61,23 @@ export function refusers(cleanup: Cleanup): readonly Refuser[] {
     ].join("\n"),
   );
   const script = home.write("connect.pl", SCRIPT);
-  const refuser = (name: string, argv: readonly string[], status = 1): Refuser => {
-    return { name, start: { argv, env: home.env }, status };
+  const refuser = (name: string, argv: readonly string[], status = 1, more = {}): Refuser => {
+    return { name, start: { argv, env: { ...home.env, ...more } }, status };
   };
   return [
     ...BUILT.map(({ name, argv }) => refuser(name, [...argv, ...UNKNOWN])),
     refuser("Perl script", [program("perl"), script, ...UNKNOWN]),
-    refuser(FLOOR, [buildLike(home, "process.exitCode = 1;\n"), ...UNKNOWN]),
-    { name: SSH_START, start: { argv: [program("ssh"), "-V"], env: home.env }, status: 0 },
+    refuser(FLOOR, [buildLike(home, "empty", "process.exitCode = 1;\n"), ...UNKNOWN]),
+    refuser(READER, [buildLike(home, "reader", READING), ...UNKNOWN], 1, { PREAUTH_TABLE: home.tableFile }),
+    refuser(SSH_START, [program("ssh"), "-V"], 0),
     refuser("true(1)", [program("true"), ...UNKNOWN], 0),
   ];
 }
 
 /** Builds a program as preauth is built; gives its path. */
-export function buildLike(home: Home, source: string): string {
-  const built = join(home.path, "empty");
-  const words = ["bin/bundle.mjs", home.write("empty.ts", source), built];
+export function buildLike(home: Home, name: string, source: string): string {
+  const built = join(home.path, name);
+  const words = ["bin/bundle.mjs", home.write(`${name}.ts`, source), built];
   execFileSync(join(root, "node_modules/.bin/bun"), words, { cwd: root, stdio: "ignore" });
   return built;
 }

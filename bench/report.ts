@@ -63,8 +63,8 @@ const IDLE =
 
 const FLOORS =
   "Floors: what a program that does nothing, built as preauth is, took in the same run, as the goal counts it: from its start to " +
-  "its end, or while it holds one connection and nothing comes. No call of such a program can be below. Of a shared call without " +
-  "a spare: what ControlMaster took, with the start of that program in place of ssh's.";
+  "its end, or while it holds one connection and nothing comes. Of a refusal: one that reads the table's bytes and no more. Of a " +
+  "shared call without a spare: what ControlMaster took, with the start of that program in place of ssh's.";
 
 const MEMORY =
   "MiB while one mailbox is open and idle: resident (Rss), of which shared pages count in part (Pss), and private " +

@@ -26,6 +26,7 @@ export const canned: Results = {
     figure("refusal", 0, "preauth", 6),
     figure("refusal", 0, "Perl script", 12),
     figure("refusal", 0, "empty program", 3),
+    figure("refusal", 0, "program that reads the table", 4),
     figure("refusal", 0, "ssh -V", 2),
     figure("cold", 0, "preauth", 50),
     figure("cold", 100, "preauth", 380),
