@@ -1,4 +1,5 @@
-import { closeSync, fstatSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, realpathSync, writeSync } from "node:fs";
+import { resolve } from "node:path";
 import type { Background } from "../src/world.ts";
 
 /** Says that descriptor 3 leads to the process in front. */
@@ -44,9 +45,21 @@ export const background: Background = {
   },
 };
 
-/** The path of this program: the executable, or the script that Node runs. */
+/** The path of this program: the executable, or the script that Node runs; that of a link where it was called by one. */
 export function programPath(): string {
-  return ourselves().at(-1) ?? "";
+  const path = ourselves().at(-1) ?? "";
+  if (path !== process.execPath) return path;
+  const { argv0 } = process;
+  const folders = argv0.includes("/") ? ["."] : (process.env.PATH ?? "").split(":");
+  return folders.map((folder) => resolve(folder, argv0)).find((one) => isLinkTo(one, path)) ?? path;
+}
+
+function isLinkTo(one: string, path: string): boolean {
+  try {
+    return realpathSync(one) === path;
+  } catch {
+    return false;
+  }
 }
 
 /** Sockets of a service manager's begin at 3, and would be inherited: what holds them keeps their ports (sd_listen_fds(3)). */

@@ -5,9 +5,12 @@ import { quoted } from "./shell_word.ts";
 /** Who could put something else in the place of a file, though not of it itself: `what` goes after the file's name. */
 export interface Danger {
   readonly what: string;
-  /** What mends it; undefined where only its owner can. */
+  /** What mends it; undefined where only its owner can: SAFER_PLACE. */
   readonly hint: string | undefined;
 }
+
+/** What to do where a directory on the way is somebody else's. */
+export const SAFER_PLACE = "put it where each directory on the way is yours or root's";
 
 /** The mode of a file as chmod(1) has it. */
 export function modeText(mode: number): string {

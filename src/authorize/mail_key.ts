@@ -16,7 +16,7 @@ import { dirname, join } from "node:path";
 import { Failure } from "../failure.ts";
 import { ownUid } from "../own_process.ts";
 import { lines } from "../report/lines.ts";
-import { type Danger, dangerOfFile, dangerOn } from "../safe_way.ts";
+import { type Danger, dangerOfFile, dangerOn, SAFER_PLACE } from "../safe_way.ts";
 import { quoted } from "../shell_word.ts";
 
 /** What ssh-keygen runs with, and for how long. */
@@ -150,7 +150,7 @@ function readOwn(name: string): string {
 function refuse(path: string, danger: Danger | undefined): void {
   if (danger === undefined) return;
   const { what, hint } = danger;
-  throw new Failure("table", path, what, { hints: hint === undefined ? [] : [hint] });
+  throw new Failure("table", path, what, { hints: [hint ?? SAFER_PLACE] });
 }
 
 /** A system without users has nobody else either. */

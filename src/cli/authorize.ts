@@ -3,6 +3,7 @@ import { authorizedLine, withLine } from "../authorize/authorized_keys.ts";
 import { forcedCommand, type Needs, needsOf } from "../authorize/forced_command.ts";
 import { existingKey, isTaken, type MailKey, newKey, usualPath } from "../authorize/mail_key.ts";
 import { Failure } from "../failure.ts";
+import { intoFolder } from "../into_folder.ts";
 import type { Person } from "../person.ts";
 import { personAt } from "../report/person_at.ts";
 import { print, printWhole, remark } from "../report/results.ts";
@@ -14,6 +15,7 @@ import type { Decision } from "../table/decision.ts";
 import { withIdentity } from "../table/identity.ts";
 import { filesOf, readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
+import { typed } from "../target/by_hand.ts";
 import type { World } from "../world.ts";
 import { Asker } from "./asker.ts";
 import { proveKey } from "./authorize_proof.ts";
@@ -85,7 +87,7 @@ function printLine(
   const named = identity?.value.map((path) => whole(world, path)) ?? [];
   const path = [usual, ...named].find(isTaken);
   if (path === undefined) {
-    const hints = [`make one: ssh-keygen -t ed25519 -f ${quoted(usual)}`];
+    const hints = [`make one: ${intoFolder(usual, typed("ssh-keygen", "-t", "ed25519", "-f", usual))}`];
     throw new Failure("usage", usual, "no key for mail exists yet", { hints });
   }
   const command = forcedCommand(served, undefined);

@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { Failure } from "../failure.ts";
-import { dangerOn } from "../safe_way.ts";
+import { dangerOn, SAFER_PLACE } from "../safe_way.ts";
 import { decoded } from "../utf8.ts";
 
 /** The text of a file. What is not UTF-8 is taken as Latin-1, so that every byte of it is kept. */
@@ -49,7 +49,8 @@ export function shortName(path: string, home: string): string {
  */
 export function requireOwn(path: string, uid: number): void {
   const danger = dangerOn(path, uid);
-  if (danger !== undefined && danger.hint === undefined) throw new Failure("table", path, danger.what);
+  if (danger !== undefined && danger.hint === undefined)
+    throw new Failure("table", path, danger.what, { hints: [SAFER_PLACE] });
 }
 
 /** What a file that was changed is kept as, beside it. */

@@ -82,7 +82,7 @@ export async function runVerb(world: World, call: VerbCall): Promise<number> {
     return await RUNS[name](world, words, options);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    if (error.trouble === "usage") return endInUsage(world, error);
+    if (error.trouble === "usage") return endInUsage(world, error, true);
     tellPerson(world, error);
     return error.status;
   }

@@ -10,10 +10,10 @@ import { escapeControls } from "./printable.ts";
 // - Verbs always speak: results on standard output, trouble with its hints on standard error (results.ts).
 // All text from outside is escaped here.
 
-/** Tells of a failed mail call, where somebody but the client's IMAP parser will read it. */
-export function tellCaller(world: World, failure: Failure): void {
+/** Tells of a failed mail call, where somebody but the client's IMAP parser will read it; `isVerb`: with the hints anyway. */
+export function tellCaller(world: World, failure: Failure, isVerb = false): void {
   if (world.stderr === "merged" || world.stderr === "nowhere") return;
-  tell(world, failure, world.stderr === "terminal" ? failure.hints : []);
+  tell(world, failure, isVerb || world.stderr === "terminal" ? failure.hints : []);
 }
 
 function tell(world: World, failure: Failure, hints: readonly string[]): void {

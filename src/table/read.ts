@@ -1,7 +1,7 @@
 import type { Stats } from "node:fs";
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from "node:fs";
 import { posix } from "node:path";
-import { dangerOfFile, dangerOn } from "../safe_way.ts";
+import { dangerOfFile, dangerOn, SAFER_PLACE } from "../safe_way.ts";
 import { quoted as word } from "../shell_word.ts";
 import { decoded } from "../utf8.ts";
 import { TableFailure } from "./failure.ts";
@@ -57,7 +57,7 @@ function realDirectory(directory: string): string {
 export function readText(path: string, uid: number): string {
   // First: who can swap the table can also take it away, and with a missing one the client connects directly.
   const danger = dangerOn(path, uid);
-  if (danger !== undefined) throw wrong(path, danger.what, danger.hint);
+  if (danger !== undefined) throw wrong(path, danger.what, danger.hint ?? SAFER_PLACE);
   const fd = openTable(path);
   try {
     // Only the opened file can be judged: a name may mean another file a moment later.

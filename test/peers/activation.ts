@@ -52,15 +52,20 @@ export function startActivated(
   return started(program("perl"), ["-e", START, mode, places.join(" "), ...words], env);
 }
 
-/** The same by systemd's own program for it, which gives the sockets names, and starts when somebody connects. */
+/**
+ * The same by systemd's own program for it, which gives the sockets names, and starts when somebody connects; `accept` has
+ * it start the program for each connection, which it is given in place of the socket.
+ */
 export function startBySystemd(
   words: readonly string[],
   places: readonly string[],
   env: Environment,
+  { accept } = { accept: false },
 ): Activated {
   const names = places.map((_, index) => `socket-${index}`).join(":");
   const own = [
-    ...[...places.flatMap((place) => ["-l", place]), `--fdname=${names}`],
+    ...places.flatMap((place) => ["-l", place]),
+    accept ? "--accept" : `--fdname=${names}`,
     // It passes nothing else on.
     ...Object.entries(env).flatMap(([name, value]) => ["-E", `${name}=${value}`]),
   ];

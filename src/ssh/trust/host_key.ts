@@ -1,6 +1,6 @@
-import { existsSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { basename } from "node:path";
 import { Failure } from "../../failure.ts";
+import { intoFolder } from "../../into_folder.ts";
 import { quoted } from "../../shell_word.ts";
 import type { Target } from "../../target/target.ts";
 import type { KnownKeys } from "../exchange/algorithms.ts";
@@ -206,11 +206,9 @@ export function namesOf({ hostKeyName, host, port }: Target): readonly string[] 
   return hostKeyName.value === `[${bare}]:${port.value}` ? [hostKeyName.value, bare] : [hostKeyName.value];
 }
 
-/** A line for the shell that adds a line to known_hosts, in a directory that need not be there yet. */
+/** A line for the shell that adds a line to known_hosts. */
 function accepting(line: string, file: string): string {
-  const add = `echo ${quoted(line)} >> ${quoted(file)}`;
-  const folder = dirname(file);
-  return folder === "." || existsSync(folder) ? add : `mkdir -p -m 700 ${quoted(folder)} && ${add}`;
+  return intoFolder(file, `echo ${quoted(line)} >> ${quoted(file)}`);
 }
 
 /** How the server itself shows this key. */
