@@ -124,7 +124,8 @@ export const SNIPPETS = {
       "Server: localhost",
       `Username: ${parts.user}`,
       "Encryption method: No encryption",
-      `Use custom command to connect to server: ${command(parts).replace(/%(?=[hu])/g, "%''")}`,
+      "Use shell command for connecting to the server: yes",
+      `Command: ${command(parts).replace(/%(?=[hu])/g, "%''")}`,
     ],
   },
   claws: {

@@ -67,6 +67,18 @@ describe("the lines of --snippet", { concurrency: 2 }, () => {
     }
   });
 
+  test("have the names that the windows of Evolution and Claws Mail have", () => {
+    const { home, lines } = snippetScene(sshd, mailbox, "plain");
+    using _ = home;
+    const folder = "/usr/lib/evolution-data-server/camel-providers";
+    const provider = readFileSync(`${folder}/libcamelimapx.so`, "latin1");
+    for (const name of Object.keys(settings(lines("evolution"))).slice(-2)) {
+      assert.ok(provider.includes(`\0${name}\0`) || provider.includes(`\0${name}:\0`), name);
+    }
+    const claws = readFileSync(program("claws-mail"), "latin1");
+    for (const name of Object.keys(settings(lines("claws")))) assert.ok(claws.includes(`\0${name}\0`), name);
+  });
+
   test("have Evolution fetch INBOX, whatever preauth's directory is called", TIMEOUT, async () => {
     const { home, lines, user } = snippetScene(sshd, mailbox, 'it\'s %h%u %%h "odd" $HOME `x` \\');
     using _ = home;
@@ -75,7 +87,7 @@ describe("the lines of --snippet", { concurrency: 2 }, () => {
     await using evolution = await startEvolution(home, {
       server: typed.Server ?? "",
       user: "jane",
-      command: typed["Use custom command to connect to server"] ?? "",
+      command: typed.Command ?? "",
       encryption: typed["Encryption method"] ?? "",
     });
     const fetched = () =>
