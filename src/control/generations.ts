@@ -79,14 +79,18 @@ async function withDraft<T>(
   }
 }
 
-/** Whether a name is still there, and not another's. */
+/** Whether a name is still there, and not another's; false also where nobody may look, who could find it then. */
 export function isOwn({ path, inode }: Generation): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.ino === inode;
+  try {
+    return lstatSync(path).ino === inode;
+  } catch {
+    return false;
+  }
 }
 
 /** Takes a master's own name away. One that belongs to another by now, after somebody has tidied up, is left alone. */
 export function release(generation: Generation): void {
-  if (isOwn(generation)) rmSync(generation.path, { force: true });
+  if (isOwn(generation)) remove(generation.path);
 }
 
 /**
@@ -107,7 +111,7 @@ function remove(file: string): void {
   try {
     unlinkSync(file);
   } catch {
-    // Gone already, or a directory: it does no harm.
+    // Gone already, or a directory, or in one that cannot be written: it does no harm.
   }
 }
 

@@ -91,8 +91,8 @@ export class Listening {
       const { directory, prefix } = this.#options.place();
       return this.path.startsWith(`${join(directory, prefix)}.`);
     } catch {
-      // For the moment it can be found here, and nowhere else.
-      return true;
+      // They look nowhere.
+      return false;
     }
   }
 }

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { describeForms } from "../../peers/binaries.ts";
 import { gone } from "../../peers/processes.ts";
-import { logout, mastersOf, startScene } from "./shared_home.ts";
+import { answers, logout, mastersOf, startScene } from "./shared_home.ts";
 
 // logind takes /run/user/UID away at the last log-out, with the sockets in it. The process looks every 20 s.
 const WITHIN = 45_000;
 
-describeForms("a process in the background whose socket goes", { concurrency: 4 }, (form) => {
+describeForms("a process in the background whose socket goes", { concurrency: 8 }, (form) => {
   const host = { persist: "forever" } as const;
 
   test("makes itself known again, and serves the next call over the same connection", async () => {
@@ -23,6 +23,25 @@ describeForms("a process in the background whose socket goes", { concurrency: 4 
     assert.equal((await scene.run("--stop")).status, 0);
     await gone(pid);
   });
+
+  for (const [title, change] of [
+    ["a file", (path: string) => writeFileSync(path, "")],
+    ["a directory that others can enter", (path: string) => mkdirSync(path)],
+  ] as const) {
+    test(`ends when nothing uses it any more where ${title} has the place of its directory`, async () => {
+      await using scene = await startScene(form, { host });
+      const held = await scene.open();
+      const pid = await scene.master();
+      const directory = join(scene.home.env.XDG_RUNTIME_DIR ?? "", "preauth");
+      renameSync(directory, `${directory}.old`);
+      change(directory);
+      await scene.logged(/master: cannot be found any more/, WITHIN);
+      await answers(held, "a1");
+      assert.equal(await logout(held), 0);
+      await gone(pid);
+      assert.match(scene.home.log(), /master: ended with status 0/);
+    });
+  }
 
   test("goes to the directory of a log-in, where calls look from then on", async () => {
     await using scene = await startScene(form, { host });
@@ -44,7 +63,7 @@ describeForms("a process in the background whose socket goes", { concurrency: 4 
     const session = await scene.open({ env: { XDG_RUNTIME_DIR: other } });
     const [pid] = mastersOf(scene.home);
     assert.equal(await scene.master(), pid);
-    assert.match((await scene.run("--stop")).output.toString(), /^mail\.test: ends when nobody uses it/);
+    assert.match((await scene.run("--stop")).output.toString(), /^mail\.test: .*1 open mailbox\n/);
     assert.equal(await logout(session), 0);
     await gone(Number(pid));
   });
