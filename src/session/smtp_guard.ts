@@ -15,6 +15,12 @@ const UNSEEN =
  */
 const GREETING = new RegExp(`^((?:.*\\r)?(?:${UNSEEN.source})*)\\d{3}(?!\\d)`, "s");
 
+/**
+ * Behind a text without an end of line, such as a prompt, the number has to be one that a server greets with (RFC 5321
+ * section 4.3.2), and SMTP has to be named, as greetings do: a message of the day may have a number in it.
+ */
+const BEHIND = /^(.*\D)(?:220|421|554)[ -](?=.*SMTP)/is;
+
 /** How much of a line is looked at, in bytes: of one without an end no more than that at each packet. */
 const LOOKED_AT = 1024;
 
@@ -89,7 +95,8 @@ export class SmtpGuard {
   /** Where the greeting begins in the line up to `end`. */
   #greetingAt(bytes: Buffer, end: number): number | undefined {
     const start = this.#line;
-    const found = GREETING.exec(bytes.toString("latin1", start, Math.min(end, start + LOOKED_AT)));
+    const text = bytes.toString("latin1", start, Math.min(end, start + LOOKED_AT));
+    const found = GREETING.exec(text) ?? BEHIND.exec(text);
     return found === null ? undefined : start + (found[1] ?? "").length;
   }
 

@@ -154,6 +154,22 @@ describeForms("METHOD smtp", { concurrency: 3 }, (form) => {
       }
     });
 
+    test(`is found behind a text without an end of line, by its number and SMTP, ${way}`, async () => {
+      using home = makeHome();
+      for (const [noise, greeting] of [
+        ["hello ", "220 mail.test ESMTP Postfix\r\n"],
+        ["at 220 Main St\n\x1b[32mhello\x1b[0m ", "220-mail.test ESMTP Exim 4.96\n220 ready\r\n"],
+        ["in 220 days: ", "220 [127.0.0.1] (Python SMTP 1.4)\r\n"],
+        ["hello", "554 mail.test No SMTP service here\r\n"],
+      ] as const) {
+        const file = home.write("said", noise + greeting);
+        home.writeTable(tableFor(sshd, { "commands.smtp": `cat ${file}; exec cat`, share }));
+        const { status, output } = await runCall(argv, { env: home.env, input: "QUIT\r\n" });
+        assert.deepEqual([status, output.toString("latin1")], [0, `${greeting}QUIT\r\n`], noise);
+        assert.ok(home.log().includes(`said: ${noise.split("\n")[0]?.trimEnd()}`), home.log());
+      }
+    });
+
     test(`that ends, or talks on, without such a line is a failure with its last words, ${way}`, async () => {
       using home = makeHome();
       for (const [command, status, reason] of [
@@ -161,6 +177,11 @@ describeForms("METHOD smtp", { concurrency: 3 }, (form) => {
           "echo no mail today; exit 3",
           3,
           '"no mail today" (the remote command ended with status 3 before any greeting)',
+        ],
+        [
+          "echo in 220 Main St",
+          69,
+          'the remote command ended with status 0 before any greeting: "in 220 Main St"',
         ],
         ["echo; printf hello", 69, 'the remote command ended with status 0 before any greeting: "hello"'],
         ["while :; do echo 0123456789abcde; done", 69, '64 KiB without a greeting: "0123456789abcde"'],
