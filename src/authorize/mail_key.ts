@@ -132,7 +132,7 @@ function publicLine(name: string, path: string): string {
     // Said below.
   }
   throw new Failure("table", name, "is no public key", {
-    hints: [`make it of the private one: ssh-keygen -y -f ${quoted(path)} > ${quoted(name)}`],
+    hints: [`make it from the private key: ssh-keygen -y -f ${quoted(path)} > ${quoted(name)}`],
   });
 }
 

@@ -63,7 +63,9 @@ export async function proveKey(world: World, claim: Claim): Promise<number> {
   if (failed === 0) return 0;
   const hints = isDropbear
     ? ["dropbear restricts less than sshd; ask for sshd there, or do without forwards to this server"]
-    : [`take the line of ${key.path}.pub out of ~/.ssh/authorized_keys on the server until this is mended`];
+    : [
+        `take the line of ${key.path}.pub out of ~/.ssh/authorized_keys on the server until this is corrected`,
+      ];
   tellPerson(
     world,
     new Failure("command", decision.server, "the key does not open mail and nothing else", { hints }),

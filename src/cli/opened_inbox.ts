@@ -113,7 +113,7 @@ function objectionTo(
     ? new Failure("table", server, `INBOX can be read but not written: "${answer}"`, {
         hints: [
           ...hints,
-          "ask the server's administrator for the right to write the mail, and to make locks beside it",
+          "ask the server's administrator for the right to write the mail, and to make lock files next to it",
         ],
       })
     : new Failure("command", server, `INBOX cannot be opened: "${answer}"`, {

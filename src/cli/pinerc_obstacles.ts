@@ -133,7 +133,7 @@ function unnamed({ server }: ObstacleContext): PinercObstacle {
 function mailboxObstacles({ spec, direct, unknown, ...at }: RemoteMailbox): readonly PinercObstacle[] {
   if (unknown !== undefined) {
     return [
-      { at, what: `"${unknown}" in {${spec}} is nothing that Alpine takes there: it opens no such mailbox` },
+      { at, what: `"${unknown}" in {${spec}} is not valid there for Alpine: it opens no such mailbox` },
     ];
   }
   return direct === undefined ? [] : [{ at, what: `"${direct}" in {${spec}} makes Alpine connect directly` }];

@@ -43,7 +43,7 @@ export function objectionTo(
   const call = parsed(words);
   if (call instanceof Failure && holes.length < 4) return count;
   if (call instanceof Failure) return `${told}, which is refused: ${call.subject}: ${call.what}`;
-  if (call.kind === "verb") return `${told}, which is no mail call`;
+  if (call.kind === "verb") return `${told}, which is not a mail call`;
   const isSame = call.server === server && call.user === user && call.method === "imap";
   return isSame
     ? undefined

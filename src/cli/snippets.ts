@@ -41,12 +41,12 @@ function url({ server, user }: Parts): string {
 function unsplit(name: string, words: readonly string[]): readonly string[] {
   const odd = words.find((word) => /[\s"'\\]/.test(word));
   if (odd === undefined) return words;
-  throw ungiven(name, odd, "it splits at blanks");
+  throw ungiven(name, odd, "it splits words at spaces");
 }
 
 function ungiven(name: string, word: string, why: string): Failure {
   return new Failure("usage", "--snippet", `${name} cannot be given ${JSON.stringify(word)}: ${why}`, {
-    hints: ["use a link or a name without blanks and quotes, and name the user in the table"],
+    hints: ["use a link or a name without spaces and quotes, and name the user in the table"],
   });
 }
 

@@ -118,7 +118,7 @@ async function requireSafe(forward: CarriedForward, tables: SocketTables): Promi
   const { listen, allow } = forward;
   if (allow === "any-user") return;
   if (await isUnguarded(forward, tables)) {
-    throw new Failure("table", placeText(listen), "this system does not tell whose a connection is", {
+    throw new Failure("table", placeText(listen), "this system does not tell which user made a connection", {
       hints: ["listen at a Unix socket in place of the port"],
     });
   }

@@ -61,7 +61,7 @@ export function standingText({ forward, state }: Standing): string {
     case "no-right":
       return `${place} needs a right that this user does not have`;
     case "unguarded":
-      return `${place} is not served: this system does not tell whose a connection is`;
+      return `${place} is not served: this system does not tell which user made a connection`;
     case "not-a-socket":
       return `"${forward.listen}" is not a socket, and is left alone`;
     case "failed":
@@ -88,7 +88,7 @@ function carried(forward: Forward, second: SecondLoopback | undefined): string {
 function warnings(forward: Forward, state: State & { readonly kind: "held" }): string {
   if (forward.allow === "any-user") return "; open to every user of this machine";
   if (!state.isUnchecked) return "";
-  return "; this system does not tell whose a connection is: every user of this machine can use it";
+  return "; this system does not tell which user made a connection: every user of this machine can use it";
 }
 
 function occupantText(occupant: Occupant): string {

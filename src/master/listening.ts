@@ -116,7 +116,7 @@ async function listen(
 
 /** Tells a caller to connect by itself. One that waited to be accepted would have the runtime turn in a loop. */
 function turnAway(socket: Socket): void {
-  const failure = partsOf(new Failure("bug", "master", "no more files can be open"));
+  const failure = partsOf(new Failure("bug", "master", "too many files are open"));
   socket.on("error", () => {});
   // Read to its end: what lies unread when it is closed would take the answer back (ECONNRESET).
   socket.resume().end(messageFrame({ type: "failure", failure } satisfies Reply));

@@ -97,7 +97,7 @@ function openOwn(file: string, flags: number, uid: number): number {
     const facts = fstatSync(fd);
     if (!facts.isFile()) throw new Error("is not a regular file");
     if (facts.uid !== uid) throw new Error(`belongs to uid ${facts.uid}`);
-    if (facts.nlink !== 1) throw new Error("has another name, as a hard link");
+    if (facts.nlink !== 1) throw new Error("has a second name (a hard link)");
     if ((facts.mode & 0o7777) !== 0o600) fchmodSync(fd, 0o600);
     return fd;
   } catch (error) {

@@ -35,7 +35,7 @@ const ON_ITS_PATH =
   'its login shell is restricted: name a program on its PATH, without exec and slashes: commands.imap = "imapd"';
 
 const BY_PORT =
-  "an imapd that is not for users to start (Cyrus, virtual users) may do by its port, for mail programs that log in " +
+  "an imapd that users cannot start (Cyrus, virtual users) can be used through its port, by mail programs that log in " +
   'by themselves: commands.imap = { to = "localhost:143", login = "client" }';
 
 /** What is wrong with a server that greets, and has nobody logged in. */
@@ -107,7 +107,7 @@ export function endedInVain(end: End, { server, method }: Called, last: string):
 /** A port of the server at which no such server is, or one that wants TLS first. */
 function fromPort({ server, method }: Called, to: Endpoint, what: string, last: string): Failure {
   return new Failure("command", server, `${endpointText(to)} ${what}${quotedTail(last)}`, {
-    hints: [`commands.${method} has to lead to an ${method.toUpperCase()} server without TLS`],
+    hints: [`commands.${method} must lead to an ${method.toUpperCase()} server without TLS`],
   });
 }
 

@@ -109,6 +109,6 @@ function unwelcome(keyword: string, text: string, { login }: PortCommand, server
     });
   }
   return new Failure("command", server, `the IMAP server is not preauthenticated: "${text}"`, {
-    hints: ['for mail programs that log in by themselves: login = "client" beside its to'],
+    hints: ['for mail programs that log in by themselves: login = "client" next to its to'],
   });
 }

@@ -78,7 +78,7 @@ function reportMethod(
   }
   const isOne = via?.length === 1 && via.every((name) => isHostname(name) && !hasAny(name, "*?!"));
   if (via === undefined || isOne) return;
-  const what = "via must name exactly one SERVER beside a method";
+  const what = "via must name exactly one SERVER when there is a method";
   problems.push({ path: [...path, "via"], part: "value", what, value: value.via });
 }
 

@@ -65,7 +65,7 @@ function apart(destination: string): readonly string[] {
   const [{ user, host, port }] = parseJumps(destination) ?? [{ user: undefined, host: "@", port: undefined }];
   if (/[@/]/.test(host)) return [];
   return [
-    `write its parts apart: server = ${JSON.stringify(host)}`,
+    `write its parts separately: server = ${JSON.stringify(host)}`,
     ...(user === undefined ? [] : [`and: user = ${JSON.stringify(user)}`]),
     ...(port === undefined ? [] : [`and: port = ${port}`]),
   ];

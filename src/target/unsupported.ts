@@ -10,7 +10,7 @@ export function unsupported(decision: Decision, name: string, value: string): Fa
   return new Failure("table", decision.server, `${source} says "${name} ${value}", which is not supported`, {
     hints: [
       ...(decision.sshConfig === undefined ? [`find the file that sets it: ssh -vG ${destination}`] : []),
-      `leave ${name} out for this host, or give it an ssh_config of its own in the table`,
+      `leave ${name} out for this host, or give it its own ssh_config in the table`,
     ],
   });
 }

@@ -127,7 +127,7 @@ function understand(path: string, text: string, beside: Buffer | undefined): Ide
     );
   }
   if (container !== undefined && typeOf(container.blob).startsWith("sk-")) {
-    const hint = `have an agent ask the security key: ssh-add ${quoted(path)}`;
+    const hint = `use the security key through an agent: ssh-add ${quoted(path)}`;
     return withoutPrivate(path, known, "needs its security key", hint);
   }
   const pem = container === undefined ? (pemIn(text) ?? "") : "";

@@ -152,7 +152,7 @@ function hints(
   const sameBySsh = `check what was typed, and the user name; this asks the same: ${typed("ssh", ...byHand)}`;
   const check = tried.denied.length > 0 ? [sameBySsh] : [];
   const told = obstacles.map(({ hint }) => hint).filter((hint) => hint !== undefined);
-  const onTerminal = `log in on a terminal, which asks for what it takes: ${typed("preauth", "--login", server)}`;
+  const onTerminal = `log in on a terminal, where preauth can ask: ${typed("preauth", "--login", server)}`;
   const takesKeys = methods.length === 0 || methods.includes("publickey");
   const takesAnswers = methods.some((method) => method === "password" || method === "keyboard-interactive");
   const isForAgent = told.some((hint) => /ssh-add|an agent|tmux/.test(hint));
@@ -180,8 +180,7 @@ function hints(
     told.push(`put this line into ~${user.value}/.ssh/authorized_keys on ${host.value}: ${first.line}`);
   }
   const isKeyWanted = takesKeys && acceptedIn(tried).length > 0;
-  if (isKeyWanted)
-    told.push("the server wants another key: make one, and put its .pub line beside the first");
+  if (isKeyWanted) told.push("the server wants another key: make one, and put its .pub line below the first");
   if (attempts.length === 0 && told.length === 0) told.push("make a key: ssh-keygen -t ed25519");
   return [...new Set([...check, ...told])];
 }

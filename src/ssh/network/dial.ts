@@ -54,8 +54,8 @@ function portHints({ value, from }: Settled<string>): readonly string[] | undefi
   const [, host, port] = /^\[?([^\]]+?)\]?:(\d{1,5})$/.exec(value) ?? [];
   if (host === undefined || port === undefined) return undefined;
   return from.kind === "ssh_config"
-    ? [`write the port apart in ssh_config: HostName ${host}`, `and: Port ${port}`]
-    : [`write the port apart: server = ${JSON.stringify(host)}`, `and: port = ${port}`];
+    ? [`write the port separately in ssh_config: HostName ${host}`, `and: Port ${port}`]
+    : [`write the port separately: server = ${JSON.stringify(host)}`, `and: port = ${port}`];
 }
 
 /** Why an address could not be had. */
@@ -141,8 +141,8 @@ const WORDS: Readonly<Record<string, string>> = {
   ETIMEDOUT: "no answer",
   EHOSTUNREACH: "no route to the host",
   ENETUNREACH: "the network is unreachable",
-  EACCES: "connecting is forbidden here",
-  EPERM: "connecting is forbidden here",
+  EACCES: "connecting is forbidden on this machine",
+  EPERM: "connecting is forbidden on this machine",
   EADDRNOTAVAIL: "this machine does not have the address to connect from",
 };
 

@@ -25,7 +25,7 @@ export class ProxyFailure extends Error {
     return [
       `see what keeps you out of that host: ${line}`,
       "a key with a passphrase must be in an agent: ssh-add",
-      `log in on a terminal, which asks for that host too: ${typed("preauth", "--login", server)}`,
+      `log in on a terminal, where that host can ask too: ${typed("preauth", "--login", server)}`,
       `or log in to that host with a ControlMaster of ssh's, and write: ProxyCommand ssh -W %h:%p ${typed(...words).replaceAll("%", "%%")}`,
     ];
   }

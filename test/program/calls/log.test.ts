@@ -152,7 +152,7 @@ describeForms("the log", { concurrency: 3 }, (form) => {
     home.write("state/preauth/refused/record", "{}", 0o644);
     const record = join(dirname(home.logFile), "refused/record");
     for (const [make, why] of [
-      [() => linkSync(victim, home.logFile), "has another name, as a hard link"],
+      [() => linkSync(victim, home.logFile), "has a second name (a hard link)"],
       [() => home.link("state/preauth/log", victim), "is a symbolic link"],
     ] as const) {
       rmSync(home.logFile, { force: true });

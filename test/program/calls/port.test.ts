@@ -144,7 +144,7 @@ describeForms("a METHOD that is a port", { concurrency: 3 }, (form) => {
       const place = `127.0.0.1:${target.port}`;
       assert.equal(stderr, `preauth: mail.test: ${place} closed the connection before any greeting\n`);
       assert.equal(status, 69);
-      assert.match(on.home.log(), /hint: commands\.smtp has to lead to an SMTP server without TLS/);
+      assert.match(on.home.log(), /hint: commands\.smtp must lead to an SMTP server without TLS/);
     });
   }
 

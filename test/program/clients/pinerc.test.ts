@@ -27,7 +27,7 @@ const FILES: readonly (readonly [title: string, lines: readonly string[], obstac
     ["inbox-path={work/starttls}INBOX"],
     /"\/starttls" in \{work\/starttls\} makes Alpine connect/,
   ],
-  ["a word of nobody's", ["inbox-path={work/prefer-ssh}INBOX"], /is nothing that Alpine takes there/],
+  ["a word of nobody's", ["inbox-path={work/prefer-ssh}INBOX"], /is not valid there for Alpine/],
 ];
 
 interface Run {

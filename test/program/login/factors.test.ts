@@ -42,10 +42,7 @@ describeForms("a login with more than one factor", (form) => {
       );
       assert.equal(status, 77);
     }
-    assert.match(
-      home.log(),
-      /hint: log in on a terminal, which asks for what it takes: preauth --login mail\.test/,
-    );
+    assert.match(home.log(), /hint: log in on a terminal, where preauth can ask: preauth --login mail\.test/);
     assert.doesNotMatch(home.log(), /public keys to be allowed|authorized_keys/);
   });
 

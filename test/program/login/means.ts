@@ -128,7 +128,7 @@ function bind({ socket }: Agent, folder: string): void {
 
 /** Every hint there is, by a name. */
 export const HINTS = {
-  onTerminal: /hint: log in on a terminal, which asks for what it takes: preauth --login \S+$/m,
+  onTerminal: /hint: log in on a terminal, where preauth can ask: preauth --login \S+$/m,
   put: /hint: put this line into ~jane\/\.ssh\/authorized_keys on 127\.0\.0\.1: ssh-ed25519 \S+/,
   add: /hint: add the key to an agent: ssh-add \S+locked$/m,
   start: /hint: start an agent: eval "\$\(ssh-agent\)"$/m,

@@ -111,7 +111,7 @@ describeForms("a process in the background that has hardly a descriptor left", (
     }
     // The last one went without: it had a login of its own.
     assert.equal(scene.sshd.logins(), 2);
-    assert.match(scene.home.log(), /master: no more files can be open: the call connects by itself/);
+    assert.match(scene.home.log(), /master: too many files are open: the call connects by itself/);
     assert.ok(readdirSync(`/proc/${pid}/fd`).length <= 33);
     for (const call of calls) assert.equal(await logout(call), 0);
   });

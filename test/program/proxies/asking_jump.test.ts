@@ -112,7 +112,7 @@ describeForms("a host on the way that asks", (form) => {
     });
     assert.match((await runCall(check, { env, stdio: "pipes" })).output.toString(), /^authentication .*\n/m);
 
-    const login = line(/^preauth: hint: log in on a terminal, which asks for that host too: (.*)$/m);
+    const login = line(/^preauth: hint: log in on a terminal, where that host can ask too: (.*)$/m);
     const words = ["/bin/sh", "-c", `PATH='${home.path}':$PATH; ${login}`];
     await using terminal = await openWatched(words, home);
     await terminal.waitFor(/Enter passphrase for key '.*locked':\s*$/, "the question about the gate");

@@ -63,7 +63,7 @@ describeForms("hints of --authorize", { concurrency: 2 }, (form) => {
     rmSync(`${key.path}.pub`);
     const { status, hints } = await print(home);
     assert.equal(status, 78);
-    assert.equal(type(form, home, lineOf(hints, /^make it of the private one/)).status, 0);
+    assert.equal(type(form, home, lineOf(hints, /^make it from the private key/)).status, 0);
     assert.match((await print(home)).text, PRINTED);
   });
 
@@ -155,7 +155,7 @@ describeForms("hints of the table and of what writes it", { concurrency: 2 }, (f
     const named = { ...form, argv: [...form.argv.slice(0, -1), copy] };
     const { status, hints } = await tell(named, home, ["--snippet", "alpine", "work"]);
     assert.equal(status, 64);
-    assert.match(hints.join("\n"), /^use a link or a name without blanks/m);
+    assert.match(hints.join("\n"), /^use a link or a name without spaces/m);
     const link = join(home.path, "preauth");
     symlinkSync(copy, link);
     const linked = { ...form, argv: [...form.argv.slice(0, -1), link] };

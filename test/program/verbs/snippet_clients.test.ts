@@ -232,7 +232,7 @@ describe("the lines of --snippet", { concurrency: 2 }, () => {
   test("refuse what a program cannot be given", () => {
     const { home, lines } = snippetScene(sshd, mailbox);
     using _ = home;
-    assert.throws(() => lines("alpine"), /cannot be given .*: it splits at blanks/);
+    assert.throws(() => lines("alpine"), /cannot be given .*: it splits words at spaces/);
     assert.throws(() => lines("fetchmail"), /cannot be given/);
     assert.throws(() => lines("systemd"), /cannot be given .*: it takes no quotes/);
   });

@@ -119,7 +119,7 @@ describe("a .pinerc", () => {
       ([more, odd]) =>
         [
           `inbox-path={work${more}}INBOX`,
-          `4: "${odd}" in {work${more}} is nothing that Alpine takes there: it opens no such mailbox`,
+          `4: "${odd}" in {work${more}} is not valid there for Alpine: it opens no such mailbox`,
         ] as const,
     ),
     ["rsh-open-timeout=0", "4: rsh-open-timeout=0 turns rsh-path off => rsh-open-timeout=15"],
@@ -163,7 +163,7 @@ describe("a .pinerc", () => {
       "%s %s -l %s exec /etc/%sd",
       'makes the call "preauth work -l jane exec /etc/imapd", which is refused: usage: "exec /etc/imapd" is not exec /etc/rMETHODd',
     ],
-    ["%s --check %s %s %s", 'makes the call "preauth --check work jane imap", which is no mail call'],
+    ["%s --check %s %s %s", 'makes the call "preauth --check work jane imap", which is not a mail call'],
   ]) {
     test(`with rsh-command=${command} has one`, () => {
       const text = good.replace(/^rsh-command=.*$/m, `rsh-command=${command}`);

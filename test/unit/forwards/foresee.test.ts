@@ -131,7 +131,7 @@ test("a port below 1024 without the right is told, with what to do", async () =>
 test("a METHOD is not served on a port where nobody tells whose a connection is", async () => {
   const listen = await freePort();
   const [text] = await foreseen(sessionForward({ listen }), new SocketTables({ platform: "freebsd" }));
-  assert.equal(text, `port ${listen} is not served: this system does not tell whose a connection is`);
+  assert.equal(text, `port ${listen} is not served: this system does not tell which user made a connection`);
   assert.equal((await foreseen(sessionForward({ listen })))[0], `would carry port ${listen} to METHOD imap`);
 });
 

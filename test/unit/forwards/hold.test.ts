@@ -106,7 +106,7 @@ test("a system that does not tell whose a connection is says that the check is m
   const tables = new SocketTables({ platform: "openbsd" });
   assert.match(
     await told(forwardOf({ listen, to: mail }), { tables }),
-    /; this system does not tell whose a connection is: every user of this machine can use it$/,
+    /; this system does not tell which user made a connection: every user of this machine can use it$/,
   );
 });
 
@@ -120,7 +120,7 @@ for (const [where, tables] of [
       'listen at the path of a Unix socket, or let every user of this machine in: allow = "any-user"';
     assert.equal(
       await told(sessionForward({ listen }), { tables }),
-      `forward "inbox": port ${listen} is not served: this system does not tell whose a connection is\nforward "inbox": hint: ${hint}`,
+      `forward "inbox": port ${listen} is not served: this system does not tell which user made a connection\nforward "inbox": hint: ${hint}`,
     );
     assert.match(await runClient({ address: "127.0.0.1", port: listen }), /^connect: 111/);
     const open = sessionForward({ listen, allow: "any-user" });

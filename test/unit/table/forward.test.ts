@@ -80,15 +80,15 @@ const METHOD_PROBLEMS: readonly (readonly [lines: string, problem: string])[] = 
   ['method = "imap"', "1:1: [[forward]] has a method, and no via that names its SERVER"],
   [
     'method = "imap"\nvia = "*.isp.com"',
-    '5:7: via must name exactly one SERVER beside a method, not "*.isp.com"',
+    '5:7: via must name exactly one SERVER when there is a method, not "*.isp.com"',
   ],
-  ['method = "imap"\nvia = "a?"', '5:7: via must name exactly one SERVER beside a method, not "a?"'],
-  ['method = "imap"\nvia = "!a"', '5:7: via must name exactly one SERVER beside a method, not "!a"'],
+  ['method = "imap"\nvia = "a?"', '5:7: via must name exactly one SERVER when there is a method, not "a?"'],
+  ['method = "imap"\nvia = "!a"', '5:7: via must name exactly one SERVER when there is a method, not "!a"'],
   [
     'method = "imap"\nvia = ["a", "b"]',
-    '5:7: via must name exactly one SERVER beside a method, not ["a", "b"]',
+    '5:7: via must name exactly one SERVER when there is a method, not ["a", "b"]',
   ],
-  ['method = "imap"\nvia = "a b"', '5:7: via must name exactly one SERVER beside a method, not "a b"'],
+  ['method = "imap"\nvia = "a b"', '5:7: via must name exactly one SERVER when there is a method, not "a b"'],
   [
     'method = "imap"\nvia = []',
     '5:7: via must be a glob, as in "*.isp.com" or "!www.isp.com", or a list of them, not []',

@@ -225,7 +225,7 @@ for (const ssh of programs()) {
       });
       assert.throws(() => settleWith(passing, { sshConfig: settled("/my/config") }), {
         what: what("/my/config"),
-        hints: ["leave ProxyUseFdpass out for this host, or give it an ssh_config of its own in the table"],
+        hints: ["leave ProxyUseFdpass out for this host, or give it its own ssh_config in the table"],
       });
       settleWith(proxied);
       settleWith(changed(plain, "proxyusefdpass", ["yes"]));
