@@ -45,8 +45,10 @@ export async function readIdentity(path: string): Promise<Identity> {
   const text = await readPrivate(path);
   if (typeof text === "string") return understand(path, text, beside);
   if (text.missing && beside === undefined) return { kind: "missing", path };
-  const { why, hint } = text;
-  return withoutPrivate(path, beside, why, text.missing ? ONLY_PUBLIC : hint);
+  const { why, hint, held = "" } = text;
+  // Which key it is, counts as for ssh(1) where an agent has it.
+  const blob = parseContainer(held)?.blob ?? beside;
+  return withoutPrivate(path, blob, why, text.missing ? ONLY_PUBLIC : hint);
 }
 
 /** The certificate or public key in a .pub file; undefined for none. Never throws. */
@@ -88,6 +90,8 @@ interface Unread {
   readonly missing: boolean;
   readonly why: string;
   readonly hint: string;
+  /** What is in the file, where that can be read. */
+  readonly held?: string;
 }
 
 async function readPrivate(path: string): Promise<string | Unread> {
@@ -99,7 +103,7 @@ async function readPrivate(path: string): Promise<string | Unread> {
     if (!isOpen || parsePublic(text) !== undefined) return text;
     const permissions = (mode & 0o777).toString(8).padStart(4, "0");
     const hint = `close it: chmod 600 ${quoted(path)}`;
-    return { missing: false, why: `is open to others (mode ${permissions})`, hint };
+    return { missing: false, why: `is open to others (mode ${permissions})`, hint, held: text };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const why = code === "ENOENT" ? "is missing" : `cannot be read (${code})`;
