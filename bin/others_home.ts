@@ -11,16 +11,23 @@ export function leaveOthersHome(env: NodeJS.ProcessEnv, uid: number, home: strin
   if (uid !== 0) return undefined;
   const { XDG_STATE_HOME = "" } = env;
   const isOwnWord = XDG_STATE_HOME.startsWith("/");
-  const owner = occupantOf(isOwnWord ? XDG_STATE_HOME : join(home, ".local/state"));
-  if (owner === 0) return undefined;
+  const place = occupiedBy(isOwnWord ? XDG_STATE_HOME : join(home, ".local/state"));
+  if (place.uid === 0) return undefined;
   env.XDG_STATE_HOME = join(accountInFile(0)?.home ?? "/", ".local/state");
-  const whose = `${isOwnWord ? "XDG_STATE_HOME" : "HOME"} belongs to uid ${owner}`;
+  const how =
+    place.uid === undefined ? `cannot be looked at (${place.trouble})` : `belongs to uid ${place.uid}`;
+  const whose = `${isOwnWord ? "XDG_STATE_HOME" : "HOME"} ${how}`;
   return `${whose}, so root's log, and what it remembers, is in ${env.XDG_STATE_HOME}/preauth`;
 }
 
-/** The owner of a directory, or of where it would be made. */
-function occupantOf(directory: string): number {
-  const facts = statSync(directory, { throwIfNoEntry: false });
-  if (facts !== undefined || directory === "/") return facts?.uid ?? 0;
-  return occupantOf(dirname(directory));
+/** The owner of a directory, or of where it would be made; undefined where root may not look, as in a home on NFS (root_squash). */
+function occupiedBy(directory: string): { readonly uid: number | undefined; readonly trouble?: string } {
+  try {
+    return { uid: statSync(directory).uid };
+  } catch (error) {
+    const { code = "?" } = error as NodeJS.ErrnoException;
+    const isMissing = code === "ENOENT" || code === "ENOTDIR";
+    if (isMissing && directory !== "/") return occupiedBy(dirname(directory));
+    return { uid: undefined, trouble: code };
+  }
 }

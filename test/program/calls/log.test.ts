@@ -195,6 +195,7 @@ describeForms("root with somebody's HOME", { concurrency: 2 }, (form) => {
     const passwd = roots.write("passwd", `root:x:0:0::${roots.path}:/bin/sh\n`, 0o644);
     const own = 'mount --bind "$0" /etc/passwd && exec "$@"';
     return {
+      janes: janes.path,
       env: { ...env, PREAUTH_TABLE: roots.tableFile },
       under: [program("unshare"), "--mount", "--propagation", "private", "sh", "-c", own, passwd],
       /** Files of root's in jane's home. */
@@ -225,6 +226,28 @@ describeForms("root with somebody's HOME", { concurrency: 2 }, (form) => {
     const { stderr, left, said } = await asRoot(["--check", "mail.test"], "pipes");
     assert.ok(stderr.includes(`preauth: HOME ${said}\n`), stderr);
     assert.equal(left, "");
+  });
+
+  test("does without a home that is none, or that it may not look into", {
+    skip: skipUnlessRoot,
+  }, async () => {
+    using home = othersHome();
+    chmodSync(home.janes, 0o700);
+    // As NFS has it with root_squash.
+    const squashed = [program("setpriv"), "--bounding-set=-all", "--inh-caps=-all"];
+    for (const [HOME = "", under, said] of [
+      ["/dev/null", [], /^$/],
+      [home.janes, squashed, /^preauth: HOME cannot be looked at \(EACCES\), so root's log/],
+    ] as const) {
+      const finished = await runCall([...form.argv, "--version"], {
+        env: { PATH: "/usr/bin:/bin", HOME },
+        under,
+        stdio: "pipes",
+      });
+      assert.equal(finished.status, 0);
+      assert.match(finished.output.toString(), /^preauth \d/);
+      assert.match(finished.stderr, said);
+    }
   });
 
   test("makes no key there, and changes none of its files", { skip: skipUnlessRoot }, async () => {
