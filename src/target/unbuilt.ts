@@ -6,10 +6,20 @@ export function unbuilt(answers: Answers): readonly { readonly keyword: string; 
   const isChosen = provider.toLowerCase() !== "none";
   return [
     ...(isChosen
-      ? [{ keyword: "PKCS11Provider", why: "not built in; ssh-add -s puts a token's keys into an agent" }]
+      ? [
+          {
+            keyword: "PKCS11Provider",
+            why: "not built in (doc/ssh.md); ssh-add -s puts a token's keys into an agent",
+          },
+        ]
       : []),
     ...(answers.flag("hostbasedauthentication").value
-      ? [{ keyword: "HostbasedAuthentication", why: "not built in; the server must accept another login" }]
+      ? [
+          {
+            keyword: "HostbasedAuthentication",
+            why: "not built in (doc/ssh.md); the server must accept another login",
+          },
+        ]
       : []),
   ];
 }

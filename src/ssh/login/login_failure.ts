@@ -20,7 +20,7 @@ export const NAME_ONE = 'name one key for this server in the table: identity = "
 /** Ways in that there are not (RFC 4462, and host-based of RFC 4252 section 9), and what to do instead. */
 const UNBUILT = /^(gssapi|hostbased)/;
 const NOT_BUILT =
-  "GSSAPI and host-based logins are not built in: log in with ssh, and ask the server's administrator to allow public keys";
+  "GSSAPI and host-based logins are not built in (doc/ssh.md): log in with ssh, and ask the server's administrator to allow public keys";
 
 const DENIED: Readonly<Record<Method, string>> = {
   publickey: "",

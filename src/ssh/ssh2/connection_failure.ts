@@ -55,7 +55,7 @@ export function failureOf(error: ClientError, stage: Stage, target: Target, hear
         hints: [
           `see what it offers: ${typed("ssh", "-vv", ...target.byHand)}`,
           ...(what === NO_KEX
-            ? ["sntrup761x25519 is not built in: OpenSSH from 9.9 on has mlkem768x25519"]
+            ? ["sntrup761x25519 is not built in (doc/ssh.md): OpenSSH from 9.9 on has mlkem768x25519"]
             : []),
         ],
       });

@@ -70,7 +70,7 @@ describeForms("a login with more than one factor", (form) => {
     home.writeTable(tableFor(server, { on_failure: "tell" }));
     assert.match(String((await call()).output), /the server wants gssapi-with-mic as well/);
     const { output } = await runCall([...form.argv, "--check", "mail.test"], { env: home.env });
-    assert.match(String(output), /hint: GSSAPI and host-based logins are not built in/);
+    assert.match(String(output), /hint: GSSAPI and host-based logins are not built in \(doc\/ssh\.md\)/);
   });
 
   test("names a few of thousands of methods, and a long farewell in part", async () => {

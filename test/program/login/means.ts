@@ -133,7 +133,7 @@ export const HINTS = {
   add: /hint: add the key to an agent: ssh-add \S+locked$/m,
   start: /hint: start an agent: eval "\$\(ssh-agent\)"$/m,
   make: /hint: make a key: ssh-keygen -t ed25519$/m,
-  notBuilt: /hint: GSSAPI and host-based logins are not built in: /,
+  notBuilt: /hint: GSSAPI and host-based logins are not built in \(doc\/ssh\.md\): /,
   unlock: /hint: .*ssh-add; or unlock it: ssh-add -X$/m,
   sayYes: /hint: answer yes when the agent asks, or touch the key; /,
   addForHost: /hint: add it for this host, with a -h for each .* ssh-add (-H \S+ )?-h \S+ KEYFILE$/m,

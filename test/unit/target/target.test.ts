@@ -384,8 +384,8 @@ test("ways in that there are not are passed over with what to do instead, where 
   const chosen = (text: string) =>
     settleWith(text).passedOver.map(({ keyword, why }) => `${keyword}: ${why}`);
   assert.deepEqual(chosen("pkcs11provider /usr/lib/opensc.so\nhostbasedauthentication yes\n"), [
-    "PKCS11Provider: not built in; ssh-add -s puts a token's keys into an agent",
-    "HostbasedAuthentication: not built in; the server must accept another login",
+    "PKCS11Provider: not built in (doc/ssh.md); ssh-add -s puts a token's keys into an agent",
+    "HostbasedAuthentication: not built in (doc/ssh.md); the server must accept another login",
   ]);
   assert.deepEqual(chosen("pkcs11provider none\nhostbasedauthentication no\ngssapiauthentication yes\n"), []);
 });
