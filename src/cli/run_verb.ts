@@ -76,7 +76,7 @@ export async function runVerb(world: World, call: VerbCall): Promise<number> {
       return await (await import("../master/master.ts")).runMaster(world);
     }
     const { verb: name } = call;
-    if (!isVerb(name)) throw new Failure("usage", "usage", `unknown verb "--${name}"`);
+    if (!isVerb(name)) throw new Failure("usage", "usage", `no verb "--${name}"`);
     const { words, options } = parsed(call, VERBS[name]);
     if (world.elsewhere !== undefined) remark(world, world.elsewhere);
     return await RUNS[name](world, words, options);

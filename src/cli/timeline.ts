@@ -103,7 +103,9 @@ export class Timeline {
     const isNarrow = (this.#world.columns(1) ?? ROOMY) < ROOMY;
     const name = NAMES[step];
     const told = outcome ?? "FAILED";
-    const text = isNarrow ? `${name}: ${told}` : `${name.padEnd(WIDTH)}  ${ms.padStart(6)} ms  ${told}`;
+    const text = isNarrow
+      ? `${name} ${ms} ms: ${told}`
+      : `${name.padEnd(WIDTH)}  ${ms.padStart(6)} ms  ${told}`;
     print(this.#world, [outcome === undefined ? { text, colour: "red" } : text]);
   }
 

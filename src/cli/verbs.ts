@@ -33,14 +33,14 @@ export const VERBS = {
     words: ["SERVER"],
     flags: ["print"],
     about:
-      "asks for a mail server, opens the mailbox, and after a yes writes the table and the lines for Alpine; or only prints them",
+      "asks for a mail server, opens the mailbox, and after a yes writes the table and the lines for Alpine; with --print it only prints them",
   },
   authorize: {
     words: ["SERVER", "USER"],
     needed: 1,
     flags: ["print"],
     about:
-      "makes a key that opens mail alone, installs it on the server after a yes, and proves that it opens nothing else; or only prints its line",
+      "makes a key that opens mail alone, installs it on the server after a yes, and proves that it opens nothing else; with --print it only prints its line",
   },
   explain: {
     words: ["SERVER", "USER", "METHOD"],

@@ -120,7 +120,7 @@ describeForms("a call whose words are wrong", { concurrency: 3 }, (form) => {
       [["mail.test", "jane", "IMAP"], 'preauth: METHOD: "IMAP" is not a method such as imap\n'],
       [["-oProxyCommand=x", "jane", "imap"], 'preauth: SERVER: "-oProxyCommand=x" is not a host name\n'],
       [["mail.test", "a\x1b[2J\nb", "imap"], 'preauth: USER: "a\\e[2J\\nb" is not a user name\n'],
-      [["--nonsense"], 'preauth: usage: unknown verb "--nonsense"\n'],
+      [["--nonsense"], 'preauth: usage: no verb "--nonsense"\n'],
       [["--check"], "preauth: usage: --check needs a SERVER\n"],
       [["--version", "more"], 'preauth: usage: one word too many: "more"\n'],
     ];
