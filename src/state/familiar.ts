@@ -1,8 +1,7 @@
-import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { type Access, accessName } from "./access.ts";
 import { makePrivateDirectory } from "./directory.ts";
-import { discard, namesIn, readRecord, writeRecord } from "./record.ts";
+import { discard, factsOf, namesIn, readRecord, writeRecord } from "./record.ts";
 import type { Shaped } from "./shape.ts";
 
 /** How long a server that did not bear an early login is not given another. */
@@ -93,7 +92,7 @@ export class Familiar {
   #makeRoom(): void {
     const names = namesIn(this.#directory);
     if (names.length < MOST) return;
-    const age = (file: string) => lstatSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    const age = (file: string) => factsOf(file)?.mtimeMs ?? 0;
     const files = names.map((name) => join(this.#directory, name));
     const oldest = files.map((file) => ({ file, at: age(file) })).sort((one, other) => one.at - other.at);
     for (const { file } of oldest.slice(0, names.length - MOST + 1)) discard(file);

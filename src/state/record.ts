@@ -80,7 +80,7 @@ export function oddRecords(stateDirectory: string): readonly string[] {
     const directory = join(stateDirectory, name);
     return namesIn(directory).flatMap((entry) => {
       const file = join(directory, entry);
-      const facts = lstatSync(file, { throwIfNoEntry: false });
+      const facts = factsOf(file);
       const trouble = facts && troubleOf(facts);
       return trouble === undefined ? [] : [`${file} ${trouble}, and is not believed`];
     });
@@ -99,6 +99,15 @@ export function namesIn(directory: string): readonly string[] {
   }
 }
 
+/** What lstat(2) tells of a file; undefined where it is gone, or nobody may look. */
+export function factsOf(file: string): Stats | undefined {
+  try {
+    return lstatSync(file);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Removes a file. What cannot be removed is written over, runs out by itself, or stays as it is. */
 export function discard(file: string): void {
   try {
@@ -110,7 +119,7 @@ export function discard(file: string): void {
 export function discardOlder(directory: string, ms: number): void {
   for (const name of namesIn(directory)) {
     const file = join(directory, name);
-    const facts = lstatSync(file, { throwIfNoEntry: false });
+    const facts = factsOf(file);
     if (facts !== undefined && Date.now() - facts.mtimeMs > ms) discard(file);
   }
 }

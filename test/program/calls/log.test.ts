@@ -15,6 +15,7 @@ import { after, before, test } from "node:test";
 import { describeForms } from "../../peers/binaries.ts";
 import { runCall, startCall } from "../../peers/call.ts";
 import { type Home, makeHome, tableFor } from "../../peers/home.ts";
+import { makeKey } from "../../peers/keys.ts";
 import { program } from "../../peers/programs.ts";
 import { skipUnlessRoot, withoutPrivileges } from "../../peers/rights.ts";
 import { type Sshd, startSshd } from "../../peers/sshd.ts";
@@ -126,6 +127,26 @@ describeForms("the log", { concurrency: 3 }, (form) => {
     });
   }
 
+  test("is kept, and mail comes, where the records beside it may not be looked at", async () => {
+    using home = makeHome();
+    const kinds = ["familiar", "patience", "refused", "unreachable"];
+    for (const kind of kinds) {
+      home.write(`state/preauth/${kind}/${"0".repeat(64)}`, "{}");
+      chmodSync(join(home.path, "state/preauth", kind), 0o600);
+    }
+    const stranger = join(home.path, "stranger");
+    makeKey(stranger);
+    home.writeTable(tableFor(sshd, { identity: stranger, "commands.imap": "true" }));
+    for (const words of [argv, [...form.argv, "--check", "mail.test"]]) {
+      const plain = [...withoutPrivileges(), ...words];
+      const options = { env: home.env, stdio: "pipes", input: "A1 NOOP\r\n" } as const;
+      const { status, stderr } = await runCall(plain, options);
+      assert.equal(status, 77, stderr);
+    }
+    assert.match(home.log(), /^\S+ \[\d+\] mail\.test: /m);
+    for (const kind of kinds) chmodSync(join(home.path, "state/preauth", kind), 0o700);
+  });
+
   test("that others could read is theirs no more, and --check says so", async () => {
     using home = makeHome();
     home.writeTable(tableFor(sshd, { "commands.imap": saying(home, GREETING) }));
@@ -233,11 +254,10 @@ describeForms("root with somebody's HOME", { concurrency: 2 }, (form) => {
   }, async () => {
     using home = othersHome();
     chmodSync(home.janes, 0o700);
-    // As NFS has it with root_squash.
-    const squashed = [program("setpriv"), "--bounding-set=-all", "--inh-caps=-all"];
     for (const [HOME = "", under, said] of [
       ["/dev/null", [], /^$/],
-      [home.janes, squashed, /^preauth: HOME cannot be looked at \(EACCES\), so root's log/],
+      // As NFS has it with root_squash.
+      [home.janes, withoutPrivileges(), /^preauth: HOME cannot be looked at \(EACCES\), so root's log/],
     ] as const) {
       const finished = await runCall([...form.argv, "--version"], {
         env: { PATH: "/usr/bin:/bin", HOME },
