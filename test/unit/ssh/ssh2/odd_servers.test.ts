@@ -237,6 +237,52 @@ const CASES: Readonly<Record<string, Mischief>> = {
   "closes after the login": {
     recognised: (client, wires) => void client.on("ready", () => setImmediate(() => wires.socket.destroy())),
   },
+  "takes RSA signatures alone": saying(
+    [message(7, 1, "server-sig-algs", "rsa-sha2-512")],
+    "before the login",
+  ),
+  "takes no signatures": saying([message(7, 1, "server-sig-algs", "")], "before the login"),
+  "says nothing of signatures": saying([message(7, 0)], "before the login"),
+  "asks for the proof of another key": {
+    recognised: (_client, wires) =>
+      wires.changePackets((payload) =>
+        payload[0] === 60 ? message(60, "ssh-ed25519", wireString(message(0, "x").subarray(1))) : undefined,
+      ),
+  },
+  "asks for a proof in another algorithm": {
+    recognised: (_client, wires) =>
+      wires.changePackets((payload) =>
+        payload[0] === 60
+          ? Buffer.concat([message(60, "ssh-rsa"), payload.subarray(1 + 4 + "ssh-ed25519".length)])
+          : undefined,
+      ),
+  },
+  "tells its status before all else": greeting((_channel, wires) => {
+    wires.sendPayload(Buffer.concat([CHANNEL_REQUEST("exit-status", NO), u32(0)]));
+  }),
+  "tells its status twice": greeting((_channel, wires) => {
+    for (const status of [0, 3])
+      wires.sendPayload(Buffer.concat([CHANNEL_REQUEST("exit-status", NO), u32(status)]));
+  }),
+  "says something behind its end": greeting((_channel, wires) => {
+    wires.sendPayload(message(96, 0));
+  }),
+  "takes leave behind its greeting": {
+    session: (session, wires) =>
+      session.on("exec", (accept) => {
+        const channel = accept();
+        channel.write("* PREAUTH ready\r\n");
+        wires.sendPayload(DISCONNECT("that was all"));
+      }),
+  },
+  "refuses the command, and runs it all the same": {
+    session: (session, wires) =>
+      session.on("exec", (_accept, reject) => {
+        reject();
+        wires.sendPayload(message(94, 0, "* PREAUTH ready\r\n"));
+        wires.sendPayload(message(97, 0));
+      }),
+  },
   "ends without a status": {
     session: (session) =>
       session.on("exec", (accept) => {
