@@ -1,4 +1,4 @@
-import { Failure } from "../failure.ts";
+import { Failure, type Trouble } from "../failure.ts";
 import type { Carry } from "../forwards/carry.ts";
 import { endpointText } from "../forwards/plan.ts";
 import { replyText, tryTarget } from "../forwards/try_target.ts";
@@ -14,6 +14,7 @@ import { oddRecords } from "../state/record.ts";
 import type { Decision } from "../table/decision.ts";
 import { filesOf, readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
+import { byHand, typed } from "../target/by_hand.ts";
 import type { World } from "../world.ts";
 import { type Findings, printedFindings } from "./findings.ts";
 import { findingOf, foreseen } from "./forward_report.ts";
@@ -127,7 +128,8 @@ export async function connectAndSelect(
   const asked = person && timeline.patient(person);
   const opened = await openSession(decision, { ...options, person: asked }).catch((error: unknown) => {
     timeline.failed(progress.step);
-    throw decision.share.value ? error : withSharing(error);
+    const explained = withSsh(error, decision, world.home);
+    throw decision.share.value ? explained : withSharing(explained);
   });
   if (method === "imap") timeline.greeted = timeline.now();
   const pinged = performance.now();
@@ -145,6 +147,24 @@ export async function connectAndSelect(
     await takeLeave(opened.connection);
   }
 }
+
+/** A failure that nobody has a hint for: ssh(1) tells on its way what it is told, and whether it fares better. */
+function withSsh(error: unknown, decision: Decision, home: string): unknown {
+  if (!(error instanceof Failure) || error.hints.length > 0 || !OF_SERVERS.has(error.trouble)) return error;
+  const { trouble, subject, what, status } = error;
+  const hints = [`see what ssh says on the way: ${typed("ssh", "-v", ...byHand(decision, home))}`];
+  return new Failure(trouble, subject, what, { status, hints, cause: error });
+}
+
+/** Troubles that lie on the way or at its end. */
+const OF_SERVERS: ReadonlySet<Trouble> = new Set([
+  "network",
+  "auth",
+  "hostkey",
+  "deadline",
+  "command",
+  "lost",
+]);
 
 /** A login on a terminal is of use to mail calls only where they share its connection. */
 function withSharing(error: unknown): unknown {

@@ -235,9 +235,10 @@ export class Login {
   }
 
   #endOf(error: Error | null): Failure {
+    const heard = this.#stage === "auth" ? this.#authentication.told : this.#preamble.text;
     return error === null
-      ? closed(this.#stage, this.#target, this.#preamble.text)
-      : failureOf(error, this.#stage, this.#target, this.#preamble.text);
+      ? closed(this.#stage, this.#target, heard)
+      : failureOf(error, this.#stage, this.#target, heard);
   }
 
   #banner(text: string): void {

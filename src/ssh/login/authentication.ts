@@ -1,4 +1,5 @@
 import type { AnyAuthMethod, Client } from "ssh2";
+import { lines } from "../../report/lines.ts";
 import type { KnownLogin } from "../../state/familiar.ts";
 import type { Method } from "../../target/methods.ts";
 import type { Target } from "../../target/target.ts";
@@ -36,6 +37,7 @@ export class Authentication {
   #isOver = false;
   #methods: readonly string[] | undefined;
   #hasTriedNone = false;
+  #told = "";
   #last: "none" | Method = "none";
 
   constructor(target: Target, means: LoginMeans) {
@@ -75,6 +77,11 @@ export class Authentication {
     return [...this.#denied];
   }
 
+  /** The last line of what the server has said for people since its last refusal (RFC 4252 section 5.4); empty for nothing. */
+  get told(): string {
+    return this.#told;
+  }
+
   /** Whether somebody can be asked. */
   get isAsking(): boolean {
     return this.#asked !== undefined;
@@ -101,9 +108,13 @@ export class Authentication {
   follow(client: Client): void {
     client.on("auth failure", (methods, isPartial) => {
       this.#methods = methods;
+      this.#told = "";
       this.#refuseEarly(isPartial);
       if (isPartial) this.#accept();
       else if (this.#asked?.wasAskedFor(this.#last)) this.#denied.add(this.#last);
+    });
+    client.on("banner", (text) => {
+      this.#told = lines(text).at(-1) ?? this.#told;
     });
     client.on("extensions", (said) => this.#offers.learn(readExtensions(said, client._protocol)));
     client.on("instruction", (name, instruction) => this.#asked?.instruct(name, instruction));

@@ -27,7 +27,7 @@ const MISMATCHES: readonly (readonly [words: string, what: string])[] = [
   ["compression", "no compression in common with the server"],
 ];
 
-/** The failure that an error of ssh2 amounts to. `heard`: what the server said before its version line. */
+/** The failure that an error of ssh2 amounts to. `heard`: what the server said at that stage that may be the reason. */
 export function failureOf(error: ClientError, stage: Stage, target: Target, heard: string): Failure {
   const { server } = target;
   const detail = { cause: error };
@@ -85,9 +85,12 @@ export function reasonOf({ code, message }: ClientError): string {
   }
 }
 
-/** The failure of a connection that the server has closed without an error. */
+/**
+ * The failure of a connection that the server has closed without an error. sshd(8) closes it without another word where PAM
+ * keeps the account out, whose reason was a banner: an account that has expired, or nologin(5).
+ */
 export function closed(stage: Stage, { server }: Target, heard: string): Failure {
-  const said = stage === "version" ? saidFirst(heard) : "";
+  const said = stage === "version" || stage === "auth" ? saidFirst(heard) : "";
   const Kind = isBusy(stage, heard) ? TurnedAway : Failure;
   return new Kind("network", server, `the server closed the connection (${during(stage)})${said}`);
 }

@@ -237,9 +237,9 @@ describeForms("--check", (form) => {
   }
 
   test("METHOD smtp is checked up to its greeting: one that says nothing is waited for as a mail call is", async () => {
-    const keys = { "commands.smtp": "echo who are you; exec cat", deadline: "1s" };
+    const keys = { "commands.smtp": "echo who are you; exec cat", deadline: "6s" };
     const { stderr, status } = await check(form, keys, ["joe", "smtp"]);
-    assert.match(stderr, /waiting for the greeting of work took longer than 1 s: "who are you"/);
+    assert.match(stderr, /waiting for the greeting of work took longer than 6 s: "who are you"/);
     assert.equal(status, 69);
   });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -25,13 +25,18 @@ before(() => {
 
 after(() => mailbox[Symbol.dispose]());
 
-/** An sshd with a copy of /etc, where root's password was never changed (shadow(5): day 0). Call stop(). */
-async function startExpired(): Promise<{ readonly sshd: Sshd; stop(): Promise<void> }> {
+/** What shadow(5) has behind a password: that it was last changed on day 0; that the account was over on day 1. */
+const EXPIRED = { password: "0:0:99999:7:::", account: "19000:0:99999:7::1:" } as const;
+
+/** An sshd with a copy of /etc, where a part of root's account has expired. Call stop(). */
+async function startExpired(
+  part: keyof typeof EXPIRED,
+): Promise<{ readonly sshd: Sshd; stop(): Promise<void> }> {
   const etc = makeTemporary();
   cpSync("/etc", etc, { recursive: true });
   const file = join(etc, "shadow");
   const hash = execFileSync(program("openssl"), ["passwd", "-6", "swordfish"], { encoding: "utf8" }).trim();
-  writeFileSync(file, readFileSync(file, "utf8").replace(/^root:.*$/m, `root:${hash}:0:0:99999:7:::`));
+  writeFileSync(file, readFileSync(file, "utf8").replace(/^root:.*$/m, `root:${hash}:${EXPIRED[part]}`));
   const apart = [program("unshare"), "--mount", "--propagation", "private"];
   const under = [...apart, "/bin/sh", "-c", `mount --bind ${etc} /etc && exec "$@"`, "sh"];
   const sshd = await startSshd({ config: ["UsePAM yes"], under });
@@ -43,10 +48,32 @@ async function startExpired(): Promise<{ readonly sshd: Sshd; stop(): Promise<vo
 }
 
 describeForms("a password that has expired behind a key that lets in", { concurrency: 2 }, (form) => {
+  test("is not what keeps out where the account has expired: the reason is PAM's", {
+    skip: skipUnlessRoot,
+    timeout: 60_000,
+  }, async () => {
+    const { sshd, stop } = await startExpired("account");
+    using home = makeHome();
+    try {
+      home.writeTable(tableFor(sshd, { match: "work", "commands.imap": mailbox.command }));
+      const { stderr, hints } = await check(form, home);
+      const known = `ssh -o UserKnownHostsFile=${sshd.knownHosts} `;
+      const line = lineOf(hints, /^see what ssh says on the way/).replace("ssh ", known);
+      const typed = spawnSync("/bin/sh", ["-c", line], { env: home.env, encoding: "utf8", input: "" });
+      assert.match(typed.stderr, /^Your account has expired; /m);
+      assert.match(
+        stderr,
+        /^preauth: work: the server closed the connection .*: it said "Your account has expired; /,
+      );
+    } finally {
+      await stop();
+    }
+  });
+
   for (const share of [false, true]) {
     const title = `is told of, and the hint changes it${share ? ", with a connection that is shared" : ""}`;
     test(title, { skip: skipUnlessRoot, timeout: 60_000 }, async () => {
-      const { sshd, stop } = await startExpired();
+      const { sshd, stop } = await startExpired("password");
       using home = makeHome();
       try {
         home.writeTable(tableFor(sshd, { match: "work", share, "commands.imap": mailbox.command }));

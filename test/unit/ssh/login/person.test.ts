@@ -167,7 +167,7 @@ test("what ssh_config turns off is not tried, and its order is kept", async () =
   await refused(server, somebody("right"), { methods: ["publickey"] });
   assert.deepEqual(server.tried.slice(2), ["publickey"]);
   const none = await refused(server, undefined, { methods: ["password"] });
-  assert.match(none.what, /ssh_config turns public key authentication off/);
+  assert.match(none.what, /ssh_config turns off public key authentication/);
 });
 
 test("a key that is not enough, then a password: AuthenticationMethods publickey,password", async () => {
