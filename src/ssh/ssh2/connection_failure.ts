@@ -54,6 +54,7 @@ export function failureOf(error: ClientError, stage: Stage, target: Target, hear
         ...detail,
         hints: [
           `see what it offers: ${typed("ssh", "-vv", ...target.byHand)}`,
+          "doc/ssh.md lists what preauth offers, which is less than ssh does",
           ...(what === NO_KEX
             ? ["sntrup761x25519 is not built in (doc/ssh.md): OpenSSH from 9.9 on has mlkem768x25519"]
             : []),

@@ -120,6 +120,7 @@ test("a server with nothing but sntrup761 is told what there is not", async () =
   await using server = await startSshd({ config: ["KexAlgorithms sntrup761x25519-sha512@openssh.com"] });
   await assert.rejects(connectTo(targetFor(server)), (error: unknown) => {
     assert.ok(error instanceof Failure);
+    assert.match(error.hints.join("\n"), /doc\/ssh\.md lists what preauth offers/);
     assert.match(error.hints.join("\n"), /sntrup761x25519 is not built in \(doc\/ssh\.md\)/);
     return /no key exchange in common/.test(error.what);
   });
