@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { chownSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { describeForms } from "../../peers/binaries.ts";
 import { gone } from "../../peers/processes.ts";
+import { skipUnlessRoot } from "../../peers/rights.ts";
 import { answers, logout, mastersOf, startScene } from "./shared_home.ts";
 
 // logind takes /run/user/UID away at the last log-out, with the sockets in it. The process looks every 20 s.
@@ -22,6 +25,25 @@ describeForms("a process in the background whose socket goes", { concurrency: 8 
     assert.deepEqual([mastersOf(scene.home), scene.sshd.logins()], [[pid], 1]);
     assert.equal((await scene.run("--stop")).status, 0);
     await gone(pid);
+  });
+
+  test("of another user is not asked, though root could", { skip: skipUnlessRoot }, async () => {
+    await using scene = await startScene(form, { host });
+    const directory = join(scene.home.env.XDG_RUNTIME_DIR ?? "", "preauth");
+    mkdirSync(directory, { mode: 0o700 });
+    let asked = 0;
+    const server = createServer((socket) => {
+      asked++;
+      socket.destroy();
+    });
+    const path = join(directory, "master-1.5");
+    server.listen(path);
+    await once(server, "listening");
+    chownSync(path, 12345, 12345);
+    assert.equal((await scene.run("--status")).status, 1);
+    assert.equal((await scene.run("--stop")).status, 1);
+    assert.equal(asked, 0);
+    server.close();
   });
 
   for (const [title, change] of [
