@@ -101,18 +101,20 @@ describeForms("a connection that", { concurrency: 12 }, (form) => {
         // The login is as slow as all the rest, on a busy machine more so.
         deadline: "60s",
         "commands.imap": `${GREET}; exec cat /dev/zero`,
-        ssh_config: scene.home.write("ssh_config", ALIVE),
+        ssh_config: scene.home.write(
+          "ssh_config",
+          "Host *\n  ServerAliveInterval 3\n  ServerAliveCountMax 2\n",
+        ),
       }),
     );
     const call = await scene.start({ collect: false });
     const drain = new Drain(call.stdout, GREETING.length);
     // More than twice as long as a connection may be silent.
-    await drain.reached(5 * 80 * 1024, 100_000);
+    await drain.reached(15 * 80 * 1024, 100_000);
     assert.equal(isAlive(call.pid), true);
-    // A call that waited for a second on such a line had one more connection made beside it, and no other reason counts.
-    const beside = scene.home.log().match(/the connection is busy: another one beside it/g)?.length ?? 0;
-    assert.ok(beside <= 1, `${beside} beside it`);
-    assert.equal(scene.sshd.logins(), 1 + beside);
+    // A call that waits on such a line may have one more connection made.
+    assert.ok(scene.sshd.logins() <= 2, scene.home.log());
+    assert.doesNotMatch(scene.home.log(), /the connection has ended/);
   });
 
   test("is ended by the server ends its mailboxes as lost, at once, and the next call has another", async () => {
@@ -163,7 +165,7 @@ describeForms("a connection that", { concurrency: 12 }, (form) => {
     test(`has a session ahead loses only idle mailboxes to a server that ends those: ${title}`, {
       skip,
     }, async () => {
-      const config = ["ChannelTimeout *=3"];
+      const config = ["ChannelTimeout *=6"];
       await using scene = await startScene(form, { sshd: { config, program: program() } });
       for (const call of [await scene.open(), await scene.open()]) {
         assert.deepEqual(await call.exited(DEADLINE), LOST);
@@ -223,15 +225,15 @@ describeForms("a connection that", { concurrency: 12 }, (form) => {
   });
 
   test("goes with the network: a reason within the deadline, and mail once that is back", async () => {
-    await using scene = await startScene(form, { proxy: true, host: { deadline: "4s" } });
+    await using scene = await startScene(form, { proxy: true, host: { deadline: "8s" } });
     const first = await scene.open();
     scene.proxy.freeze();
     const second = await scene.start();
-    await second.readUntil(PREAUTH, 6000);
+    await second.readUntil(PREAUTH, 12_000);
     second.write("A7 SELECT INBOX\r\n");
     const { output, status } = await second.finished();
     const [, reason = ""] = /A7 NO preauth: (.*)\r\n/.exec(output.toString()) ?? [];
-    assert.match(reason, /^mail\.test: .* took longer than 4 s$/);
+    assert.match(reason, /^mail\.test: .* took longer than 8 s$/);
     assert.equal(output.toString(), refusal(reason));
     assert.equal(status, 69);
     scene.proxy.thaw();
