@@ -143,7 +143,10 @@ describeForms("--completion", { concurrency: 2 }, (form) => {
     }
     terminal.type("preauth --");
     terminal.keys("Tab");
-    await terminal.waitFor(/--explain +-- tells what the table of hosts says/, "the verbs with what they do");
+    await terminal.waitFor(
+      /--explain +-- shows what the table of hosts decides/,
+      "the verbs with what they do",
+    );
   });
 
   test("refuses another shell with the ones that there are: 64", async () => {

@@ -134,7 +134,7 @@ describeForms("hints about the way", { concurrency: 2 }, (form) => {
     write(home, { server: "no.such.host.invalid" });
     const { hints } = await check(form, home);
     // getent(1): 2 for a name that is not found.
-    assert.equal(type(form, home, lineOf(hints, /^ask for it/)).status, 2);
+    assert.equal(type(form, home, lineOf(hints, /^look it up/)).status, 2);
   });
 
   test("show what a server offers, which is found by its destination and not by SERVER", async () => {

@@ -169,7 +169,7 @@ describeForms("hints about what a server wants", { concurrency: 2 }, (form) => {
     write(home, {}, strict);
     const { status, hints } = await check(form, home);
     assert.equal(status, 77);
-    assert.match(hints.join("\n"), /^the server wants another key: make one, and put its \.pub line beside/m);
+    assert.match(hints.join("\n"), /^the server wants another key: make one, and put its \.pub line below/m);
     const second = makeKey(join(home.path, "second"));
     appendFileSync(join(strict.home, "../authorized_keys"), `${second.line}\n`);
     write(home, { identity: [strict.identity, second.path] }, strict);

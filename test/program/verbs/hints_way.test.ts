@@ -49,7 +49,7 @@ describeForms("hints about the way to a server", { concurrency: 3 }, (form) => {
     write(home, { ...keys, ssh_config });
     const { status, hints } = await check(form, home);
     assert.equal(status, 69);
-    written(`  ${lineOf(hints, /^write the port apart/)}\n  ${lineOf(hints, /^and: Port/)}\n`);
+    written(`  ${lineOf(hints, /^write the port separately/)}\n  ${lineOf(hints, /^and: Port/)}\n`);
     assert.equal((await check(form, home)).status, 0);
   });
 
@@ -63,7 +63,7 @@ describeForms("hints about the way to a server", { concurrency: 3 }, (form) => {
     const { status, stderr, hints } = await check(form, home);
     assert.equal(status, 78, stderr);
     const [, keyword = ""] =
-      /^leave (\S+) out for this host, or give it an ssh_config of its own/m.exec(hints.join("\n")) ?? [];
+      /^leave (\S+) out for this host, or give it its own ssh_config/m.exec(hints.join("\n")) ?? [];
     assert.equal(keyword.toLowerCase(), "proxyusefdpass");
     write(home, { ssh_config: home.write("own_config", "Host *\n") });
     assert.equal((await check(form, home)).status, 0);
@@ -92,7 +92,7 @@ describeForms("hints about a METHOD that is a port", { concurrency: 3 }, (form) 
     table(`${at} }`);
     const { status, hints } = await check(form, home);
     assert.equal(status, 69);
-    const [, login = ""] = /(login = "client") beside its to$/.exec(hints.join("\n")) ?? [];
+    const [, login = ""] = /(login = "client") next to its to$/.exec(hints.join("\n")) ?? [];
     table(`${at}, ${login} }`);
     const call = [...form.argv, "work", sshd.user, "imap"];
     // As another program than Alpine: with standard error apart.

@@ -95,7 +95,7 @@ async function targetOf(config: string, host: string): Promise<Target> {
 
 function named({ what, trouble }: Failure): string {
   if (trouble === "auth") return "known";
-  if (what.startsWith("no telling")) return "untold";
+  if (what.startsWith("cannot tell")) return "untold";
   return /^host key (unknown|changed|revoked)/.exec(what)?.[1] ?? what;
 }
 
