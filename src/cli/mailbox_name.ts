@@ -1,5 +1,8 @@
+import { isIP } from "node:net";
+
 /** What the text in the braces of a mailbox name says: `imap.example.org/user=jane`. */
 export interface MailboxName {
+  /** As Alpine calls for it: an address without its brackets. */
   readonly host: string;
   /** The value of /user=; undefined where there is none, and Alpine gives the login name. */
   readonly user: string | undefined;
@@ -39,12 +42,12 @@ const PART = /:(?<port>[^/:]*)|\/(?<name>[^/:=]*)(?:=(?:"(?<quoted>(?:[^"\\]|\\.
  * no host.
  */
 export function parseMailboxName(spec: string): MailboxName | undefined {
-  const host = /^(\[[^\]]*\]|[^:/]+)/.exec(spec)?.[1];
-  if (host === undefined) return undefined;
+  const [written, literal] = /^(?:\[([^\]]*)\]|[^:/]+)/.exec(spec) ?? [];
+  if (written === undefined) return undefined;
   const seen = new Map<string, string>();
   let direct: string | undefined;
-  let unknown: string | undefined;
-  for (const { 0: text, groups = {} } of spec.slice(host.length).matchAll(PART)) {
+  let unknown = literal === undefined || isIP(literal) !== 0 ? undefined : written;
+  for (const { 0: text, groups = {} } of spec.slice(written.length).matchAll(PART)) {
     const name = groups.name?.toLowerCase();
     const value = groups.quoted?.replace(/\\(.)/gs, "$1") ?? groups.value;
     const key = keyOf(name, value, groups.port);
@@ -52,7 +55,7 @@ export function parseMailboxName(spec: string): MailboxName | undefined {
     else if (isDirect(key, name, value)) direct ??= text.toLowerCase();
     if (key !== undefined) seen.set(key, value ?? name ?? "");
   }
-  return { host, user: seen.get("user") || undefined, direct, unknown };
+  return { host: literal ?? written, user: seen.get("user") || undefined, direct, unknown };
 }
 
 /** What a part settles, by name; undefined for one that c-client does not take. */

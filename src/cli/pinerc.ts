@@ -37,6 +37,7 @@ export interface Pinerc {
   readonly rshCommand: Setting | undefined;
   readonly rshOpenTimeout: Setting | undefined;
   readonly sshPath: Setting | undefined;
+  readonly sshCommand: Setting | undefined;
   readonly sshOpenTimeout: Setting | undefined;
   readonly mailboxes: readonly RemoteMailbox[];
 }
@@ -47,6 +48,7 @@ const SINGLE: ReadonlySet<string> = new Set([
   "rsh-command",
   "rsh-open-timeout",
   "rsh-path",
+  "ssh-command",
   "ssh-open-timeout",
   "ssh-path",
 ]);
@@ -121,6 +123,7 @@ export function pinercOf(
     rshCommand: setting("rsh-command"),
     rshOpenTimeout: setting("rsh-open-timeout"),
     sshPath: setting("ssh-path"),
+    sshCommand: setting("ssh-command"),
     sshOpenTimeout: setting("ssh-open-timeout"),
     mailboxes: mailboxesOf(files, inForce, expand),
   };

@@ -53,22 +53,31 @@ export interface ObstacleContext {
  */
 export function obstaclesIn(pinerc: Pinerc, context: ObstacleContext): readonly PinercObstacle[] {
   const mailboxes = pinerc.mailboxes.filter(({ host }) => context.isServer(host));
+  const { sshPath, sshCommand, rshPath, rshCommand } = pinerc;
+  const bySsh = sshPath !== undefined && isTried(pinerc, context) && context.isPreauth(sshPath.value);
+  const way = bySsh
+    ? { path: sshPath, command: sshCommand, name: "ssh-command" }
+    : { path: rshPath, command: rshCommand, name: "rsh-command" };
   return [
-    ...pathObstacles(pinerc, context),
-    ...commandObstacles(pinerc, mailboxes, context),
-    ...timeoutObstacles(pinerc, context.deadline),
+    ...(bySsh ? [] : pathObstacles(pinerc, context)),
+    ...commandObstacles(way, mailboxes, context),
+    ...(bySsh ? [] : timeoutObstacles(pinerc, context.deadline)),
     ...(mailboxes.length === 0 ? [unnamed(context)] : mailboxes.flatMap(mailboxObstacles)),
   ];
 }
 
-function pathObstacles(
-  { rshPath, sshPath, sshOpenTimeout }: Pinerc,
-  context: ObstacleContext,
-): readonly PinercObstacle[] {
+/** Whether Alpine runs an ssh-path, in front of any rsh-path. */
+function isTried({ sshPath, sshOpenTimeout }: Pinerc, { isExecutable }: ObstacleContext): boolean {
+  const path = sshPath?.value ?? "";
+  return /^\/\S*$/.test(path) && isExecutable(path) && secondsOf(sshOpenTimeout) > 0;
+}
+
+function pathObstacles(pinerc: Pinerc, context: ObstacleContext): readonly PinercObstacle[] {
+  const { rshPath, sshPath } = pinerc;
   const { isExecutable, isPreauth, program } = context;
   const line = `rsh-path=${program}`;
   const found: PinercObstacle[] = [];
-  if (sshPath?.value.startsWith("/") && isExecutable(sshPath.value) && secondsOf(sshOpenTimeout) > 0) {
+  if (sshPath !== undefined && isTried(pinerc, context)) {
     found.push({
       at: sshPath,
       what: `ssh-path is tried before rsh-path: "${sshPath.value}"`,
@@ -88,16 +97,16 @@ function pathObstacles(
 }
 
 function commandObstacles(
-  { rshPath, rshCommand }: Pinerc,
+  { path: set, command, name }: { path: Setting | undefined; command: Setting | undefined; name: string },
   mailboxes: readonly RemoteMailbox[],
   { server, login }: ObstacleContext,
 ): readonly PinercObstacle[] {
-  const path = rshPath?.value ?? "/preauth";
+  const path = set?.value ?? "/preauth";
   const calls = mailboxes.length === 0 ? [{ host: server, user: undefined }] : mailboxes;
   const found = new Map<string, PinercObstacle>();
   for (const mailbox of calls) {
     const wanted = { path, server: mailbox.host, user: mailbox.user ?? login };
-    const objection = objectionTo(rshCommand?.value, wanted);
+    const objection = objectionTo(command?.value, wanted);
     if (objection === undefined) continue;
     // A path with a space is an obstacle of its own.
     if (/\s/.test(path)) continue;
@@ -106,8 +115,8 @@ function commandObstacles(
     const [at, what] =
       usual !== undefined && "spec" in mailbox
         ? [mailbox, `{${mailbox.spec}} ${usual}`]
-        : [rshCommand, `rsh-command ${objection}`];
-    const line = at === rshCommand ? { line: "rsh-command=%s %s %s %s" } : {};
+        : [command, `${name} ${objection}`];
+    const line = at === command ? { line: `${name}=%s %s %s %s` } : {};
     found.set(what, { at, what, ...line });
   }
   return [...found.values()];

@@ -57,7 +57,7 @@ export async function namesOf(
   decision: Decision,
   mailboxes: readonly RemoteMailbox[],
 ): Promise<(host: string) => boolean> {
-  const plain = (name: string): string => name.toLowerCase().replace(/\.$/, "");
+  const plain = (name: string): string => name.toLowerCase().replace(/\.$|^\[|\]$/g, "");
   const same = new Set<string>();
   for (const { host } of mailboxes) {
     const other = await decide(table, { server: host, method: decision.method });

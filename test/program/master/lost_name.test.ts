@@ -39,6 +39,7 @@ describeForms("a process in the background whose socket goes", { concurrency: 8 
     const path = join(directory, "master-1.5");
     server.listen(path);
     await once(server, "listening");
+    server.unref();
     chownSync(path, 12345, 12345);
     assert.equal((await scene.run("--status")).status, 1);
     assert.equal((await scene.run("--stop")).status, 1);

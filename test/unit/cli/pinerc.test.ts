@@ -242,6 +242,25 @@ describe("a .pinerc", () => {
     assert.equal(readAll([fixed, own, system]).rshCommand?.value, "%s %s %s %s");
   });
 
+  test("may name this program by ssh-path, with its own command", () => {
+    const lines = (command: string) =>
+      `ssh-path=/usr/local/bin/preauth\n${command}rsh-open-timeout=0\ninbox-path={work}INBOX\n`;
+    assert.deepEqual(obstacles(lines("")), []);
+    assert.deepEqual(obstacles(lines("ssh-command=%s %s %s %s\n")), []);
+    assert.deepEqual(obstacles(lines("ssh-command=%s %s\n")), [
+      "2: ssh-command must have four %s, not 2 => ssh-command=%s %s %s %s",
+    ]);
+  });
+
+  test("has addresses without their brackets, as Alpine calls for them", () => {
+    const hosts = (spec: string) => read(`inbox-path={${spec}}INBOX`).mailboxes.map(({ host }) => host);
+    assert.deepEqual(hosts("[::1]/user=jane"), ["::1"]);
+    assert.deepEqual(hosts("[192.0.2.1]"), ["192.0.2.1"]);
+    assert.deepEqual(obstacles(good.replace(/^inbox.*$/m, "inbox-path={[work]}INBOX")), [
+      '4: "[work]" in {[work]} is not valid there for Alpine: it opens no such mailbox',
+    ]);
+  });
+
   test("may name an ssh-path that ssh-open-timeout switches off", () => {
     assert.deepEqual(obstacles(`${good}ssh-path=/usr/bin/ssh\nssh-open-timeout=0\n`), []);
   });
