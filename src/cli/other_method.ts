@@ -1,3 +1,4 @@
+import { onAbort } from "../abort.ts";
 import { Failure } from "../failure.ts";
 import type { Progress } from "../progress.ts";
 import { inTime } from "../session/deadline.ts";
@@ -86,8 +87,8 @@ function firstLine(
   let text = "";
   return new Promise((resolve, reject) => {
     const lookAt = (bytes: Buffer): void => {
-      text += bytes.toString("latin1");
-      if (text.includes("\n")) resolve(firstOf(text));
+      if (text.length <= LONGEST) text += bytes.toString("latin1");
+      if (text.includes("\n") || text.length > LONGEST) resolve(firstOf(text));
     };
     remote.stdout.on("data", (chunk: Buffer) => lookAt(guard.take(chunk)));
     void remote.ended.then((end) => {
@@ -95,15 +96,18 @@ function firstLine(
       if (text === "") reject(guard.failure(end, remarks.last));
       else resolve(firstOf(text));
     });
-    signal.addEventListener("abort", () => {
+    onAbort(signal, () => {
       guard.end();
       reject(withLastWord(signal.reason, { last, telling: last }));
     });
   });
 }
 
+/** Characters of a greeting that are waited for: RFC 5321 section 4.5.3.1.5 has 512. */
+const LONGEST = 1024;
+
 function firstOf(text: string): string {
-  return text.split(/\r?\n/, 1)[0] ?? "";
+  return text.slice(0, LONGEST).split(/\r?\n/, 1)[0] ?? "";
 }
 
 /** Sees that the program of a METHOD is there: what it would do with a message is not tried. */
