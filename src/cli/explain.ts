@@ -2,6 +2,7 @@ import { Failure } from "../failure.ts";
 import { lastLegNote } from "../forwards/plan.ts";
 import { openLog } from "../report/log.ts";
 import { print } from "../report/results.ts";
+import { commandLine } from "../session/command.ts";
 import { outOfTime } from "../session/deadline.ts";
 import { stateDirectory } from "../state/directory.ts";
 import type { Decision } from "../table/decision.ts";
@@ -71,9 +72,9 @@ export function explainDocument(world: World, words: ServerWords): Promise<numbe
 }
 
 /** 0 for a decision with a command. Throws a Failure for one without. */
-function requireCommand({ server, method, command }: Decision): number {
-  if (command !== undefined) return 0;
-  throw new Failure("command", server, `the table has no command for METHOD "${method}"`);
+function requireCommand(decision: Decision): number {
+  commandLine(decision);
+  return 0;
 }
 
 /** Finds all that there is to tell; undefined for a server that the table does not have. Throws a Failure. */

@@ -180,6 +180,10 @@ describeForms("--explain", (form) => {
     using home = tableHome("");
     const { status, stderr, rows } = await explain(form, home, ["plain", "joe", "smtp"]);
     assert.match(stderr, /^preauth: plain: the table has no command for METHOD "smtp"$/m);
+    assert.match(
+      stderr,
+      /^preauth: hint: write into its \[\[host\]\]: commands\.smtp = "exec \/usr\/sbin\/sendmail -bs"$/m,
+    );
     assert.deepEqual(rows.get("deadline"), ["5 s", "hosts.toml:2:1"]);
     assert.equal(status, 69);
   });
