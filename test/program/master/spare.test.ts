@@ -178,7 +178,7 @@ describeForms("a spare mailbox", { concurrency: 4 }, (form) => {
   });
 
   test("ends with the connection, and does not keep it up", async () => {
-    await using scene = await startScene(form, { host: { spare: 1, persist: "1s" } });
+    await using scene = await startScene(form, { host: { spare: 1, persist: "4s" } });
     await onlySpare(scene);
     await poll(
       () => backgroundOf(scene.home).length === 0 && scene.imapds().length === 0,
