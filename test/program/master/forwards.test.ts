@@ -225,6 +225,24 @@ describeForms("a forward in the master", { concurrency: 4 }, (form) => {
     client.destroy();
   });
 
+  test("is the new connection's when the table has changed and leads elsewhere", async () => {
+    await using forward = await startForwardScene(form, { host: { persist: "forever" } });
+    const { scene, port, smtp } = forward;
+    assert.equal(await logout(await scene.open()), 0);
+    await scene.logged(CARRIES);
+    await using other = await speakingServer("220 elsewhere\r\n");
+    const table = readFileSync(scene.home.tableFile, "utf8");
+    const changed = table.replace(`127.0.0.1:${smtp.port}"`, `127.0.0.1:${other.port}"`);
+    scene.home.writeTable(changed.replace("[[host]]", "[[host]]\ncompression = true"));
+    assert.equal(await logout(await scene.open()), 0);
+    await poll(
+      async () => !(await isFree(port)) && (await greeted(port)) === "220 elsewhere\r\n",
+      "the new forward",
+      () => scene.home.log(),
+    );
+    assert.equal((await scene.status())?.connections.length, 1);
+  });
+
   test("brought up by --forward ends after its time where nobody uses it", async () => {
     await using forward = await startForwardScene(form, { host: { persist: "forever" } });
     const { scene, port } = forward;
