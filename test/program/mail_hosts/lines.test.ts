@@ -18,7 +18,7 @@ for (const release of RELEASES) {
       test(`opens the mailbox: ${name}`, async () => {
         const [line, ...others] = lines(name);
         assert.ok(line !== undefined && others.length === 0);
-        const isElsewhere = line.includes("~/Mail");
+        const isElsewhere = line.includes("$HOME/Mail");
         await using host = await startMailHost(
           release,
           isElsewhere ? { maildir: 3, spool: 1, folder: "Mail" } : { spool: 2 },

@@ -156,6 +156,8 @@ async function silentSocket(path: string) {
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on("error", nothing).on("close", () => sockets.delete(socket));
+    // Where nobody reads what came, an end is not seen.
+    socket.resume();
   });
   server.listen(path);
   await once(server, "listening");
