@@ -11,11 +11,13 @@ import { takeLeave } from "../session/opening.ts";
 import { startingNow } from "../session/own_sessions.ts";
 import { quoted } from "../shell_word.ts";
 import type { Connection } from "../ssh/connection.ts";
+import { sshAdd } from "../ssh/login/agent_hints.ts";
 import type { Decision } from "../table/decision.ts";
 import { withIdentity } from "../table/identity.ts";
 import { filesOf, readText, tablePath } from "../table/read.ts";
 import { parseTable } from "../table/schema.ts";
 import { typed } from "../target/by_hand.ts";
+import type { Target } from "../target/target.ts";
 import type { World } from "../world.ts";
 import { Asker } from "./asker.ts";
 import { proveKey } from "./authorize_proof.ts";
@@ -61,10 +63,11 @@ export async function authorize(world: World, { server, user, printsOnly }: Auth
   const { key, passphrase } = await chosenKey(world, server, asker, signal);
   try {
     const change = await tableChange(world, { file, text, decision, key });
-    if (!(await install(world, { decision, needs, key, change, person, asker, signal }))) return 0;
+    const target = await install(world, { decision, needs, key, change, person, asker, signal });
+    if (target === undefined) return 0;
     try {
       const status = await proveKey(world, { decision, needs, key, passphrase, person, signal });
-      if (status === 0) return finish(world, change, { key, passphrase });
+      if (status === 0) return finish(world, change, { key, passphrase, target });
       if (change !== undefined) remark(world, standing(world, server, key));
       return status;
     } catch (error) {
@@ -140,8 +143,8 @@ interface Installation {
   readonly signal: AbortSignal;
 }
 
-/** Puts the line into authorized_keys, by the login that there is, after a yes. Whether it is there. */
-async function install(world: World, given: Installation): Promise<boolean> {
+/** Puts the line into authorized_keys, by the login that there is, after a yes. Gives where that led; undefined after a no. */
+async function install(world: World, given: Installation): Promise<Target | undefined> {
   const { decision, needs, key, person, signal } = given;
   const isNamed = decision.identity?.value.some((path) => whole(world, path) === key.path) === true;
   // The key for mail opens no shell to write with.
@@ -156,7 +159,7 @@ async function install(world: World, given: Installation): Promise<boolean> {
     const command = forcedCommand(needs.served, imapd);
     const { version } = connection;
     const line = authorizedLine({ key: key.line, command, ports: needs.ports, version });
-    return await write(world, given, { connection, keys, line });
+    return (await write(world, given, { connection, keys, line })) ? connection.target : undefined;
   } finally {
     await takeLeave(connection);
   }
@@ -168,14 +171,9 @@ function isOwn({ attempts }: Connection, { line }: MailKey): boolean {
 }
 
 function withoutShell({ server }: Decision): Failure {
-  return new Failure(
-    "auth",
-    server,
-    "the only key that lets you in is the one for mail, which opens no shell",
-    {
-      hints: ["log in to the server in another way to change what the key may do"],
-    },
-  );
+  const hints = ["log in to the server in another way to change what the key may do"];
+  const what = "the only key that lets you in is the one for mail, which opens no shell";
+  return new Failure("auth", server, what, { hints });
 }
 
 /** What is to be written, and where. */
@@ -225,7 +223,8 @@ function standing({ home }: World, server: string, { path }: MailKey): string {
 }
 
 /** Names the key in the table, now that it opens the mailbox. Throws a Failure where the table cannot be written. */
-function finish(world: World, change: FileChange | undefined, { key, passphrase }: Chosen): number {
+function finish(world: World, change: FileChange | undefined, done: Chosen & { target: Target }): number {
+  const { key, passphrase, target } = done;
   if (change !== undefined) {
     try {
       writeChanges([change], world.pid);
@@ -238,9 +237,10 @@ function finish(world: World, change: FileChange | undefined, { key, passphrase 
     print(world, [`written: ${shortName(change.path, world.home)}`]);
   }
   if (passphrase) {
+    const add = sshAdd({ path: target.agent.value, variable: target.agentVariable.value });
     remark(
       world,
-      `no mail program asks for its passphrase: ssh-add ${quoted(shortName(key.path, world.home))}`,
+      `no mail program asks for its passphrase: ${add} ${quoted(shortName(key.path, world.home))}`,
     );
   }
   return 0;

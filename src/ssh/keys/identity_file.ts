@@ -39,11 +39,11 @@ const ONLY_PUBLIC = "only its .pub file is there: copy the private key to its pl
 /** Private keys are a few kilobytes. */
 const LONGEST = 256 * 1024;
 
-/** Reads an identity as ssh(1) would with nobody to ask. Never throws. */
-export async function readIdentity(path: string): Promise<Identity> {
+/** Reads an identity as ssh(1) would with nobody to ask; `add` begins a line that adds keys to its agent. Never throws. */
+export async function readIdentity(path: string, add = "ssh-add"): Promise<Identity> {
   const beside = await readPublic(`${path}.pub`);
   const text = await readPrivate(path);
-  if (typeof text === "string") return understand(path, text, beside);
+  if (typeof text === "string") return understand(path, text, { beside, add });
   if (text.missing && beside === undefined) return { kind: "missing", path };
   const { why, hint, held = "" } = text;
   // Which key it is, counts as for ssh(1) where an agent has it.
@@ -111,7 +111,11 @@ async function readPrivate(path: string): Promise<string | Unread> {
   }
 }
 
-function understand(path: string, text: string, beside: Buffer | undefined): Identity {
+function understand(
+  path: string,
+  text: string,
+  { beside, add }: { readonly beside: Buffer | undefined; readonly add: string },
+): Identity {
   const named = parsePublic(text);
   if (named !== undefined)
     return withoutPrivate(
@@ -131,7 +135,7 @@ function understand(path: string, text: string, beside: Buffer | undefined): Ide
     );
   }
   if (container !== undefined && typeOf(container.blob).startsWith("sk-")) {
-    const hint = `use the security key through an agent: ssh-add ${quoted(path)}`;
+    const hint = `use the security key through an agent: ${add} ${quoted(path)}`;
     return withoutPrivate(path, known, "needs its security key", hint);
   }
   const pem = container === undefined ? (pemIn(text) ?? "") : "";

@@ -119,8 +119,8 @@ export class KeyCollection {
   async #look(): Promise<Stock> {
     const { identityFiles, certificateFiles } = this.#target;
     const { signal, asking } = this.#options;
-    const identities = await Promise.all(identityFiles.value.map(readIdentity));
     const add = sshAdd({ path: this.#target.agent.value, variable: this.#target.agentVariable.value });
+    const identities = await Promise.all(identityFiles.value.map((path) => readIdentity(path, add)));
     const files = identities.map((identity) => new KeyFile(identity, asking, add));
     const named = await Promise.all(certificateFiles.value.map(readCertified));
     const chosen = named.filter((one) => "certificate" in one);

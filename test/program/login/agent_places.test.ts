@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { wire } from "../../../src/ssh/keys/blob.ts";
 import { startAgent } from "../../peers/agent.ts";
 import { describeForms } from "../../peers/binaries.ts";
 import { type Home, makeHome, tableFor } from "../../peers/home.ts";
@@ -62,6 +64,28 @@ describeForms("the hints about an agent", (form) => {
       const [, line = ""] = /hint: add the key to an agent: (.*)/.exec(home.log()) ?? [];
       const said = await say(behind(line), home, env);
       assert.ok(said.includes(GREETING), `${line}: ${said}`);
+    }
+  });
+
+  test("have a security key added to the agent that is asked", async () => {
+    const [type, point] = ["sk-ssh-ed25519@openssh.com", Buffer.alloc(32, 1)];
+    const one = Buffer.from([0, 0, 0, 1]);
+    const parts = [
+      "openssh-key-v1\0",
+      wire("none", "none", ""),
+      one,
+      wire(wire(type, point, "ssh:"), "secret"),
+    ];
+    const body = Buffer.concat(parts.map((part) => Buffer.from(part))).toString("base64");
+    const file = `-----BEGIN OPENSSH PRIVATE KEY-----\n${body}\n-----END OPENSSH PRIVATE KEY-----\n`;
+    const starts = ["ssh-add", 'SSH_AUTH_SOCK="$OTHER" ssh-add', "SSH_AUTH_SOCK=/nowhere/agent ssh-add"];
+    for (const [index, { lines, env }] of places("/nowhere/agent").entries()) {
+      using home = homeWith(lines);
+      const sk = home.write("sk", file);
+      home.writeTable(readFileSync(home.tableFile, "utf8").replace(key.path, sk));
+      assert.match(await say(call, home, env), /sk needs its security key/);
+      const hint = `use the security key through an agent: ${starts[index]} ${sk}`;
+      assert.ok(home.log().includes(`hint: ${hint}\n`), `${hint}: ${home.log()}`);
     }
   });
 
