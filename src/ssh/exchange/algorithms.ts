@@ -141,6 +141,9 @@ function some(
 ): readonly string[] {
   if (left.length > 0) return left;
   throw new Failure("table", server, `ssh_config allows none of the ${option} that preauth has`, {
-    hints: [`allow one of them for this host: ${option} ${ours.join(",")}`],
+    hints: [
+      `allow one of them for this host: ${option} ${ours.join(",")}`,
+      "doc/ssh.md lists what preauth offers, which is less than ssh does",
+    ],
   });
 }

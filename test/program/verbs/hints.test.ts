@@ -152,6 +152,7 @@ describeForms("hints about the way", { concurrency: 2 }, (form) => {
     write(home, { ssh_config });
     const { hints, status } = await check(form, home);
     assert.equal(status, 78);
+    lineOf(hints, /^doc\/ssh\.md lists/);
     home.write("ssh_config", `Host *\n  ${lineOf(hints, /^allow one/)}\n`);
     assert.equal((await check(form, home)).status, 0);
   });

@@ -79,6 +79,10 @@ test("what ssh_config does not allow is left out, and nothing left is a failure"
   assert.throws(() => offered({ kex: ["sntrup761x25519-sha512"] }), {
     trouble: "table",
     what: "ssh_config allows none of the KexAlgorithms that preauth has",
+    hints: [
+      "allow one of them for this host: KexAlgorithms mlkem768x25519-sha256,curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,diffie-hellman-group14-sha256",
+      "doc/ssh.md lists what preauth offers, which is less than ssh does",
+    ],
   });
   const { cipher, hmac } = offered({ mac: ["umac-64@openssh.com"] });
   assert.equal(
