@@ -25,11 +25,12 @@ export const PASSWORD = "secret";
 /** The numeric owner of root's Maildir, as makeMailbox() has it. */
 const NOBODY = 12345;
 
-/** Starts Dovecot for one protocol on a port that is free; done when it listens. */
+/** Starts Dovecot for one protocol on a port that is free; done when it listens. `under` are words in front of it. */
 export async function startLoginServer(
   protocol: "pop3" | "imap",
   mailbox: Mailbox,
   port: number,
+  under: readonly string[] = [],
 ): Promise<LoginServer> {
   const folder = makeTemporary();
   chmodSync(folder, 0o755);
@@ -38,7 +39,8 @@ export async function startLoginServer(
   const file = join(folder, "dovecot.conf");
   writeFileSync(logFile, "");
   writeFileSync(file, configuration(folder, protocol, mailbox, port));
-  const child = spawn(program("dovecot"), ["-F", "-c", file], { stdio: "ignore", cwd: "/" });
+  const [first = "", ...words] = [...under, program("dovecot"), "-F", "-c", file];
+  const child = spawn(first, words, { stdio: "ignore", cwd: "/" });
   const log = () => readFileSync(logFile, "utf8");
   const pid = child.pid ?? 0;
   await poll(() => /starting up for|Fatal|Error/.test(log()), "Dovecot's start", log);

@@ -30,6 +30,8 @@ export interface MailHostOptions {
   readonly configurationMode?: number;
   /** Mode of Dovecot's imap, where not everybody may start it. */
   readonly imapMode?: number;
+  /** Words in front of its sshd, such as those that give it a network of its own. */
+  readonly under?: readonly string[];
 }
 
 /** An sshd that leads jane (uid 12345) into another Debian, with a home and a /var/mail of its own. */
@@ -97,7 +99,7 @@ export async function startMailHost(release: Release, options: MailHostOptions =
   write(`${shell}.inside`, `#!/bin/sh\n${script}\n`, 0o755);
   const apart = `${program("unshare")} --mount --propagation private`;
   write(shell, `#!/bin/sh\nexec ${apart} ${shell}.inside "$@"\n`, 0o755);
-  const sshd = await startSshd({ shell });
+  const sshd = await startSshd({ shell, ...(options.under && { under: options.under }) });
   return {
     sshd,
     files: () =>

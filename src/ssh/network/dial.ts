@@ -149,7 +149,7 @@ const WORDS: Readonly<Record<string, string>> = {
 const OFFLINE = "see whether this machine is online";
 
 const HINTS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "see whether sshd runs on the server, and on this port",
+  ECONNREFUSED: "see whether sshd runs on the server and on this port, and whether this machine is online",
   EHOSTUNREACH: OFFLINE,
   ENETUNREACH: OFFLINE,
 };

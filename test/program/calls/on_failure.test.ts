@@ -72,7 +72,8 @@ describeForms("on_failure", { concurrency: 3 }, (form) => {
       const { table, reason } = unavailable(on_failure);
       home.writeTable(table);
       const { status, output } = await converse(argv, { env: home.env, stdio: "terminal" });
-      const hint = "preauth: hint: see whether sshd runs on the server, and on this port\r\n";
+      const hint =
+        "preauth: hint: see whether sshd runs on the server and on this port, and whether this machine is online\r\n";
       assert.deepEqual([status, output.toString("latin1")], [69, `preauth: ${reason}\r\n${hint}`]);
     });
   }

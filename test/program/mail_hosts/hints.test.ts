@@ -3,14 +3,17 @@ import { spawnSync } from "node:child_process";
 import { dirname } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { forms } from "../../peers/binaries.ts";
+import { runCall } from "../../peers/call.ts";
 import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
 import { type Home, makeHome, tableFor } from "../../peers/home.ts";
+import { PASSWORD, startLoginServer } from "../../peers/login_server.ts";
 import {
   type MailHostOptions,
   RELEASES,
   skipWithoutMailHosts,
   startMailHost,
 } from "../../peers/mail_host.ts";
+import { inNetworkOf, NETWORK_APART, skipWithoutNetworks } from "../../peers/network.ts";
 import { program } from "../../peers/programs.ts";
 import { type Sshd, type SshdOptions, startSshd } from "../../peers/sshd.ts";
 import { check, keysOf, lineOf, type Told } from "../verbs/hinted.ts";
@@ -84,6 +87,29 @@ describe("hints about a mail host", { skip, concurrency: 3 }, () => {
     const mended = await checkOf(host.sshd, home, line);
     assert.match(mended.text, /OK \[READ-WRITE\].*\(3 messages\)/);
     assert.equal(mended.status, 0, mended.stderr);
+  });
+
+  test("lead to the port of an imapd that its own master starts, as Cyrus's", {
+    skip: skipWithoutNetworks(),
+  }, async () => {
+    const files = { "bin/imapd": ["#!/bin/sh\nexec /usr/lib/cyrus/bin/imapd\n", 0o755] } as const;
+    await using host = await startMailHost("bookworm", { files, under: NETWORK_APART });
+    const inside = inNetworkOf(host.sshd.pid);
+    const there = { ...(form ?? assert.fail("no form")), argv: [...inside, ...(form?.argv ?? [])] };
+    using mailbox = makeMailbox();
+    await using server = await startLoginServer("imap", mailbox, 143, inside);
+    using home = makeHome();
+    home.writeTable(tableFor(host.sshd, { match: "work", "commands.imap": "auto" }));
+    const { status, hints } = await check(there, home);
+    assert.equal(status, 70);
+    const line = lineOf(hints, /^an imapd that users cannot start \(Cyrus/);
+    home.writeTable(`${tableFor(host.sshd, { match: "work" })}${line}\n`);
+    const { output, stderr } = await runCall([...there.argv, "work", host.sshd.user, "imap"], {
+      ...{ env: home.env, stdio: "pipes" },
+      input: `a LOGIN jane ${PASSWORD}\r\nb SELECT INBOX\r\nc LOGOUT\r\n`,
+    });
+    assert.match(String(output), /^\* 3 EXISTS\r$/m, stderr);
+    assert.equal(server.logins(), 1);
   });
 });
 

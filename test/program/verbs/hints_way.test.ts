@@ -36,7 +36,9 @@ describeForms("hints about the way to a server", { concurrency: 3 }, (form) => {
     const start = await other.down();
     const { status, hints } = await check(form, home);
     assert.equal(status, 69);
-    assert.deepEqual(hints, ["see whether sshd runs on the server, and on this port"]);
+    assert.deepEqual(hints, [
+      "see whether sshd runs on the server and on this port, and whether this machine is online",
+    ]);
     await start();
     assert.equal((await check(form, home)).status, 0);
   });

@@ -101,7 +101,7 @@ test("a refused connection says who refused it", async () => {
     trouble: "network",
     subject: "mail.test",
     what: `connection refused (127.0.0.1 port ${port})`,
-    hints: ["see whether sshd runs on the server, and on this port"],
+    hints: ["see whether sshd runs on the server and on this port, and whether this machine is online"],
   });
 });
 
