@@ -10,7 +10,7 @@ import { connect, createServer } from "node:tls";
 import { describeForms, forms } from "../../peers/binaries.ts";
 import { runCall, startCall } from "../../peers/call.ts";
 import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
-import { makeHome, tableFor } from "../../peers/home.ts";
+import { type HostLines, makeHome, tableFor } from "../../peers/home.ts";
 import { PASSWORD, startLoginServer } from "../../peers/login_server.ts";
 import { inNetworkOf, NETWORK_APART, skipWithoutNetworks } from "../../peers/network.ts";
 import { program } from "../../peers/programs.ts";
@@ -38,7 +38,8 @@ after(async () => {
 });
 
 describe("hints about a port that does not greet", { concurrency: 2 }, () => {
-  const table = (lines: string) => `${tableFor(sshd, { match: "work", deadline: "2s" })}${lines}\n`;
+  const table = (line: string, keys: HostLines = {}) =>
+    `${tableFor(sshd, { match: "work", ...keys })}${line}\n`;
 
   test("lead to a server without TLS in place of one that closes", async () => {
     await using closing = await closingServer();
@@ -78,7 +79,8 @@ describe("hints about a port that does not greet", { concurrency: 2 }, () => {
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     const to = `{ to = "127.0.0.1:${(server.address() as AddressInfo).port}" }`;
-    home.writeTable(table(`commands.imap = ${to}`));
+    // Time enough for the login on a machine with much to do.
+    home.writeTable(table(`commands.imap = ${to}`, { deadline: "4s" }));
     const { status, hints } = await check(form, home);
     assert.equal(status, 69);
     const [, line = "", method = ""] =
