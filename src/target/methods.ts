@@ -43,6 +43,11 @@ export function bindsProofs(config: Answers): Settled<boolean> {
   return { value: value !== "unbound", from };
 }
 
+/** Those of a server's methods that we know, and that ssh_config turns off. */
+export function turnedOff(own: readonly Method[], wanted: readonly string[]): readonly Method[] {
+  return METHODS.filter((method) => wanted.includes(method) && !own.includes(method));
+}
+
 /** Throws a Failure when nothing may be tried: without a person only keys can be. */
 export function requireMethod(
   {

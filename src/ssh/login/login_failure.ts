@@ -1,7 +1,7 @@
 import { Failure } from "../../failure.ts";
 import type { BrokenOff } from "../../state/patience.ts";
 import { typed } from "../../target/by_hand.ts";
-import type { Method } from "../../target/methods.ts";
+import { type Method, turnedOff } from "../../target/methods.ts";
 import type { Target } from "../../target/target.ts";
 import type { AddingLine } from "./adding_line.ts";
 import { startAgent } from "./agent_hints.ts";
@@ -144,7 +144,7 @@ function failed(attempt: TriedKey): string {
 
 /** What may help, best first. */
 function hints(
-  { server, user, host, agent, agentVariable, byHand }: Target,
+  { server, user, host, agent, agentVariable, byHand, methods: own }: Target,
   tried: Tried,
   ending: string | undefined,
 ): readonly string[] {
@@ -161,6 +161,10 @@ function hints(
     /^(add the key to an agent|start an agent|take the new one)/.test(hint),
   );
   if (!takesKeys && takesAnswers && !isAsking) return [onTerminal];
+  // A mail call asks for nothing, and without keys it does not begin.
+  const off = isAsking ? turnedOff(own.value, methods).join(" and ") : "";
+  const turnOn = `ssh_config turns off ${off}, which the server takes; find the file: ${typed("ssh", "-vG", ...byHand)}`;
+  if (off !== "" && (attempts.length === 0 || !takesKeys)) return [...check, turnOn];
   if (!takesKeys && !takesAnswers && methods.some((method) => UNBUILT.test(method))) return [NOT_BUILT];
   if (!takesKeys) return [...check, "ask the server's administrator to allow public keys"];
   if (agent.value === undefined && isForAgent) told.unshift(startAgent(agentVariable.value));
@@ -181,6 +185,7 @@ function hints(
   }
   const isKeyWanted = takesKeys && acceptedIn(tried).length > 0;
   if (isKeyWanted) told.push("the server wants another key: make one, and put its .pub line below the first");
+  if (off !== "") told.push(turnOn);
   if (attempts.length === 0 && told.length === 0) told.push("make a key: ssh-keygen -t ed25519");
   return [...new Set([...check, ...told])];
 }

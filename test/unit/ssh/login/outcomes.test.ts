@@ -81,3 +81,23 @@ for (const isAsked of [false, true]) {
     });
   }
 }
+
+for (const [server, own, off] of [
+  ["keys", ["password"], "publickey"],
+  ["password", ["publickey"], "password"],
+  ["both", ["publickey"], "password"],
+] as const) {
+  test(`somebody whose ssh_config turns off ${off} is told so by a server that takes ${SERVERS[server].join(", ")}`, async () => {
+    const { identity, agent } = stage.meansOf("refused");
+    const { hints } = await refusedLogin(
+      stage.server(server) as unknown as Sshd,
+      { identityFiles: [identity], identitiesOnly: true, user: "jane", agent, methods: own },
+      somebody("wrong", "wrong", "wrong"),
+    );
+    const wanted = new RegExp(
+      `^ssh_config turns off ${off}, which the server takes; find the file: ssh -vG `,
+    );
+    assert.equal(hints.filter((hint) => wanted.test(hint)).length, 1, hints.join("\n"));
+    assert.ok(!hints.some((hint) => /^make a key|administrator/.test(hint)), hints.join("\n"));
+  });
+}
