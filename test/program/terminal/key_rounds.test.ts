@@ -121,7 +121,7 @@ describeForms("--login with a key of many rounds", { concurrency: 3 }, (form) =>
 
     test(`of ${derivation} is given up with its Ctrl-C by a master that goes on for others`, async () => {
       using home = homeFor(`${derivation}-endless`, true);
-      const first = await openWatched([...form.argv, "--login", "other"], home);
+      await using first = await openWatched([...form.argv, "--login", "other"], home);
       assert.equal(await first.ended(), 0, first.screen());
       const [master = 0] = mastersOf(home);
       await using terminal = await openWatched(login, home);
