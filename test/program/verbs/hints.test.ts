@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import { appendFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { startAgent } from "../../peers/agent.ts";
 import { rshPath } from "../../peers/alpine.ts";
 import { describeForms } from "../../peers/binaries.ts";
 import { runCall } from "../../peers/call.ts";
-import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
 import { type Home, type HostLines, hostTable, makeHome, tableFor } from "../../peers/home.ts";
 import { makeKey } from "../../peers/keys.ts";
 import { skipWithoutMailHosts, startMailHost } from "../../peers/mail_host.ts";
 import { startSecretServer } from "../../peers/secret_server.ts";
-import { type Sshd, startSshd } from "../../peers/sshd.ts";
+import { startSshd } from "../../peers/sshd.ts";
 import { openTerminal } from "../../peers/terminal.ts";
 import { check, keysOf, lineOf, tell, type } from "./hinted.ts";
+import { mailbox, sshd } from "./own_server.ts";
 
 /*
  * A hint is typed in the state that it is for, and does what it says: lines of the table are written into it, those of
@@ -21,19 +21,6 @@ import { check, keysOf, lineOf, tell, type } from "./hinted.ts";
  */
 
 const SKIP = { skip: skipWithoutMailHosts(), timeout: 60_000 };
-
-let sshd: Sshd;
-let mailbox: Mailbox;
-
-before(async () => {
-  sshd = await startSshd();
-  mailbox = makeMailbox();
-});
-
-after(async () => {
-  await sshd.stop();
-  mailbox[Symbol.dispose]();
-});
 
 /** A table whose "work" leads to the sshd, with other keys. */
 function write(home: Home, keys: HostLines = {}, more = ""): void {

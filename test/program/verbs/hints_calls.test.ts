@@ -2,16 +2,15 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { userInfo } from "node:os";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { rshPath } from "../../peers/alpine.ts";
 import { forms } from "../../peers/binaries.ts";
 import { runCall, startCall } from "../../peers/call.ts";
-import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
 import { type Home, type HostLines, makeHome, tableFor } from "../../peers/home.ts";
 import { program } from "../../peers/programs.ts";
 import { Received } from "../../peers/received.ts";
 import { skipUnlessRoot } from "../../peers/rights.ts";
-import { type Sshd, startSshd } from "../../peers/sshd.ts";
+import { startSshd } from "../../peers/sshd.ts";
 import {
   freePort,
   lowPort,
@@ -21,23 +20,11 @@ import {
   withoutSix,
 } from "../../unit/forwards/fixtures.ts";
 import { check, lineOf, type } from "./hinted.ts";
+import { mailbox, sshd } from "./own_server.ts";
 
 /* Hints about calls, commands and forwards, each followed in the state that it is for. Their words are the same in both forms. */
 
 const [form = assert.fail("no form")] = forms;
-
-let sshd: Sshd;
-let mailbox: Mailbox;
-
-before(async () => {
-  sshd = await startSshd();
-  mailbox = makeMailbox();
-});
-
-after(async () => {
-  await sshd.stop();
-  mailbox[Symbol.dispose]();
-});
 
 function write(home: Home, keys: HostLines = {}, more = ""): void {
   const own = { match: "work", "commands.imap": mailbox.command };

@@ -2,11 +2,10 @@ import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { appendFileSync, chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { startAgent } from "../../peers/agent.ts";
 import { rshPath } from "../../peers/alpine.ts";
 import { describeForms } from "../../peers/binaries.ts";
-import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
 import { type Home, type HostLines, makeHome, tableFor } from "../../peers/home.ts";
 import { makeKey } from "../../peers/keys.ts";
 import { program } from "../../peers/programs.ts";
@@ -14,21 +13,9 @@ import { withoutPrivileges } from "../../peers/rights.ts";
 import { type Sshd, startSshd } from "../../peers/sshd.ts";
 import { openTerminal } from "../../peers/terminal.ts";
 import { check, keysOf, lineOf, tell, type } from "./hinted.ts";
+import { mailbox, sshd } from "./own_server.ts";
 
 /* The hints about keys, and about what the server has against them: each is typed in the state that it is for. */
-
-let sshd: Sshd;
-let mailbox: Mailbox;
-
-before(async () => {
-  sshd = await startSshd();
-  mailbox = makeMailbox();
-});
-
-after(async () => {
-  await sshd.stop();
-  mailbox[Symbol.dispose]();
-});
 
 function write(home: Home, keys: HostLines, to: Sshd = sshd): void {
   home.writeTable(tableFor(to, { match: "work", "commands.imap": mailbox.command, ...keys }));

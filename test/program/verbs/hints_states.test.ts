@@ -2,32 +2,18 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { chmodSync, chownSync } from "node:fs";
 import { dirname } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { describeForms } from "../../peers/binaries.ts";
-import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
 import { type Home, type HostLines, hostTable, makeHome, tableFor } from "../../peers/home.ts";
 import { gone, signal } from "../../peers/processes.ts";
 import { startSecretServer } from "../../peers/secret_server.ts";
-import { type Sshd, startSshd } from "../../peers/sshd.ts";
 import { openTerminal } from "../../peers/terminal.ts";
 import { freePort, STRANGER, startListener, withoutRoot } from "../../unit/forwards/fixtures.ts";
 import { startScene } from "../master/shared_home.ts";
 import { check } from "./hinted.ts";
+import { mailbox, sshd } from "./own_server.ts";
 
 /* More of hints.test.ts: each hint is followed in the state that it is for. */
-
-let sshd: Sshd;
-let mailbox: Mailbox;
-
-before(async () => {
-  sshd = await startSshd();
-  mailbox = makeMailbox();
-});
-
-after(async () => {
-  await sshd.stop();
-  mailbox[Symbol.dispose]();
-});
 
 function write(home: Home, keys: HostLines = {}, more = ""): void {
   home.writeTable(`${tableFor(sshd, { match: "work", "commands.imap": mailbox.command, ...keys })}\n${more}`);

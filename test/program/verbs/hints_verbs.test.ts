@@ -11,31 +11,17 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { describeForms } from "../../peers/binaries.ts";
-import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
 import { type Home, hostTable, makeHome, tableFor } from "../../peers/home.ts";
 import { makeKey } from "../../peers/keys.ts";
 import { program } from "../../peers/programs.ts";
-import { type Sshd, startSshd } from "../../peers/sshd.ts";
 import { openTerminal } from "../../peers/terminal.ts";
 import { STRANGER, withoutRoot } from "../../unit/forwards/fixtures.ts";
 import { check, keysOf, lineOf, tell, type } from "./hinted.ts";
+import { mailbox, sshd } from "./own_server.ts";
 
 /* The hints of --authorize, --init and --snippet, each typed in the state that it is for. */
-
-let sshd: Sshd;
-let mailbox: Mailbox;
-
-before(async () => {
-  sshd = await startSshd();
-  mailbox = makeMailbox();
-});
-
-after(async () => {
-  await sshd.stop();
-  mailbox[Symbol.dispose]();
-});
 
 const PRINTED = /^restrict,command=".*" ssh-ed25519 AAAA\S+/;
 

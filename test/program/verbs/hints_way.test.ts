@@ -1,28 +1,15 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { describeForms } from "../../peers/binaries.ts";
 import { runCall } from "../../peers/call.ts";
-import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
 import { type Home, type HostLines, makeHome, tableFor } from "../../peers/home.ts";
 import { startLoginServer } from "../../peers/login_server.ts";
 import { type Sshd, startSshd } from "../../peers/sshd.ts";
 import { freePort } from "../../unit/forwards/fixtures.ts";
 import { check, keysOf, lineOf, tell } from "./hinted.ts";
+import { mailbox, sshd } from "./own_server.ts";
 
 /* The hints about the way to a server, and about METHODs that are ports: each is followed in the state that it is for. */
-
-let sshd: Sshd;
-let mailbox: Mailbox;
-
-before(async () => {
-  sshd = await startSshd();
-  mailbox = makeMailbox();
-});
-
-after(async () => {
-  await sshd.stop();
-  mailbox[Symbol.dispose]();
-});
 
 function write(home: Home, keys: HostLines = {}, to: Sshd = sshd): void {
   home.writeTable(tableFor(to, { match: "work", "commands.imap": mailbox.command, ...keys }));

@@ -1,29 +1,15 @@
 import assert from "node:assert/strict";
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { openAlpine, rshPath } from "../../peers/alpine.ts";
 import { describeForms, type Form } from "../../peers/binaries.ts";
 import { runCall } from "../../peers/call.ts";
-import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
 import { type Home, makeHome } from "../../peers/home.ts";
 import { program } from "../../peers/programs.ts";
 import { skipUnlessRoot, withoutPrivileges } from "../../peers/rights.ts";
-import { type Sshd, startSshd } from "../../peers/sshd.ts";
 import { openTerminal, type Terminal } from "../../peers/terminal.ts";
-
-let sshd: Sshd;
-let mailbox: Mailbox;
-
-before(async () => {
-  sshd = await startSshd();
-  mailbox = makeMailbox();
-});
-
-after(async () => {
-  await sshd.stop();
-  mailbox[Symbol.dispose]();
-});
+import { mailbox, sshd } from "./own_server.ts";
 
 const TIMEOUT = { timeout: 60_000 };
 

@@ -2,31 +2,17 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { type ClientName, SNIPPETS } from "../../../src/cli/snippets.ts";
 import { openAlpine } from "../../peers/alpine.ts";
 import { describeForms, type Form } from "../../peers/binaries.ts";
 import { runCall } from "../../peers/call.ts";
-import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
 import { type Home, hostTable, makeHome } from "../../peers/home.ts";
 import { program } from "../../peers/programs.ts";
-import { type Sshd, startSshd } from "../../peers/sshd.ts";
 import { openTerminal } from "../../peers/terminal.ts";
 import { documentText } from "../documents/documents.ts";
+import { mailbox, sshd } from "./own_server.ts";
 import { snippetScene } from "./snippet_scene.ts";
-
-let sshd: Sshd;
-let mailbox: Mailbox;
-
-before(async () => {
-  sshd = await startSshd();
-  mailbox = makeMailbox();
-});
-
-after(async () => {
-  await sshd.stop();
-  mailbox[Symbol.dispose]();
-});
 
 async function run(form: Form, home: Home, ...words: readonly string[]) {
   const argv = [...form.argv, "--snippet", ...words];

@@ -2,33 +2,20 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { startClaws } from "../../peers/claws.ts";
-import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
+import { makeMailbox } from "../../peers/dovecot.ts";
 import { startEvolution } from "../../peers/evolution.ts";
 import type { Home } from "../../peers/home.ts";
 import { imapClient } from "../../peers/imap_client.ts";
 import { program } from "../../peers/programs.ts";
-import { type Sshd, startSshd } from "../../peers/sshd.ts";
 import { openTerminal } from "../../peers/terminal.ts";
 import { startThunderbird } from "../../peers/thunderbird.ts";
 import { poll } from "../../peers/waiting.ts";
 import { freePort } from "../../unit/forwards/fixtures.ts";
 import { GREETED } from "../forwards/inbox.ts";
+import { mailbox, sshd } from "./own_server.ts";
 import { snippetScene } from "./snippet_scene.ts";
-
-let sshd: Sshd;
-let mailbox: Mailbox;
-
-before(async () => {
-  sshd = await startSshd();
-  mailbox = makeMailbox();
-});
-
-after(async () => {
-  await sshd.stop();
-  mailbox[Symbol.dispose]();
-});
 
 const TIMEOUT = { timeout: 120_000 };
 

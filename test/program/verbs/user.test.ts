@@ -1,31 +1,17 @@
 import assert from "node:assert/strict";
 import { userInfo } from "node:os";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { rshPath } from "../../peers/alpine.ts";
 import { describeForms, type Form } from "../../peers/binaries.ts";
 import { runCall } from "../../peers/call.ts";
-import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
 import { type HostLines, makeHome, tableFor } from "../../peers/home.ts";
 import { program } from "../../peers/programs.ts";
 import { skipUnlessRoot } from "../../peers/rights.ts";
-import { type Sshd, startSshd } from "../../peers/sshd.ts";
+import { mailbox, sshd } from "./own_server.ts";
 
 /*
  * USER of a verb that was given none: the one that a mail program will give. The sshd lets nobody in but the login name.
  */
-
-let sshd: Sshd;
-let mailbox: Mailbox;
-
-before(async () => {
-  sshd = await startSshd();
-  mailbox = makeMailbox();
-});
-
-after(async () => {
-  await sshd.stop();
-  mailbox[Symbol.dispose]();
-});
 
 const LOGIN = userInfo().username;
 const SKIP = { skip: skipUnlessRoot };
