@@ -1,8 +1,9 @@
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { makeCertificate } from "./certificate.ts";
 import { program } from "./programs.ts";
 import { Received } from "./received.ts";
 import { makeTemporary, removeTemporary } from "./temporary.ts";
@@ -84,21 +85,7 @@ export async function startSmtp(port: number, { tls } = { tls: true }): Promise<
 }
 
 function tlsWords(folder: string): readonly string[] {
-  const [certificate, key] = [join(folder, "certificate"), join(folder, "key")];
-  const kind = [
-    "-newkey",
-    "ec",
-    "-pkeyopt",
-    "ec_paramgen_curve:prime256v1",
-    "-nodes",
-    "-subj",
-    "/CN=localhost",
-    "-addext",
-    "subjectAltName=DNS:localhost",
-  ];
-  execFileSync(program("openssl"), ["req", "-x509", ...kind, "-keyout", key, "-out", certificate], {
-    stdio: "ignore",
-  });
+  const { certificate, key } = makeCertificate(folder);
   return ["--tlscert", certificate, "--tlskey", key, "--no-requiretls"];
 }
 

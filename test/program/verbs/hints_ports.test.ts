@@ -3,39 +3,25 @@ import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import { Duplex } from "node:stream";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { connect, createServer } from "node:tls";
 import { describeForms, forms } from "../../peers/binaries.ts";
 import { runCall, startCall } from "../../peers/call.ts";
-import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
+import { makeCertificate } from "../../peers/certificate.ts";
 import { type HostLines, makeHome, tableFor } from "../../peers/home.ts";
 import { PASSWORD, startLoginServer } from "../../peers/login_server.ts";
 import { inNetworkOf, NETWORK_APART, skipWithoutNetworks } from "../../peers/network.ts";
-import { program } from "../../peers/programs.ts";
 import { Received } from "../../peers/received.ts";
-import { type Sshd, startSshd } from "../../peers/sshd.ts";
+import { startSshd } from "../../peers/sshd.ts";
 import { closingServer } from "../../peers/tcp.ts";
 import { freePort } from "../../unit/forwards/fixtures.ts";
 import { check } from "./hinted.ts";
+import { mailbox, sshd } from "./own_server.ts";
 
 /* Hints about ports and the network, each followed in the state that it is for. The form matters for the last alone. */
 
 const [form = assert.fail("no form")] = forms;
-
-let sshd: Sshd;
-let mailbox: Mailbox;
-
-before(async () => {
-  sshd = await startSshd();
-  mailbox = makeMailbox();
-});
-
-after(async () => {
-  await sshd.stop();
-  mailbox[Symbol.dispose]();
-});
 
 describe("hints about a port that does not greet", { concurrency: 2 }, () => {
   const table = (line: string, keys: HostLines = {}) =>
@@ -60,20 +46,8 @@ describe("hints about a port that does not greet", { concurrency: 2 }, () => {
 
   test("give one that begins with TLS a METHOD of its own", async () => {
     using home = makeHome();
-    const [key, cert] = [join(home.path, "key"), join(home.path, "cert")];
-    const kind = [
-      "-newkey",
-      "ec",
-      "-pkeyopt",
-      "ec_paramgen_curve:prime256v1",
-      "-nodes",
-      "-subj",
-      "/CN=localhost",
-    ];
-    execFileSync(program("openssl"), ["req", "-x509", ...kind, "-keyout", key, "-out", cert], {
-      stdio: "ignore",
-    });
-    const identity = { key: readFileSync(key), cert: readFileSync(cert) };
+    const { certificate, key } = makeCertificate(home.path);
+    const identity = { key: readFileSync(key), cert: readFileSync(certificate) };
     const server = createServer(identity, (socket) => void socket.end("* OK by TLS\r\n"));
     server.on("tlsClientError", () => {});
     server.listen(0, "127.0.0.1");
