@@ -93,8 +93,9 @@ describe("the relay of a line", () => {
       await poll(() => arrived.length >= 17, "what the queue holds");
       await new Promise((resolve) => setTimeout(resolve, 200));
       assert.ok(arrived.length < 30, `${arrived.length} of 40`);
-      const span = (arrived.at(-1) ?? 0) - (arrived[0] ?? 0);
-      assert.ok(span >= 9.7 * (arrived.length - 1), `${arrived.length} in ${span} ms`);
+      // From the sending on: whoever is slow to look at the first only seems to get the rest faster.
+      const span = (arrived.at(-1) ?? 0) - began;
+      assert.ok(span >= 49 + 10 * arrived.length, `${arrived.length} in ${span} ms`);
     } finally {
       sender.close();
       receiver.close();
