@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import type { ClientChannel } from "ssh2";
 import type { Line } from "./channel_input.ts";
-import { directionsOf } from "./patched.ts";
+import { type Directions, directionsOf } from "./patched.ts";
 import { ReceiveWindow } from "./receive_window.ts";
 
 /**
@@ -12,17 +12,44 @@ export function widenWindow(channel: ClientChannel, line: Line): void {
   const { incoming, outgoing } = directionsOf(channel);
   const { stderr } = channel;
   const window = new ReceiveWindow(() => line.roundTrip.least);
+  const credit = new Credit(channel);
   const look = ({ length }: Buffer): void => {
-    if (outgoing.state !== "open" && outgoing.state !== "eof") return;
+    if (!isOpen(outgoing.state)) return;
     const unread = channel.readableLength + stderr.readableLength;
     const load = { unread, credit: incoming.window, makesWay: line.waiting > 0 };
     const more = window.read(length, load, performance.now());
     if (more === 0) return;
     line.roundTrip.measure();
     incoming.window += more;
-    channel._client._protocol.channelWindowAdjust(outgoing.id, more);
+    credit.give(more);
   };
   for (const output of [channel, stderr]) followReader(output, look);
+}
+
+/**
+ * Tells the server what it may send, at most once in a turn of the event loop. A runtime reads a full socket again at once (Bun
+ * up to ten times more, 512 KiB each): a server that is near, told at every piece, would keep it from all other sockets.
+ */
+class Credit {
+  readonly #channel: ClientChannel;
+  #bytes = 0;
+
+  constructor(channel: ClientChannel) {
+    this.#channel = channel;
+  }
+
+  give(bytes: number): void {
+    if (this.#bytes === 0) setImmediate(this.#tell);
+    this.#bytes += bytes;
+  }
+
+  readonly #tell = (): void => {
+    const { outgoing } = directionsOf(this.#channel);
+    const bytes = this.#bytes;
+    this.#bytes = 0;
+    if (!isOpen(outgoing.state)) return;
+    this.#channel._client._protocol.channelWindowAdjust(outgoing.id, bytes);
+  };
 }
 
 /** Calls `look` with each piece that a reader takes, of either kind, without reading anything itself. */
@@ -44,4 +71,9 @@ function followReader(output: Readable, look: (chunk: Buffer) => void): void {
       return chunk;
     },
   });
+}
+
+/** Whether the server may still be told how much it may send. */
+function isOpen(state: Directions["outgoing"]["state"]): boolean {
+  return state === "open" || state === "eof";
 }

@@ -4,6 +4,9 @@ import { LEAST_PIECE, SendWindow } from "./send_window.ts";
 /** Bytes in the socket beyond which the next piece waits: what a fast line needs. */
 const ROOM = 64 * 1024;
 
+/** Bytes that are sent in one turn of the event loop: a fast socket takes all, and meanwhile nobody else would be heard. */
+const TURN = 512 * 1024;
+
 /** Milliseconds without an answer after which more may be on its way. */
 const SILENCE = 3000;
 
@@ -36,6 +39,8 @@ export class Uplink {
   /** All that had been sent after the last piece of each. */
   readonly #lastOf = new WeakMap<Sender, number>();
   #isProceeding = false;
+  /** Bytes that have been sent in this turn of the event loop. */
+  #turn = 0;
   #silence: NodeJS.Timeout | undefined;
 
   constructor(socket: Pick<Duplex, "writableLength" | "on">, line: Uplinked) {
@@ -56,7 +61,7 @@ export class Uplink {
     // A sender may be back for more within its turn.
     if (this.#isProceeding) return;
     this.#isProceeding = true;
-    while (this.#socket.writableLength < ROOM && !this.#line.isHeld()) {
+    while (this.#turn < TURN && this.#socket.writableLength < ROOM && !this.#line.isHeld()) {
       const most = this.#window.hasRoom ? this.#window.piece : LEAST_PIECE;
       const sender = this.#window.hasRoom ? this.#waiting.shift() : this.#takeQuiet();
       if (sender === undefined) break;
@@ -68,6 +73,8 @@ export class Uplink {
   }
 
   #sent(sender: Sender, bytes: number): void {
+    if (this.#turn === 0) setImmediate(this.#nextTurn);
+    this.#turn += bytes;
     const mark = this.#window.send(bytes, performance.now());
     this.#lastOf.set(sender, this.#window.sent);
     if (mark === undefined) return;
@@ -77,6 +84,12 @@ export class Uplink {
       this.proceed();
     });
   }
+
+  readonly #nextTurn = (): void => {
+    const wasFull = this.#turn >= TURN;
+    this.#turn = 0;
+    if (wasFull) this.proceed();
+  };
 
   /** The first of those who have nothing on its way. */
   #takeQuiet(): Sender | undefined {
