@@ -40,13 +40,21 @@ async function run(
   throw new Failure("table", server, `${KNOWN_HOSTS_COMMAND} "${program}" ended with ${ran.status}${said}`);
 }
 
-/** What the command has to say before the server has shown a key. Throws as run() does. */
+/**
+ * What the command has to say before the server has shown a key. Where it is asked about that key as well, this decides only
+ * on the order of the algorithms, so that its failure is but noted: ssh(1) does not ask for an order when HostKeyAlgorithms
+ * gives one, which a command for keys alone counts on. Throws as run() does otherwise.
+ */
 export async function askKnownHosts(
   { server, knownHostsCommand }: Target,
   options: AskingKnownHosts,
 ): Promise<readonly KnownHost[]> {
-  const { words = [] } = knownHostsCommand.value ?? {};
-  return run(server, words, options);
+  const { words = [], about } = knownHostsCommand.value ?? {};
+  return run(server, words, options).catch((error: unknown) => {
+    if (about === undefined || !(error instanceof Failure)) throw error;
+    options.note(`${error.message}: ignored until the server has shown a key`);
+    return [];
+  });
 }
 
 /** Asks the command about a key or certificate, and throws as run() does; undefined where that would be the same. */

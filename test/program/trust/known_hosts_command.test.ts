@@ -79,6 +79,23 @@ describeForms("a KnownHostsCommand that is to see the server's key", (form) => {
     );
   });
 
+  test("may fail before there is a key, as ssh does not run it then where HostKeyAlgorithms is set", async () => {
+    using home = makeHome();
+    const finding = home.write("finding", `#!/bin/sh\ngrep -- "$1.*$2" '${sshd.knownHosts}'\n`, 0o755);
+    const config = home.write(
+      "ssh_config",
+      `HostKeyAlgorithms ssh-ed25519\nKnownHostsCommand ${finding} %t %K\nUserKnownHostsFile none\n`,
+    );
+    const { port, host, user, identity } = sshd;
+    const words = ["-F", config, "-p", String(port), "-i", identity, `${user}@${host}`, "true"];
+    execFileSync(program("ssh"), words, { stdio: "ignore" });
+    assert.match(await call(home, config, false), /PREAUTH/);
+    assert.match(
+      home.log(),
+      /KnownHostsCommand "\S+" ended with 1: ignored until the server has shown a key/,
+    );
+  });
+
   test("revokes the key then, or ends the call by failing", async () => {
     using home = makeHome();
     const revoking = `@revoked * ${sshd.hostKeys[0]?.line}`;
