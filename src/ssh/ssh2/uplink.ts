@@ -5,7 +5,7 @@ import { LEAST_PIECE, SendWindow } from "./send_window.ts";
 const ROOM = 64 * 1024;
 
 /** Bytes that are sent in one turn of the event loop: a fast socket takes all, and meanwhile nobody else would be heard. */
-const TURN = 512 * 1024;
+const TURN = 256 * 1024;
 
 /** Milliseconds without an answer after which more may be on its way. */
 const SILENCE = 3000;
