@@ -38,6 +38,7 @@ export function cellsOf(contenders: Contenders, roundTrips: readonly number[], p
         take: () => timeToRefusal(refuser),
       }),
     ),
+    ...leastOf(contenders, roundTrips, plan),
     ...roundTrips.flatMap((roundTrip) => [
       ...contenders.cold.map((one) => greetingCell("cold", one, roundTrip, timesAt(roundTrip, plan))),
       ...contenders.recent.map((one) => greetingCell("recent", one, roundTrip, timesAt(roundTrip, plan))),
@@ -45,6 +46,14 @@ export function cellsOf(contenders: Contenders, roundTrips: readonly number[], p
       ...contenders.transfers.map((one) => transferCell("download", one, roundTrip, plan)),
       ...contenders.transfers.map((one) => transferCell("upload", one, roundTrip, plan)),
     ]),
+  ];
+}
+
+function leastOf({ least }: Contenders, [nearest = 0]: readonly number[], plan: Plan): readonly Cell[] {
+  if (least === undefined) return [];
+  return [
+    greetingCell("recent", least.login, nearest, timesAt(nearest, plan)),
+    greetingCell("shared", least.call, nearest, plan.shared),
   ];
 }
 

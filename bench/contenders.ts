@@ -1,6 +1,7 @@
 import { program } from "../test/peers/programs.ts";
 import type { Cleanup } from "./cleanup.ts";
 import type { Contender } from "./contender.ts";
+import { leastPrograms } from "./floors/contenders.ts";
 import { recentSsh, sshDirect, sshShared } from "./openssh.ts";
 import { dropbear, putty } from "./other_clients.ts";
 import { BUILT, waysOf } from "./preauth.ts";
@@ -16,6 +17,8 @@ export interface Contenders {
   readonly recent: readonly Contender[];
   readonly shared: readonly Contender[];
   readonly transfers: readonly Contender[];
+  /** Those that do the least, without a delay: for `recent`, and for `shared`. */
+  readonly least: { readonly login: Contender; readonly call: Contender } | undefined;
   /** Who is not here, and why. */
   readonly missing: readonly Trouble[];
 }
@@ -41,6 +44,7 @@ export async function gather(servers: Servers, cleanup: Cleanup): Promise<Conten
   if (recent === undefined || !hasRecent) {
     missing.push({ program: "ssh 10", reason: "no OpenSSH 9.9 or later" });
   }
+  const least = await attempt("ssh2 alone", () => leastPrograms(servers, cleanup));
   const direct = [ours?.direct, ssh, dbclient, plink?.direct, node?.direct];
   return {
     refusers: refusers(cleanup),
@@ -51,6 +55,7 @@ export async function gather(servers: Servers, cleanup: Cleanup): Promise<Conten
         : [ours?.direct, sshDirect("ssh 10", recent, servers, cleanup)].filter(isHere),
     shared: [ours?.spare, ours?.shared, master, plink?.shared, node?.spare, node?.shared].filter(isHere),
     transfers: [ours?.direct, ours?.shared, ssh, dbclient, plink?.direct, node?.direct].filter(isHere),
+    least,
     missing,
   };
 }

@@ -1,6 +1,7 @@
+import { LEAST_CALL, LEAST_LOGIN } from "./floors/contenders.ts";
 import { IDLE_FLOOR, type IdleFigure } from "./idle.ts";
-import { FLOOR, READER, SSH_START } from "./refusal.ts";
-import { figureOf, type Measure, type Results } from "./results.ts";
+import { FLOOR, READER } from "./refusal.ts";
+import { type Figure, figureOf, type Measure, type Results } from "./results.ts";
 
 /** A goal, and what has come of it. */
 export interface Goal {
@@ -9,7 +10,7 @@ export interface Goal {
   /** Undefined when one of the two was not measured. */
   readonly measured: number | undefined;
   readonly met: boolean | undefined;
-  /** By a program that does nothing, built as preauth is, in the same run: see floorOf(). */
+  /** By a program that does the least, built as preauth is, in the same run: see floorOf(). */
   readonly floor?: number | undefined;
 }
 
@@ -96,20 +97,23 @@ function wakesOf(idle: IdleFigure | undefined): number | undefined {
 }
 
 /**
- * What nobody can be below: a program that reads the table, or for a call one that does nothing. Where no session waits, that
- * in place of ssh's own start: both masters ask the same server for the same session.
+ * What a program that does no more than it must takes of theirs, where there is one: whoever refuses a server has read the
+ * table, a session that waits costs a start, and any other a login or a word to a process that has a connection.
  */
 function floorOf(
   { measure, roundTrip, beside, program }: Wanted,
   results: Pick<Results, "figures">,
 ): number | undefined {
-  if (beside === undefined || roundTrip > 0 || measure === "download") return undefined;
-  const idle = figureOf(results, "refusal", 0, measure === "refusal" ? READER : FLOOR);
+  if (beside === undefined || roundTrip > 0) return undefined;
   const theirs = figureOf(results, measure, 0, beside);
-  if (idle === undefined || theirs === undefined) return undefined;
-  if (program !== "preauth, shared") return idle.median / theirs.median;
-  const start = figureOf(results, "refusal", 0, SSH_START);
-  return start && (theirs.median - start.median + idle.median) / theirs.median;
+  const least = leastFor(measure, program, results);
+  return theirs && least && least.median / theirs.median;
+}
+
+function leastFor(measure: Measure, program: string, results: Pick<Results, "figures">): Figure | undefined {
+  if (measure === "refusal") return figureOf(results, "refusal", 0, READER);
+  if (program === "preauth, spare") return figureOf(results, "refusal", 0, FLOOR);
+  return figureOf(results, measure, 0, measure === "recent" ? LEAST_LOGIN : LEAST_CALL);
 }
 
 /** A figure that is to be no greater. */

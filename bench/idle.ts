@@ -2,10 +2,10 @@ import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { makeHome } from "../test/peers/home.ts";
+import { buildLike } from "./build.ts";
 import { ended, spawned } from "./child.ts";
 import type { Contender } from "./contender.ts";
 import { openSession } from "./greeting.ts";
-import { buildLike } from "./refusal.ts";
 
 const MAILBOXES = 10;
 

@@ -1,9 +1,8 @@
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { type Home, hostTable, makeHome } from "../test/peers/home.ts";
+import { hostTable, makeHome } from "../test/peers/home.ts";
 import { program } from "../test/peers/programs.ts";
+import { buildLike } from "./build.ts";
 import type { Cleanup } from "./cleanup.ts";
 import type { Start } from "./contender.ts";
 import { BUILT } from "./preauth.ts";
@@ -36,13 +35,8 @@ exit 1 if !exists $commands{$server};
 exec "ssh", "-a", "-x", "-q", "$user\\@$server", $commands{$server};
 `;
 
-/** ssh(1), started to end at once: of its calls over a ControlMaster the part that is its own. */
-export const SSH_START = "ssh -V";
-
 /** A program that does nothing, built as preauth is: no call can take less. */
 export const FLOOR = "empty program";
-
-const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** One that reads the table as bytes, without a look at them: who refuses a server has read it. */
 export const READER = "program that reads the table";
@@ -69,17 +63,9 @@ export function refusers(cleanup: Cleanup): readonly Refuser[] {
     refuser("Perl script", [program("perl"), script, ...UNKNOWN]),
     refuser(FLOOR, [buildLike(home, "empty", "process.exitCode = 1;\n"), ...UNKNOWN]),
     refuser(READER, [buildLike(home, "reader", READING), ...UNKNOWN], 1, { PREAUTH_TABLE: home.tableFile }),
-    refuser(SSH_START, [program("ssh"), "-V"], 0),
+    refuser("ssh -V", [program("ssh"), "-V"], 0),
     refuser("true(1)", [program("true"), ...UNKNOWN], 0),
   ];
-}
-
-/** Builds a program as preauth is built; gives its path. */
-export function buildLike(home: Home, name: string, source: string): string {
-  const built = join(home.path, name);
-  const words = ["bin/bundle.mjs", home.write(`${name}.ts`, source), built];
-  execFileSync(join(root, "node_modules/.bin/bun"), words, { cwd: root, stdio: "ignore" });
-  return built;
 }
 
 /** Milliseconds from the start of a program to its end. Throws when it says a word, or anything but no. */

@@ -62,9 +62,10 @@ const IDLE =
   "woken.";
 
 const FLOORS =
-  "Floors: what a program that does nothing, built as preauth is, took in the same run, as the goal counts it: from its start to " +
-  "its end, or while it holds one connection and nothing comes. Of a refusal: one that reads the table's bytes and no more. Of a " +
-  "shared call without a spare: what ControlMaster took, with the start of that program in place of ssh's.";
+  "Floors: what a program that does the least, built as preauth is, took in the same run, as the goal counts it. Of a refusal: one " +
+  "that reads the table's bytes. Of a call: `ssh2 alone`, which has a login with one key and no table, ssh_config, known_hosts, " +
+  "agent or log, or a socket of a process that holds such a connection; where a session waits, one that does nothing, from its " +
+  "start to its end. Of IDLE: one that holds a connection on which nothing comes.";
 
 const MEMORY =
   "MiB while one mailbox is open and idle: resident (Rss), of which shared pages count in part (Pss), and private " +

@@ -27,7 +27,7 @@ export interface LineReport extends LineResults {
   readonly all: boolean;
   /** Seconds. */
   readonly took: number;
-  readonly crowd: CrowdFigure;
+  readonly crowd: readonly CrowdFigure[];
 }
 
 /** What the process that measures says. */

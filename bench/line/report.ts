@@ -1,4 +1,5 @@
 import { goalTable, introduction, table, troubleTable } from "../report.ts";
+import type { CrowdFigure } from "./crowd.ts";
 import type { LineFigure } from "./figures.ts";
 import { lineGoals } from "./goals.ts";
 import type { LineReport } from "./measuring.ts";
@@ -22,11 +23,21 @@ export function lineReport(results: LineReport): string {
     ...names.map(
       (name) => `### ${name}\n\n${lineTable(figures.filter(({ shape }) => nameOf(shape) === name))}`,
     ),
-    `## A crowd on loopback\n\nTen mailboxes say NOOP in turn while a forward of the same connection brings 1 GB at ${crowd.rate.toFixed(0)} MB/s: ` +
-      `${crowd.noops} NOOPs, half of them within ${crowd.noop50.toFixed(1)} ms, 99 of a hundred within ${crowd.noop99.toFixed(1)} ms.`,
+    `## A crowd on loopback\n\n${CROWD}\n\n${crowdTable(crowd)}`,
     ...(troubles.length === 0 ? [] : [`## What went wrong\n\n${troubleTable(results)}`]),
   ];
   return `${sections.join("\n\n")}\n`;
+}
+
+const CROWD =
+  "Ten mailboxes say NOOP in turn while a forward of the same connection carries 1 GB, three times: ms for a NOOP, and MB/s of " +
+  "the forward.";
+
+function crowdTable(figures: readonly CrowdFigure[]): string {
+  const rows = figures.map(({ way, program, noops, noop50, noop99, rate }) => [
+    ...[`${way}, ${program}`, String(noops), noop50.toFixed(1), `**${noop99.toFixed(1)}**`, rate.toFixed(0)],
+  ]);
+  return table(["", "NOOPs", "p50", "p99", "MB/s"], rows);
 }
 
 function lineTable(figures: readonly LineFigure[]): string {
