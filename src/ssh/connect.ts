@@ -6,6 +6,7 @@ import type { Target } from "../target/target.ts";
 import type { Connection, ConnectOptions } from "./connection.ts";
 import { prepareKeyExchanges } from "./exchange/key_exchange.ts";
 import { EarlyLogin, type EarlySession } from "./login/early_login.ts";
+import { addingForJump } from "./login/jump_agent.ts";
 import { KeyCollection } from "./login/key_collection.ts";
 import { recallRefusal } from "./login/refused_before.ts";
 import { waitingIn } from "./login/waiting.ts";
@@ -13,7 +14,7 @@ import { Login } from "./login.ts";
 import { ConnectTimeout } from "./network/connect_timeout.ts";
 import { dial } from "./network/dial.ts";
 import { joinWrites } from "./network/joined_writes.ts";
-import { startProxy } from "./network/proxy_socket.ts";
+import { type ProxyOptions, startProxy } from "./network/proxy_socket.ts";
 import { MANNERS } from "./purpose.ts";
 import { isRefusal, SshConnection } from "./ssh_connection.ts";
 import { HostKeyCheck } from "./trust/host_key.ts";
@@ -56,7 +57,9 @@ async function connectOnce(
   // Without a listener its failure, while the dial goes on, would end the process.
   reading.catch(() => {});
   const dialling =
-    command === undefined ? dial(target, options) : startProxy(command, { ...options, person });
+    command === undefined
+      ? dial(target, options)
+      : startProxy(command, { ...options, ...forJumps(target, options), person });
   const keys = lookForKeys(target, options);
   try {
     const preparing = prepareKeyExchanges(target);
@@ -76,6 +79,11 @@ async function connectOnce(
     keys?.close();
     throw error;
   }
+}
+
+/** What a hint about a host on the way is made of. */
+function forJumps({ jumps }: Target, options: ConnectOptions): Pick<ProxyOptions, "jumps" | "addingFor"> {
+  return { jumps, addingFor: (words) => addingForJump(words, options) };
 }
 
 /** Keys are found and the agent is asked while the network is waited for, unless somebody may be asked for more. */

@@ -5,39 +5,44 @@ import type { Target } from "../../target/target.ts";
 /** A ProxyCommand that ended, or never began, in the words of `message`. */
 export class ProxyFailure extends Error {
   readonly trouble: Trouble;
-  readonly #host: string | undefined;
+  readonly #words: readonly string[] | undefined;
+  readonly #adding: string;
 
-  /** `how` completes "the ProxyCommand ". */
-  constructor(how: string, { said, trouble, host }: Complaint) {
+  /**
+   * `how` completes "the ProxyCommand ". `words`: what stands behind `ssh` for the host that it was about. `adding`: how a key
+   * is added to the agent that is asked for that host.
+   */
+  constructor(how: string, { said, trouble }: Complaint, words?: readonly string[], adding = "ssh-add") {
     super(`the ProxyCommand ${how}${said === "" ? "" : `: "${said}"`}`);
     this.name = "ProxyFailure";
     this.trouble = trouble;
-    this.#host = host;
+    this.#words = words;
+    this.#adding = adding;
   }
 
-  /** What to do about the host that it was about: one of ProxyJump's, where there is one of that name, or but one. */
-  hints({ jumps, server }: Pick<Target, "jumps" | "server">): readonly string[] {
-    const words = this.#wayThere(jumps);
+  /** What to do about the host that it was about. */
+  hints({ server }: Pick<Target, "server">): readonly string[] {
+    const words = this.#words;
     if (words === undefined) return [];
     const line = typed("ssh", ...words);
     if (this.trouble === "hostkey") return [`log in to that host once by hand, and compare its key: ${line}`];
     if (this.trouble !== "auth") return [];
     return [
       `see what keeps you out of that host: ${line}`,
-      "a key with a passphrase must be in an agent: ssh-add",
+      `a key with a passphrase must be in an agent: ${this.#adding}`,
       `log in on a terminal, where that host can ask too: ${typed("preauth", "--login", server)}`,
       `or log in to that host with a ControlMaster of ssh's, and write: ProxyCommand ssh -W %h:%p ${typed(...words).replaceAll("%", "%%")}`,
     ];
   }
+}
 
-  #wayThere(jumps: Target["jumps"]): readonly string[] | undefined {
-    const host = this.#host;
-    if (jumps.length === 1 || host === undefined) return jumps.length === 1 ? jumps[0] : undefined;
-    const jump = jumps.find((words) => words.at(-1)?.replace(/^.*@/, "") === host);
-    if (jump !== undefined) return jump;
-    const [, name, port] = /^\[(.*)\]:(\d+)$/.exec(host) ?? [];
-    return name === undefined || port === undefined ? [host] : ["-p", port, name];
-  }
+/** The words behind `ssh` for a host that ssh(1) has named: one of ProxyJump's, where there is one of that name, or but one. */
+export function wayTo(host: string | undefined, jumps: Target["jumps"]): readonly string[] | undefined {
+  if (jumps.length === 1 || host === undefined) return jumps.length === 1 ? jumps[0] : undefined;
+  const jump = jumps.find((words) => words.at(-1)?.replace(/^.*@/, "") === host);
+  if (jump !== undefined) return jump;
+  const [, name, port] = /^\[(.*)\]:(\d+)$/.exec(host) ?? [];
+  return name === undefined || port === undefined ? [host] : ["-p", port, name];
 }
 
 /** What a ProxyCommand complained of. */

@@ -6,8 +6,9 @@ import type { Person } from "../../person.ts";
 import type { Progress } from "../../progress.ts";
 import { lines } from "../../report/lines.ts";
 import type { Note } from "../../report/note.ts";
+import type { Target } from "../../target/target.ts";
 import { Askpass } from "./askpass.ts";
-import { Complaints, ProxyFailure } from "./proxy_failure.ts";
+import { Complaints, ProxyFailure, wayTo } from "./proxy_failure.ts";
 
 export interface ProxyOptions {
   readonly signal: AbortSignal;
@@ -17,7 +18,14 @@ export interface ProxyOptions {
   readonly note: Note;
   /** Who may be asked what an ssh in it wants to know; nobody when a mail client calls. */
   readonly person?: Person | undefined;
+  /** For each host on the way of a ProxyJump, the words behind `ssh` that lead to it by hand. */
+  readonly jumps: Target["jumps"];
+  /** How a key is added to the agent that is asked for such a host. */
+  readonly addingFor: (words: readonly string[]) => Promise<string | undefined>;
 }
+
+/** What a failure of the command needs to know for its hints. */
+type Advice = Pick<ProxyOptions, "jumps" | "addingFor">;
 
 /**
  * Starts a ProxyCommand, by the user's shell as ssh(1) does (sshconnect.c); what it reads and writes is the connection. It
@@ -26,7 +34,7 @@ export interface ProxyOptions {
  */
 export async function startProxy(
   command: string,
-  { signal, progress, note, env, person }: ProxyOptions,
+  { signal, progress, note, env, person, jumps, addingFor }: ProxyOptions,
 ): Promise<Duplex> {
   signal.throwIfAborted();
   progress.begin("connect", "starting the ProxyCommand");
@@ -47,7 +55,7 @@ export async function startProxy(
     child.once("error", () => askpass.close());
   }
   progress.done("connect", `through ${command}`);
-  return new ProxySocket(child, note, shell);
+  return new ProxySocket(child, note, shell, { jumps, addingFor });
 }
 
 class ProxySocket extends Duplex {
@@ -55,7 +63,12 @@ class ProxySocket extends Duplex {
   bytesWritten = 0;
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
 
-  constructor(child: ChildProcessByStdio<Writable, Readable, Readable>, note: Note, shell: string) {
+  constructor(
+    child: ChildProcessByStdio<Writable, Readable, Readable>,
+    note: Note,
+    shell: string,
+    { jumps, addingFor }: Advice,
+  ) {
     super({ allowHalfOpen: false });
     this.#child = child;
     const complaints = new Complaints();
@@ -78,9 +91,12 @@ class ProxySocket extends Duplex {
     // Only its status tells an end of the connection from a proxy that never had one.
     const ends = [once(child, "exit"), once(child.stdout, "close")] as const;
     Promise.all(ends).then(
-      ([[status, name]]) => {
-        if (status === 0) this.push(null);
-        else this.destroy(new ProxyFailure(`ended with ${name ?? `status ${status}`}`, complaints.sum));
+      async ([[status, name]]) => {
+        if (status === 0) return this.push(null);
+        const { sum } = complaints;
+        const way = wayTo(sum.host, jumps);
+        const adding = way !== undefined && sum.trouble === "auth" ? await addingFor(way) : undefined;
+        return this.destroy(new ProxyFailure(`ended with ${name ?? `status ${status}`}`, sum, way, adding));
       },
       (error: Error) => this.destroy(error),
     );

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, readdirSync } from "node:fs";
+import { chmodSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { startAgent } from "../../peers/agent.ts";
@@ -8,7 +8,7 @@ import { rshPath } from "../../peers/alpine.ts";
 import { describeForms } from "../../peers/binaries.ts";
 import { runCall } from "../../peers/call.ts";
 import { type Home, makeHome, tableFor } from "../../peers/home.ts";
-import { type Key, makeKey } from "../../peers/keys.ts";
+import { hostKeyName, type Key, makeKey } from "../../peers/keys.ts";
 import { program } from "../../peers/programs.ts";
 import { type Sshd, startSshd } from "../../peers/sshd.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
@@ -31,14 +31,14 @@ after(async () => {
 });
 
 describeForms("a host on the way that asks", (form) => {
-  const arrange = (home: Home, line: string, share = true) => {
+  const arrange = (home: Home, line: string, share = true, more: readonly string[] = []) => {
     const config = home.write(
       "ssh_config",
       [
         "Host gate",
         ...[`HostName ${gate.host}`, `Port ${gate.port}`, `User ${gate.user}`, `IdentityFile ${locked.path}`],
         ...["IdentitiesOnly yes", `UserKnownHostsFile ${gate.knownHosts}`, "GlobalKnownHostsFile none"],
-        `ControlPath ${home.path}/control`,
+        ...[`ControlPath ${home.path}/control`, ...more],
         ...[`Host ${last.host}`, line, ""],
       ].join("\n"),
     );
@@ -106,9 +106,10 @@ describeForms("a host on the way that asks", (form) => {
     await using agent = await startAgent();
     const askpass = home.write("askpass", "#!/bin/sh\necho secret\n", 0o700);
     const env = { ...home.env, SSH_AUTH_SOCK: agent.socket };
-    const add = line(/^preauth: hint: a key with a passphrase must be in an agent: (ssh-add)$/m);
-    execFileSync("/bin/sh", ["-c", `${add} -q '${locked.path}'`], {
+    const add = line(/^preauth: hint: a key with a passphrase must be in an agent: (ssh-add .*)$/m);
+    execFileSync("/bin/sh", ["-c", add], {
       env: { ...env, SSH_ASKPASS: askpass, SSH_ASKPASS_REQUIRE: "force" },
+      stdio: "ignore",
     });
     assert.match((await runCall(check, { env, stdio: "pipes" })).output.toString(), /^authentication .*\n/m);
 
@@ -118,6 +119,49 @@ describeForms("a host on the way that asks", (form) => {
     await terminal.waitFor(/Enter passphrase for key '.*locked':\s*$/, "the question about the gate");
     terminal.type("secret\n");
     await terminal.waitFor(/^the connection is kept/m, "the login");
+  });
+
+  for (const [what, more] of [
+    ["a path", (socket: string) => `IdentityAgent "${socket}"`],
+    ["a variable", () => "IdentityAgent $MY_AGENT"],
+    ["a path with a token", (socket: string) => `IdentityAgent ${socket}%%`],
+  ] as const) {
+    test(`is let in by the agent that its IdentityAgent names, once the hint is typed: ${what}`, async () => {
+      using home = makeHome();
+      await using agent = await startAgent();
+      await using other = await startAgent();
+      symlinkSync(agent.socket, `${agent.socket}%`);
+      arrange(home, "ProxyJump gate", false, [more(agent.socket)]);
+      const env = { ...home.env, SSH_AUTH_SOCK: other.socket, MY_AGENT: agent.socket };
+      const mail = async () => String((await converse([...form.argv, ...MAIL], { env })).output);
+      assert.match(await mail(), /Permission denied/);
+      const [, add = ""] = /hint: a key with a passphrase must be in an agent: (.*)$/m.exec(home.log()) ?? [];
+      const askpass = home.write("askpass", "#!/bin/sh\necho secret\n", 0o700);
+      execFileSync("/bin/sh", ["-c", add], {
+        env: { ...env, SSH_ASKPASS: askpass, SSH_ASKPASS_REQUIRE: "force" },
+        stdio: "ignore",
+      });
+      assert.equal(await mail(), GREETING);
+    });
+  }
+
+  test("is told of an IdentityAgent that turns every agent off, and of a key for other hosts only", async () => {
+    using home = makeHome();
+    await using agent = await startAgent();
+    const env = { ...home.env, SSH_AUTH_SOCK: agent.socket };
+    const askpass = home.write("askpass", "#!/bin/sh\necho secret\n", 0o700);
+    const asking = { ...env, SSH_ASKPASS: askpass, SSH_ASKPASS_REQUIRE: "force" };
+    const elsewhere = ["-q", "-H", last.knownHosts, "-h", hostKeyName(last.host, last.port), locked.path];
+    execFileSync(program("ssh-add"), elsewhere, { env: asking });
+    const mail = async () => String((await converse([...form.argv, ...MAIL], { env })).output);
+    arrange(home, "ProxyJump gate", false, ["IdentityAgent none"]);
+    assert.match(await mail(), /Permission denied/);
+    const [, add = "", then] = /in an agent: (.*), and (leave .*)$/m.exec(home.log()) ?? [];
+    assert.equal(then, "leave IdentityAgent out of ssh_config for that host");
+    arrange(home, "ProxyJump gate", false);
+    assert.match(await mail(), /Permission denied/);
+    execFileSync("/bin/sh", ["-c", add], { env: asking, stdio: "ignore" });
+    assert.equal(await mail(), GREETING);
   });
 
   test("keeps a mail call out, and the ways that the log names lead in", async () => {
