@@ -117,7 +117,8 @@ export const SNIPPETS = {
     lines: (parts) => ["[imap]", `\ttunnel = ${doubled(command(parts), /["\\]/g)}`, "\tfolder = Drafts"],
   },
   evolution: {
-    place: "the account's settings: Receiving Email (Server Type IMAP), and Receiving Options",
+    place:
+      "the account's settings: Receiving Email (Server Type IMAP), and Receiving Options, Advanced Options",
     // It starts no command as long as it cannot reach its Server, and with STARTTLS it wants that behind PREAUTH, too. In
     // the command it puts something for %h and %u; a shell drops the quotes.
     lines: (parts) => [
@@ -129,7 +130,7 @@ export const SNIPPETS = {
     ],
   },
   claws: {
-    place: "the account's preferences: Basic, and Advanced",
+    place: "the preferences of an IMAP account: Basic, and Advanced",
     lines: (parts) => [
       `Server for receiving: ${parts.server}`,
       `User ID: ${parts.user}`,
@@ -137,7 +138,7 @@ export const SNIPPETS = {
     ],
   },
   thunderbird: {
-    place: "the table, and then the account's settings; preauth --forward opens the port",
+    place: "the table, and then Account Setup, Configure manually; preauth --forward opens the port",
     lines: ({ server, user, program }) => [
       "[[forward]]",
       'name = "inbox"',
@@ -146,8 +147,8 @@ export const SNIPPETS = {
       `via = ${JSON.stringify(server)}`,
       "",
       `# ${quoted(program)} --forward ${quoted(server)} ${quoted(user)} --for forever`,
-      `# Server Name: localhost   Port: ${PORT}   User Name: ${user}`,
-      "# Connection security: None   Authentication method: Password, transmitted insecurely (none is sent)",
+      `# Protocol: IMAP   Hostname: localhost   Port: ${PORT}   Username: ${user}`,
+      "# Connection security: None   Authentication method: Normal password (none is sent)",
     ],
   },
   systemd: {
