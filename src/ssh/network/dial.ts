@@ -5,7 +5,8 @@ import { Failure } from "../../failure.ts";
 import type { Progress } from "../../progress.ts";
 import type { Settled } from "../../table/decision.ts";
 import type { Target } from "../../target/target.ts";
-import { lookUp } from "./addresses.ts";
+import { type Address, lookUp } from "./addresses.ts";
+import { trulyRefused } from "./refused.ts";
 import { type Route, routes } from "./source_address.ts";
 
 /** Milliseconds before the next address is tried beside the one before it (RFC 8305 section 5). */
@@ -44,7 +45,7 @@ export async function dial(target: Target, { signal, progress }: DialOptions): P
       progress.done("connect", `${socket.remoteAddress ?? host.value} port ${port.value}`);
       return socket;
     }
-    if (attempt >= tcp.value.attempts) throw race.failure(server);
+    if (attempt >= tcp.value.attempts) throw await race.failure(server);
     await pause(BREATHER, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
 }
@@ -58,9 +59,8 @@ function portHints({ value, from }: Settled<string>): readonly string[] | undefi
     : [`write the port separately: server = ${JSON.stringify(host)}`, `and: port = ${port}`];
 }
 
-/** Why an address could not be had. */
-interface Miss {
-  readonly address: string;
+/** An address that could not be had, and why. */
+interface Miss extends Address {
   readonly code: string;
 }
 
@@ -118,21 +118,27 @@ export class Race {
     // Stays for good: an error of a loser, or of a winner nobody listens to yet, must not end the process.
     socket.on("error", (error: NodeJS.ErrnoException) => {
       if (!this.#running.delete(socket)) return;
-      this.#misses.push({ address: target.address, code: error.code ?? error.message });
+      this.#misses.push({ ...target, code: error.code ?? error.message });
       this.#next(finish);
     });
     this.#timer = setTimeout(() => this.#next(finish), STAGGER);
   }
 
-  failure(subject: string): Failure {
-    const codes = [...new Set(this.#misses.map(({ code }) => code))];
+  /** To be thrown when there is no winner. */
+  async failure(subject: string): Promise<Failure> {
+    const misses = await Promise.all(this.#misses.map(truly));
+    const codes = [...new Set(misses.map(({ code }) => code))];
     const what = codes.map((code) => {
-      const where = this.#misses.filter((miss) => miss.code === code).map(({ address }) => address);
+      const where = misses.filter((miss) => miss.code === code).map(({ address }) => address);
       return `${WORDS[code] ?? `cannot connect: ${code}`} (${where.join(", ")} port ${this.#port})`;
     });
     const hints = codes.map((code) => HINTS[code]).filter((hint) => hint !== undefined);
     return new Failure("network", subject, what.join(", "), { hints: [...new Set(hints)] });
   }
+}
+
+async function truly({ address, family, code }: Miss): Promise<Miss> {
+  return { address, family, code: code === "ECONNREFUSED" ? await trulyRefused(address, family) : code };
 }
 
 const WORDS: Readonly<Record<string, string>> = {

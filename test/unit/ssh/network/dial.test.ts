@@ -125,7 +125,7 @@ test("an address that refuses is left at once, and all failures are told", async
   );
   const race = new Race(addresses, port, never());
   assert.equal(await race.run(), undefined);
-  assert.equal(race.failure("x").what, `connection refused (127.0.0.1, 127.0.0.3 port ${port})`);
+  assert.equal((await race.failure("x")).what, `connection refused (127.0.0.1, 127.0.0.3 port ${port})`);
 });
 
 test("a connection that is reset at once is a network failure", async () => {
