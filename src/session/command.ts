@@ -6,6 +6,7 @@ import type { Connection } from "../ssh/connection.ts";
 import type { Command, Decision } from "../table/decision.ts";
 import { remoteCommandLine } from "../table/imapd.ts";
 import { onceEnded } from "./ended.ts";
+import { orExpiredPassword } from "./refused_port.ts";
 
 /** A METHOD that is a port. */
 export type PortCommand = Command & { readonly kind: "port" };
@@ -40,14 +41,16 @@ export interface StartingOptions {
 export async function startCommand(
   decision: Decision,
   line: string | undefined,
-  connection: Pick<Connection, "exec" | "reach">,
+  connection: Pick<Connection, "exec" | "reach" | "target">,
   { progress, signal }: StartingOptions,
 ): Promise<RemoteCommand> {
   const { server, command } = decision;
   const to = portOf(decision)?.to;
   if (to !== undefined) {
     progress.begin("command", `having ${server} connect to ${endpointText(to)}`);
-    const remote = await connection.reach(to, { signal });
+    const remote = await connection.reach(to, { signal }).catch(async (error: unknown) => {
+      throw await orExpiredPassword(error, connection, signal);
+    });
     progress.done("command", `port ${endpointText(to)}`);
     // A command is over when its program is, a connection when both sides have ended it: such a server does not listen on.
     if (ENDS_WITH_SERVER.has(decision.method)) onceEnded(remote.stdout, () => remote.stdin.end());

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -10,6 +10,7 @@ import { makeHome, tableFor } from "../../peers/home.ts";
 import { program } from "../../peers/programs.ts";
 import { skipUnlessRoot } from "../../peers/rights.ts";
 import { type Sshd, startSshd } from "../../peers/sshd.ts";
+import { listen } from "../../peers/tcp.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
 import { openTerminal } from "../../peers/terminal.ts";
 import { converse } from "../calls/client.ts";
@@ -70,13 +71,29 @@ describeForms("a password that has expired behind a key that lets in", { concurr
     }
   });
 
-  for (const share of [false, true]) {
-    const title = `is told of, and the hint changes it${share ? ", with a connection that is shared" : ""}`;
+  for (const [share, isPort] of [
+    [false, false],
+    [true, false],
+    [false, true],
+    [true, true],
+  ] as const) {
+    const title = `is told of, and the hint changes it${isPort ? ", for a port" : ""}${share ? ", with a connection that is shared" : ""}`;
     test(title, { skip: skipUnlessRoot, timeout: 60_000 }, async () => {
       const { sshd, stop } = await startExpired("password");
       using home = makeHome();
+      // The same imapd, as inetd(8) starts it.
+      await using port = await listen((socket) => {
+        const imapd = spawn("/bin/sh", ["-c", mailbox.command], { stdio: ["pipe", "pipe", "ignore"] });
+        socket.pipe(imapd.stdin.on("error", () => {}));
+        imapd.stdout.pipe(socket);
+      });
       try {
-        home.writeTable(tableFor(sshd, { match: "work", share, "commands.imap": mailbox.command }));
+        const table = tableFor(sshd, {
+          match: "work",
+          share,
+          ...(!isPort && { "commands.imap": mailbox.command }),
+        });
+        home.writeTable(isPort ? `${table}commands.imap = { to = "127.0.0.1:${port.port}" }\n` : table);
         const call = [...form.argv, "work", sshd.user, "imap"];
         const said = String((await converse(call, { env: home.env })).output);
         assert.match(said, /^\* BYE preauth: work: the server wants the password changed: it says "/m);
