@@ -15,7 +15,7 @@ import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
 import { type Home, type HostLines, makeHome, tableFor } from "../../peers/home.ts";
 import { skipUnlessRoot } from "../../peers/rights.ts";
 import { type Sshd, startSshd } from "../../peers/sshd.ts";
-import { openTerminal } from "../../peers/terminal.ts";
+import { authorize, INSTALL, KEY, NEW } from "./authorizing.ts";
 import { check, keysOf, type } from "./hinted.ts";
 
 /* What --authorize hints at on its terminal, followed in the state that it is for. Its words are the same in both forms. */
@@ -38,35 +38,16 @@ function write(home: Home, sshd: Sshd, keys: HostLines = {}): string {
   return table;
 }
 
-type Step = readonly [asked: RegExp, answer: string, meanwhile?: () => void];
-
-/** `--authorize work`, with an answer to each question. */
-async function authorize(home: Home, steps: readonly Step[]) {
-  const options = { env: home.env, columns: 250, rows: 80 };
-  await using terminal = await openTerminal([...form.argv, "--authorize", "work"], options);
-  for (const [asked, answer, meanwhile] of steps) {
-    await terminal.waitFor(asked, `what is answered with "${answer}"`);
-    meanwhile?.();
-    terminal.type(answer);
-    terminal.keys("Enter");
-  }
-  const status = await terminal.ended(60_000);
-  const screen = terminal.screen();
-  const hints = [...screen.matchAll(/^preauth: hint: (.*)$/gm)].map(([, hint = ""]) => hint);
-  return { status, screen, hints };
-}
-
-const KEY: Step = [/the key for mail alone/, ""];
-const NEW: readonly Step[] = [KEY, [/a passphrase for it/, ""]];
-const INSTALL: Step = [/install it on work/, "yes"];
-
 describe("hints of --authorize on a terminal", { concurrency: 3 }, () => {
   test("name the key by hand in a table that has changed meanwhile", TIMEOUT, async () => {
     await using sshd = await startSshd({ keysAtHome: true });
     using home = makeHome();
     const table = write(home, sshd);
     const edit = () => appendFileSync(home.tableFile, "# of an editor\n");
-    const { status, screen, hints } = await authorize(home, [...NEW, [/install it on work/, "yes", edit]]);
+    const { status, screen, hints } = await authorize(form, home, [
+      ...NEW,
+      [/install it on work/, "yes", edit],
+    ]);
     assert.equal(status, 78, screen);
     const { identity } = keysOf(hints.map((hint) => hint.replace("or write into its [[host]]: ", "")));
     home.writeTable(`${table}identity = ${JSON.stringify(identity)}\n`);
@@ -80,7 +61,7 @@ describe("hints of --authorize on a terminal", { concurrency: 3 }, () => {
     await using sshd = await startSshd({ keysAtHome: true, shell: "/bin/sh" });
     using home = makeHome();
     write(home, sshd);
-    const { status, screen, hints } = await authorize(home, [...NEW, INSTALL]);
+    const { status, screen, hints } = await authorize(form, home, [...NEW, INSTALL]);
     assert.equal(status, 69, screen);
     assert.match(screen, /^ALLOWED {2}another command: /m);
     const named = /^take the line of (\S+) out of ~(\/\.ssh\/authorized_keys) on the server/m.exec(
@@ -121,14 +102,14 @@ describe("hints of --authorize on a terminal", { concurrency: 3 }, () => {
         chmodSync(join(there, path), mode);
         using home = makeHome();
         write(home, sshd);
-        const { status, screen, hints } = await authorize(home, [...NEW, INSTALL]);
+        const { status, screen, hints } = await authorize(form, home, [...NEW, INSTALL]);
         assert.equal(status, 77, screen);
         const [, why = ""] = /^or it does not trust the file: (.*)$/m.exec(hints.join("\n")) ?? [];
         assert.equal(why, "neither it nor ~/.ssh nor the home may be writable by group or others");
         for (const name of [".ssh/authorized_keys", ".ssh", ""]) {
           type(form, home, `chmod go-w ${join(there, name)}`);
         }
-        const again = await authorize(home, [KEY]);
+        const again = await authorize(form, home, [KEY]);
         assert.equal(again.status, 0, again.screen);
         assert.match(again.screen, /^opens {4}INBOX/m);
       } finally {
