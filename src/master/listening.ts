@@ -24,6 +24,8 @@ export interface ListeningOptions {
   readonly claim: (place: SocketPlace, server: Server) => Promise<Claim>;
   readonly note: Note;
   readonly onCaller: (socket: Socket) => void;
+  /** Called as often as its name is looked at. */
+  readonly onLook?: () => void;
   /** No caller can find it any more, and it cannot be helped. */
   readonly onLost: () => void;
 }
@@ -67,6 +69,7 @@ export class Listening {
 
   /** Makes itself known again where its name has gone, or is another's, or where callers look elsewhere by now. */
   async #look(): Promise<void> {
+    this.#options.onLook?.();
     const own = isOwn(this.#generation);
     if (own && this.#isWhereCallersLook()) return;
     const { who, note, onLost } = this.#options;

@@ -31,6 +31,7 @@ export async function runMaster(world: World): Promise<number> {
       place: () => controlPlace(world),
       claim: (place, server) => claim(place, server, String(world.pid)),
       onCaller: (socket) => master.accept(socket),
+      onLook: () => master.look(),
       onLost: () => master.retire(),
     });
   } catch (error) {
@@ -90,6 +91,13 @@ class Master {
     this.#note("master: cannot be found any more: ending when nothing is in use");
     void this.#shares.stop(false);
     this.#asked();
+  }
+
+  /** What the table does not want any more is to end, though nobody calls. */
+  look(): void {
+    this.#shares.look().catch((error: unknown) => {
+      this.#note(`master: internal error: ${error instanceof Error ? error.stack : String(error)}`);
+    });
   }
 
   accept(socket: Socket): void {

@@ -15,10 +15,7 @@ import { startSomewhere } from "./second_way.ts";
 import { SpareKeeper } from "./spare.ts";
 import type { Placed } from "./spare_command.ts";
 
-/**
- * Milliseconds after a call in which nothing is begun for later ones: the caller, and a server on the same machine, have
- * the processors to themselves until the mail client has its greeting.
- */
+/** Milliseconds after a call in which nothing is begun for later ones: the processors are its caller's and its server's. */
 const QUIET_MS = 20;
 
 /** Everything that the callers of one shareKey() share: connections, forwards, the spare mailbox, and until when. */
@@ -144,6 +141,11 @@ export class Share {
       this.#isStopped = true;
       this.#close();
     } else this.#changed();
+  }
+
+  /** Calls for its SERVER will come with this decision from now on. */
+  heed(decision: Decision): void {
+    this.#spares.forgetOld(decision);
   }
 
   /** The table leads no call here any more: no mailbox is kept open for one, and only what was promised keeps it up. */

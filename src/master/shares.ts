@@ -5,6 +5,7 @@ import type { Note } from "../report/note.ts";
 import { Logins, SHARE_ATTEMPTS } from "../second_chances.ts";
 import type { OpeningOptions } from "../session/opening.ts";
 import type { World } from "../world.ts";
+import type { Lead } from "./changed_table.ts";
 import type { Share } from "./share.ts";
 
 /** What comes of a request: for whom it is, and what its answers and remarks go to. */
@@ -25,7 +26,7 @@ export class Shares {
   /** All, those included that are only to end. */
   readonly #all = new Set<Share>();
   /** The share that a call was last led to, by routeOf(). */
-  readonly #routes = new Map<string, Share>();
+  readonly #routes = new Map<string, Lead & { readonly share: Share }>();
 
   /** `onLeft` is called each time that a share has ended. */
   constructor(world: World, note: Note, onLeft: () => void) {
@@ -96,7 +97,7 @@ export class Shares {
     const key = shareKey(decision);
     const found = this.#open.get(key);
     if (found !== undefined) {
-      this.#lead(routeOf(request), found);
+      this.#lead(routeOf(request), { request, share: found });
       return found;
     }
     const share = new Share(decision, this.options(request), this.#note, () => this.#retire(key, share));
@@ -104,20 +105,45 @@ export class Shares {
     this.#all.add(share);
     void share.left.then(() => {
       this.#all.delete(share);
-      for (const [route, other] of this.#routes) if (other === share) this.#routes.delete(route);
+      for (const [route, lead] of this.#routes) if (lead.share === share) this.#routes.delete(route);
       this.#onLeft();
     });
-    this.#lead(routeOf(request), share);
+    this.#lead(routeOf(request), { request, share });
     return share;
   }
 
+  /** Ends what no call would use any more, since the table has changed: to be called now and then. */
+  async look(): Promise<void> {
+    if (this.#routes.size === 0) return;
+    const [{ leadNow }, { shareKey }] = await Promise.all([
+      import("./changed_table.ts"),
+      import("./share_key.ts"),
+    ]);
+    const leads = new Map([...this.#routes].map(([route, lead]) => [lead, route] as const));
+    for (const [lead, decision] of await leadNow(leads.keys(), this.#world, this.#note)) {
+      const route = leads.get(lead);
+      // A call may have come meanwhile, which knows better.
+      if (route === undefined || this.#routes.get(route) !== lead) continue;
+      if (decision !== undefined && this.#open.get(shareKey(decision)) === lead.share)
+        lead.share.heed(decision);
+      else {
+        this.#routes.delete(route);
+        this.#leave(lead.share);
+      }
+    }
+  }
+
   /** Where the table leads the same call elsewhere than before, and no other one there, that is not kept up for calls. */
-  #lead(route: string, share: Share): void {
-    const before = this.#routes.get(route);
-    this.#routes.set(route, share);
-    if (before === undefined || before === share || [...this.#routes.values()].includes(before)) return;
-    this.#note(`${before.server}: the table leads elsewhere now: its connection ends when nobody uses it`);
-    before.retire();
+  #lead(route: string, lead: Lead & { readonly share: Share }): void {
+    const before = this.#routes.get(route)?.share;
+    this.#routes.set(route, lead);
+    if (before !== undefined && before !== lead.share) this.#leave(before);
+  }
+
+  #leave(share: Share): void {
+    if ([...this.#routes.values()].some((lead) => lead.share === share)) return;
+    this.#note(`${share.server}: the table leads elsewhere now: its connection ends when nobody uses it`);
+    share.retire();
   }
 
   /** No new call joins it. */

@@ -56,7 +56,7 @@ export class SpareKeeper {
     start: (signal: AbortSignal) => Promise<Placed>,
   ): Placed | undefined {
     if (decision.method !== "imap") return undefined;
-    this.#forgetOld(decision);
+    this.forgetOld(decision);
     if (!mayHaveOne(decision)) return undefined;
     const taken = this.#spares.get(keyOf(decision))?.take(options);
     if (taken === undefined) return undefined;
@@ -70,7 +70,7 @@ export class SpareKeeper {
   }
 
   /** The table has one line for a SERVER: what calls for it have wanted before, and do not now, is not there any more. */
-  #forgetOld(decision: Decision): void {
+  forgetOld(decision: Decision): void {
     const key = mayHaveOne(decision) ? keyOf(decision) : undefined;
     for (const [other, spare] of this.#spares) {
       if (other === key || !spare.servers.delete(decision.server.toLowerCase())) continue;

@@ -31,6 +31,8 @@ if (forms.length === 0) throw new Error('PREAUTH_FORM is neither "executable" no
 export interface SuiteOptions {
   /** How many of its tests run at once; default 1. For tests that wait more than they work. */
   readonly concurrency?: number;
+  /** Whether both forms have their turn at once: for tests that do nothing but wait. */
+  readonly together?: boolean;
 }
 
 type Suite = (form: Form) => void;
@@ -41,5 +43,9 @@ export function describeForms(
   ...rest: [suite: Suite] | [options: SuiteOptions, suite: Suite]
 ): void {
   const [options, suite] = rest.length === 2 ? rest : [{}, rest[0]];
-  for (const form of forms) describe(`${title} (${form.name})`, options, () => suite(form));
+  const each = (): void => {
+    for (const form of forms) describe(`${title} (${form.name})`, options, () => suite(form));
+  };
+  if (options.together) describe(title, { concurrency: forms.length }, each);
+  else each();
 }
