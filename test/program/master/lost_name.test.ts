@@ -12,7 +12,7 @@ import { answers, logout, mastersOf, startScene } from "./shared_home.ts";
 // logind takes /run/user/UID away at the last log-out, with the sockets in it. The process looks every 20 s.
 const WITHIN = 45_000;
 
-describeForms("a process in the background whose socket goes", { concurrency: 8 }, (form) => {
+describeForms("a process in the background whose socket goes", { concurrency: 8, together: true }, (form) => {
   const host = { persist: "forever" } as const;
 
   test("makes itself known again, and serves the next call over the same connection", async () => {
