@@ -38,8 +38,8 @@ function showTable({ sshd, mailbox, home }: Stage): void {
   page.block(table);
   page.blank();
   page.text(
-    "Of these lines, match and commands.imap are what a table usually has. The others keep your own " +
-      "~/.ssh out of the demo.",
+    "A table usually has match, server and user. The other lines lead to the demo's own server and mailbox, " +
+      "without your ~/.ssh, and with a login for each call.",
   );
 }
 

@@ -18,7 +18,7 @@ export function maintainer() {
 /** Throws with the first thing that keeps this tree from being released. */
 export function requireReleasable() {
   const { version } = manifest;
-  const changed = run("git", ["status", "--porcelain"]).trim();
+  const changed = run("git", ["status", "--porcelain"]).trimEnd();
   if (changed !== "") throw new Error(`the tree has changes that are not committed:\n${changed}`);
   const read = (path) => readFileSync(join(root, path), "utf8");
   if (!read("CHANGELOG.md").includes(`\n## [${version}]`)) {

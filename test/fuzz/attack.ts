@@ -38,8 +38,10 @@ export function attack<T>(
       const details = await fc.check(fc.asyncProperty(sequences, hold), {
         ...{ seed, numRuns, interruptAfterTimeLimit: limit, markInterruptAsFailure: false },
       });
-      if (!details.failed) return { tried: details.numRuns, finding: undefined };
       const { counterexample, counterexamplePath, errorInstance } = details;
+      // A search whose time is over before its first case fails for fast-check, without an example.
+      const cutOff = details.interrupted && counterexample === null;
+      if (!details.failed || cutOff) return { tried: details.numRuns, finding: undefined };
       const what = errorInstance instanceof Error ? errorInstance.stack : String(errorInstance);
       const finding = [
         `${name}: found with --seed ${seed} (${counterexamplePath})`,

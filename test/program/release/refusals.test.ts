@@ -59,7 +59,7 @@ describe("a release is refused", () => {
 
   test("of a tree with changes that are not committed", () => {
     writeFileSync(join(tree, "LICENSE"), "mine\n");
-    assert.match(refusal(), /the tree has changes that are not committed:\n *M LICENSE/);
+    assert.match(refusal(), /the tree has changes that are not committed:\n M LICENSE/);
     commit();
   });
 
