@@ -12,14 +12,15 @@ export interface Agent extends AsyncDisposable {
   readonly pid: number;
 }
 
-/** Starts an ssh-agent that holds these private keys (paths); `env` is what it has more of an environment. */
+/** Starts an ssh-agent that holds these private keys (paths); `env` and `words` are what it has more of an environment and of options. */
 export async function startAgent(
   identities: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
+  words: readonly string[] = [],
 ): Promise<Agent> {
   const folder = makeTemporary();
   const socket = join(folder, "agent");
-  const child = spawn(program("ssh-agent"), ["-D", "-a", socket], {
+  const child = spawn(program("ssh-agent"), ["-D", "-a", socket, ...words], {
     stdio: ["ignore", "pipe", "ignore"],
     env: { ...process.env, ...env },
   });

@@ -47,7 +47,7 @@ const PEERS = [
   { program: "perl", package: "perl-base", need: "test", why: "a listener that never answers" },
   { program: "strip", package: "binutils", need: "test", why: "what packagers do to an executable" },
   { program: "make", package: "make", need: "test", why: "builds UW's imapd" },
-  { program: "gcc", package: "gcc libc6-dev", need: "test", why: "builds UW's imapd" },
+  { program: "gcc", package: "gcc libc6-dev", need: "test", why: "builds UW's imapd, a security key" },
   { program: "systemd-analyze", package: "systemd", need: "test", why: "reads units" },
   { program: "systemd-socket-activate", package: "systemd", need: "test", why: "listens for a service" },
   { program: "script", package: "bsdutils", need: "test", why: "a terminal for one program" },

@@ -3,6 +3,7 @@ import type { BrokenOff } from "../../state/patience.ts";
 import { typed } from "../../target/by_hand.ts";
 import { type Method, turnedOff } from "../../target/methods.ts";
 import type { Target } from "../../target/target.ts";
+import { isSecurityKey } from "../keys/type.ts";
 import type { AddingLine } from "./adding_line.ts";
 import { startAgent } from "./agent_hints.ts";
 import type { Obstacle } from "./candidate.ts";
@@ -142,6 +143,13 @@ function failed(attempt: TriedKey): string {
   return failure === undefined ? "" : `, but ${failure}`;
 }
 
+/** sshd(8) looks for a touch, and for a PIN where it wants one, in the signature: it takes the key, and then not what it signed. */
+function untouched(type: string): string {
+  const kind = type.startsWith("sk-ssh-ed25519") ? "ed25519-sk" : "ecdsa-sk";
+  const another = typed("ssh-keygen", "-t", kind, "-O", "verify-required");
+  return `if it is there, it wants a touch or a PIN: write no-touch-required before it, or make a key that has both: ${another}`;
+}
+
 /** What may help, best first. */
 function hints(
   { server, user, host, agent, agentVariable, byHand, methods: own }: Target,
@@ -182,6 +190,7 @@ function hints(
   const first = attempts.find(({ outcome }) => outcome === "offered" || outcome === "signed");
   if (first !== undefined) {
     told.push(`put this line into ~${user.value}/.ssh/authorized_keys on ${host.value}: ${first.line}`);
+    if (first.outcome === "signed" && isSecurityKey(first.type)) told.push(untouched(first.type));
   }
   const isKeyWanted = takesKeys && acceptedIn(tried).length > 0;
   if (isKeyWanted) told.push("the server wants another key: make one, and put its .pub line below the first");
