@@ -1,5 +1,6 @@
 import { Failure } from "../failure.ts";
 import { endpointText } from "../forwards/plan.ts";
+import { quoted } from "../shell_word.ts";
 import type { Exit } from "../ssh/channel/remote_command.ts";
 import type { Decision } from "../table/decision.ts";
 import { isOfSearch } from "../table/imapd.ts";
@@ -46,18 +47,26 @@ export function unwelcome({ isOk, text }: OtherGreeting, server: string, { telli
     });
   }
   const what = `the IMAP server refused: "${text}"`;
-  // Courier says "Fatal error", and on standard error which directory it has not found.
-  const isVague = /\b(?:fatal|internal)\b/i.test(text) && telling.includes("/");
+  const maildir = NO_MAILDIR.exec(telling)?.[1];
+  const isVague = /\b(?:fatal|internal)\b/i.test(text) && (maildir !== undefined || telling.includes("/"));
   return new Failure("command", server, isVague ? `"${telling}" (${what})` : what, {
-    hints: isVague && /maildir/i.test(telling) ? NO_MAILDIR : [],
+    hints: isVague && maildir !== undefined ? withoutMaildir(maildir) : [],
   });
 }
 
-// By mkdir(1), whose words are the same everywhere: Courier's maildirmake has another name beside Dovecot's.
-const NO_MAILDIR = [
-  'Courier with mail in ~/Mail: commands.imap = "exec imapd Mail"',
-  "without any mail, run on the server: mkdir -m 700 ~/Maildir ~/Maildir/cur ~/Maildir/new ~/Maildir/tmp",
-];
+/** Courier says "Fatal error", and on standard error which directory it has not found: its word, $MAILDIR, or its own. */
+const NO_MAILDIR = /^chdir (.+): No such file or directory$/;
+
+/** By mkdir(1), whose words are the same everywhere: Courier's maildirmake has another name beside Dovecot's. */
+function withoutMaildir(told: string): readonly string[] {
+  const path = told.replace(/^\.\/(?=.)/, "").replace(/(?<=.)\/+$/, "");
+  const whole = path.startsWith("/") ? quoted(path) : `~/${quoted(path)}`;
+  const parts = ["", "/cur", "/new", "/tmp"].map((part) => `${whole}${part}`);
+  return [
+    'Courier with mail in ~/Mail: commands.imap = "exec imapd Mail"',
+    `without any mail, run on the server: mkdir -m 700 ${parts.join(" ")}`,
+  ];
+}
 
 /** A server that talks without end, and does not greet. */
 export function flooded(called: Called, { last }: Said): Failure {

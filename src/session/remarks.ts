@@ -10,6 +10,9 @@ const TROUBLE =
 /** What shells and sshd(8) say of a locale or a home that is not there, before all goes on. */
 const HARMLESS = /setlocale|\bLC_ALL\b|could not chdir to home|warning:/i;
 
+/** A path, or the word that Courier was given for one. */
+const NAMES_FILE = /\/|^chdir /;
+
 /** Reads what a remote command says on standard error, line by line, and keeps the last one for a message. */
 export class Remarks {
   #last = "";
@@ -68,7 +71,7 @@ export class Remarks {
     this.#last = line.trim();
     if (TROUBLE.test(line) && !HARMLESS.test(line)) {
       this.#trouble = this.#last;
-      if (line.includes("/")) this.#placed = this.#last;
+      if (NAMES_FILE.test(line)) this.#placed = this.#last;
     }
     this.#onLine(line);
   }

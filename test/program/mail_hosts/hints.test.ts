@@ -78,6 +78,21 @@ describe("hints about a mail host", { skip, concurrency: 3 }, () => {
     assert.equal(mended.status, 0, mended.stderr);
   });
 
+  for (const maildir of ["letters", "/home/jane/my letters/", "./letters"]) {
+    test(`make the directory of $MAILDIR that Courier misses: ${maildir}`, async () => {
+      const imapd = `#!/bin/sh\nMAILDIR='${maildir}' exec /opt/courier/imapd\n`;
+      await using host = await startMailHost("bookworm", { files: { "bin/imapd": [imapd, 0o755] } });
+      using home = makeHome();
+      const { hints, stderr } = await checkOf(host.sshd, home, "auto");
+      assert.ok(stderr.startsWith(`preauth: work: "chdir ${maildir}: No such file or directory" (`), stderr);
+      runThere(host.sshd, lineOf(hints, /^without any mail/));
+      const mended = await checkOf(host.sshd, home, "auto");
+      assert.match(mended.text, /OK \[READ-WRITE\].*\(0 messages\)/);
+      assert.equal(mended.status, 0, mended.stderr);
+      assert.ok(host.files().some((name) => /letters\/cur$/.test(name)));
+    });
+  }
+
   test("name an imapd where the search does not look", async () => {
     await using host = await startMailHost("bookworm", { imapMode: 0o750, maildir: 3 });
     using home = makeHome();

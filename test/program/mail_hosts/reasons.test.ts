@@ -66,4 +66,16 @@ describe("a mail host without a mailbox for the user", { skip, concurrency: 3 },
     await using host = await startMailHost("bookworm", { path: COURIER, maildir: 3 });
     assertWritable(await open(host), 3);
   });
+
+  test("has Courier's mailbox where $MAILDIR says, and where the table's word does", async () => {
+    const options = {
+      ...imapd("MAILDIR=/home/jane/letters exec /opt/courier/imapd"),
+      maildir: 3,
+      folder: "letters",
+    };
+    await using host = await startMailHost("bookworm", options);
+    assertWritable(await open(host), 3);
+    const line = "MAILDIR=/nowhere exec /opt/courier/imapd letters";
+    assertWritable(await open(host, { "commands.imap": line }), 3);
+  });
 });
