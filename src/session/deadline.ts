@@ -2,6 +2,7 @@ import { Follower } from "../abort.ts";
 import { Failure } from "../failure.ts";
 import { type Person, watched } from "../person.ts";
 import type { Progress } from "../progress.ts";
+import { quoted } from "../shell_word.ts";
 import type { Decision } from "../table/decision.ts";
 import type { World } from "../world.ts";
 
@@ -44,8 +45,16 @@ export async function inTime<T>(
 
 /** Out of time; `doing` as in "logging in to imap.example.org", `limit` in milliseconds. */
 export function outOfTime(server: string, doing: string, limit: number): Failure {
-  return new Failure("deadline", server, expired(doing, limit));
+  const hints = SIGNING.test(doing)
+    ? [
+        `let the key be used in time, or log in where preauth waits for that: preauth --login ${quoted(server)}`,
+      ]
+    : [];
+  return new Failure("deadline", server, expired(doing, limit), { hints });
 }
+
+/** What the user has to do then: answer the agent, or touch a security key. */
+const SIGNING = /^waiting for the agent to sign/;
 
 /** The same without the server's name. */
 export function expired(doing: string, limit: number): string {

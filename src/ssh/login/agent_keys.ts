@@ -6,6 +6,7 @@ import type { AddingLine } from "./adding_line.ts";
 import { Agent, type AgentAddress, AgentError, type AgentKey } from "./agent.ts";
 import { sshAdd } from "./agent_hints.ts";
 import type { Candidate, Obstacle, Waiting } from "./candidate.ts";
+import type { Questions } from "./questions.ts";
 
 /** The keys of an agent, for one login. Call close() at the end. */
 export class AgentKeys {
@@ -13,12 +14,19 @@ export class AgentKeys {
   trouble: Obstacle | undefined;
   readonly #place: AgentAddress | undefined;
   readonly #waiting: Waiting;
+  readonly #asking: Pick<Questions, "meanwhile"> | undefined;
   #agent: Agent | undefined;
   #isBound = false;
 
-  constructor(place: AgentAddress | undefined, waiting: Waiting) {
+  /** `asking`: whoever an agent may ask something too, in time that does not count. */
+  constructor(
+    place: AgentAddress | undefined,
+    waiting: Waiting,
+    asking: Pick<Questions, "meanwhile"> | undefined,
+  ) {
     this.#place = place;
     this.#waiting = waiting;
+    this.#asking = asking;
   }
 
   close(): void {
@@ -102,8 +110,10 @@ export class AgentKeys {
   async sign({ blob, type }: AgentKey, data: Buffer, algorithm: string): Promise<Buffer> {
     this.#waiting(`waiting for the agent to sign${isSecurityKey(type) ? " (touch the security key)" : ""}`);
     try {
-      if (this.#agent === undefined) throw new AgentError("is closed");
-      return await this.#agent.sign(blob, data, algorithm);
+      const agent = this.#agent;
+      if (agent === undefined) throw new AgentError("is closed");
+      const signing = () => agent.sign(blob, data, algorithm);
+      return await (this.#asking?.meanwhile(signing) ?? signing());
     } catch (error) {
       throw error instanceof AgentError ? new Error(`the agent ${error.message}`, { cause: error }) : error;
     } finally {

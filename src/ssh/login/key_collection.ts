@@ -57,10 +57,11 @@ export class KeyCollection {
     const place = path === undefined ? undefined : { path, variable, isAsked: options.asking !== undefined };
     this.#target = target;
     this.#options = options;
-    this.#agent = new AgentKeys(place, (what) => {
+    const waiting = (what: string) => {
       this.waitingFor = what;
       options.waiting(what);
-    });
+    };
+    this.#agent = new AgentKeys(place, waiting, options.asking);
   }
 
   /** Which keys these are, files without a known public key left out; empty until they have been found. */

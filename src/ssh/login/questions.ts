@@ -54,12 +54,16 @@ export class Questions {
     for (let left = this.#tries; left > 0; left--) {
       const passphrase = await this.#ask(`Enter passphrase for key '${path}': `, false);
       if (passphrase === "") return undefined;
-      const unlocking = () => unlock(passphrase, this.#signal);
-      const key = await (this.#person.wait?.(unlocking) ?? unlocking());
+      const key = await this.meanwhile(() => unlock(passphrase, this.#signal));
       if (key !== undefined) return key;
       this.#person.tell([`${path}: this is not its passphrase`]);
     }
     return undefined;
+  }
+
+  /** Waits for what the person does elsewhere, or has begun here: that is no time of the server's. */
+  meanwhile<T>(work: () => Promise<T>): Promise<T> {
+    return this.#person.wait?.(work) ?? work();
   }
 
   password(): Promise<string> {
