@@ -5,7 +5,7 @@ export type Step = "config" | "name" | "connect" | "kex" | "hostkey" | "auth" | 
 export type Watcher = (step: Step, outcome: string) => void;
 
 /**
- * How far a connection has come. `doing` completes "... took longer than 10 s"; `heard` tells whether the
+ * How far a connection has come. `doing` completes "timed out ... after 10 s"; `heard` tells whether the
  * server has sent a single byte; the watcher sees each step that is done.
  */
 export class Progress {

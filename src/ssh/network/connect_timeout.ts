@@ -20,7 +20,7 @@ export class ConnectTimeout {
     if (timeout === undefined) return;
     const expire = (): void => {
       if (!LIMITED.has(progress.step)) return;
-      const what = `${progress.doing} took longer than the ${timeout / 1000} s of ConnectTimeout`;
+      const what = `timed out ${progress.doing} after the ${timeout / 1000} s of ConnectTimeout`;
       this.#ends.abort(new Failure("deadline", server, what));
     };
     this.#timer = setTimeout(expire, timeout);

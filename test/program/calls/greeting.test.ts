@@ -121,7 +121,7 @@ describeForms("the greeting", { concurrency: 3 }, (form) => {
         `${question}; exec cat`,
         "3s",
         69,
-        'waiting for the greeting of mail.test took longer than 3 s: "Press enter:"',
+        'timed out waiting for the greeting of mail.test after 3 s: "Press enter:"',
       ],
       [question, "9s", 69, 'the remote command ended with status 0 before any greeting: "Press enter:"'],
       [
@@ -249,7 +249,7 @@ describeForms("noise without a newline over a shared connection", (form) => {
       tableFor(sshd, { "commands.imap": "printf 'Press enter: '; exec cat", share: true, deadline: "3s" }),
     );
     const { output } = await converse([...form.argv, ...MAIL], { env: home.env });
-    const what = 'waiting for the greeting of mail.test took longer than 3 s: "Press enter:"';
+    const what = 'timed out waiting for the greeting of mail.test after 3 s: "Press enter:"';
     assert.equal(output.toString("latin1"), refusal(`mail.test: ${what}`));
   });
 });

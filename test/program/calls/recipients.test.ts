@@ -89,7 +89,7 @@ describeForms("a call that names recipients", { concurrency: 3 }, (form) => {
     await using silent = await startCall([...argv, "joe@isp.com"], { env: home.env, stdio: "pipes" });
     silent.write("To: joe@isp.com\n");
     const late = await silent.finished();
-    const line = "preauth: mail.test: reading the header of the message took longer than 1 s\n";
+    const line = "preauth: mail.test: timed out reading the header of the message after 1 s\n";
     assert.deepEqual([late.status, late.stderr], [69, line]);
 
     home.writeTable(tableFor(sshd, { command: "cat" }));

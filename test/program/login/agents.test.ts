@@ -55,7 +55,7 @@ describeForms("an agent of a mail call", (form) => {
   test("that hangs when it is asked for its keys ends with the deadline, and is named", async () => {
     write();
     await using agent = await startAgentServer(() => undefined);
-    assert.match(await say(agent.socket), /waiting for the agent at \S+\/agent took longer than 3 s/);
+    assert.match(await say(agent.socket), /timed out waiting for the agent at \S+\/agent after 3 s/);
     await poll(() => agent.connections() === 0, "the end of the agent's connections");
   });
 
@@ -65,7 +65,7 @@ describeForms("an agent of a mail call", (form) => {
     const list = Buffer.concat([Buffer.from([12, 0, 0, 0, 1]), wire(blob, "test")]);
     const answers: Readonly<Record<number, Buffer>> = { 11: list, 27: FAILURE };
     await using agent = await startAgentServer(([type = 0]) => answers[type]);
-    assert.match(await say(agent.socket), /waiting for the agent to sign took longer than 3 s/);
+    assert.match(await say(agent.socket), /timed out waiting for the agent to sign after 3 s/);
   });
 
   test("that is gone is named, with the old tmux that it is from", async () => {

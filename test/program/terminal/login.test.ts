@@ -125,7 +125,7 @@ describeForms("--login", (form) => {
       assert.equal(await terminal.ended(), 69);
       assert.match(
         terminal.screen(),
-        /preauth: work: waiting for the SSH server of work took longer than 1\s+s/,
+        /preauth: work: timed out waiting for the SSH server of work after 1\s+s/,
       );
       assert.doesNotMatch(terminal.screen(), /less than 30 s ago/);
     }

@@ -152,7 +152,7 @@ describeForms("--check", (form) => {
     await using silent = await silentServer();
     const { lines, stderr, status } = await check(form, { port: silent.port, deadline: "1s" });
     assert.equal(outcome(lines, "key exchange"), "FAILED");
-    assert.match(stderr, /waiting for the SSH server of work took longer than 1 s/);
+    assert.match(stderr, /timed out waiting for the SSH server of work after 1 s/);
     assert.ok(lines.includes("no greeting; Alpine waits 15 s for one"));
     assert.equal(status, 69);
   });
@@ -239,7 +239,7 @@ describeForms("--check", (form) => {
   test("METHOD smtp is checked up to its greeting: one that says nothing is waited for as a mail call is", async () => {
     const keys = { "commands.smtp": "echo who are you; exec cat", deadline: "6s" };
     const { stderr, status } = await check(form, keys, ["joe", "smtp"]);
-    assert.match(stderr, /waiting for the greeting of work took longer than 6 s: "who are you"/);
+    assert.match(stderr, /timed out waiting for the greeting of work after 6 s: "who are you"/);
     assert.equal(status, 69);
   });
 

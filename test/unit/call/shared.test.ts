@@ -161,7 +161,7 @@ describe("a session of the master's", () => {
     await scene.answer(HERE);
     await assert.rejects(
       scene.open(1_500),
-      /^Failure: mail\.test: waiting for the connection to mail\.test took longer than 1\.5 s$/,
+      /^Failure: mail\.test: timed out waiting for the connection to mail\.test after 1\.5 s$/,
     );
   });
 

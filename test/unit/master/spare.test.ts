@@ -214,7 +214,7 @@ describe("spare mailboxes", () => {
     scene.isStuck = true;
     await scene.want();
     await scene.pass(10_000);
-    assert.match(scene.notes.join("\n"), /^mail\.test: spare: mail\.test: starting took longer than 10 s$/);
+    assert.match(scene.notes.join("\n"), /^mail\.test: spare: mail\.test: timed out starting after 10 s$/);
   });
 
   it("are given up when all is over, also one that is being opened", async () => {

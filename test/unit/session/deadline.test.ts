@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { Person } from "../../../src/person.ts";
-import { Deadline } from "../../../src/session/deadline.ts";
+import { Deadline, outOfTime } from "../../../src/session/deadline.ts";
 
 const NEVER = new AbortController().signal;
 
@@ -26,6 +26,14 @@ function scene(t: TestContext) {
     expiries: () => expiries,
   };
 }
+
+test("the first 60 columns of Alpine tell that it timed out, behind a name of 31 letters", () => {
+  const server = "imap.physics.university.example";
+  const failure = outOfTime(server, `waiting for the SSH server of ${server}`, 10_000);
+  const shown = `preauth: ${failure.subject}: ${failure.what}`;
+  assert.equal(shown.slice(0, 60), `preauth: ${server}: timed out waiting `);
+  assert.equal(failure.what, `timed out waiting for the SSH server of ${server} after 10 s`);
+});
 
 test("a deadline expires once, when its time has passed", (t) => {
   const { pass, expiries } = scene(t);

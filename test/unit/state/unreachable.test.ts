@@ -22,12 +22,12 @@ describe("the memory of servers that said nothing", () => {
   test("holds for 30 s, for the same address and port", () =>
     withMemory((memory) => {
       assert.equal(memory.recall(server, 10_000), undefined);
-      memory.remember(server, 9000, "connecting took longer than 10 s");
-      assert.equal(memory.recall(server, 10_000), "connecting took longer than 10 s");
+      memory.remember(server, 9000, "timed out connecting after 10 s");
+      assert.equal(memory.recall(server, 10_000), "timed out connecting after 10 s");
       assert.equal(memory.recall({ ...server, port: 2222 }, 10_000), undefined);
       assert.equal(memory.recall({ ...server, host: "other.example.org" }, 10_000), undefined);
       mock.timers.setTime(1_029_999);
-      assert.equal(memory.recall(server, 10_000), "connecting took longer than 10 s");
+      assert.equal(memory.recall(server, 10_000), "timed out connecting after 10 s");
       mock.timers.setTime(1_030_000);
       assert.equal(memory.recall(server, 10_000), undefined);
     }));
@@ -59,7 +59,7 @@ describe("the memory of servers that said nothing", () => {
 
   test("holds the time, the reason and the machine's addresses, for its owner only", () =>
     withMemory((memory, directory) => {
-      memory.remember(server, 9000, "connecting took longer than 10 s");
+      memory.remember(server, 9000, "timed out connecting after 10 s");
       const all = fs
         .readdirSync(directory, { recursive: true })
         .map((name) => path.join(directory, String(name)));

@@ -95,7 +95,7 @@ test("ConnectTimeout ends a connection whose server says nothing", async () => {
   const target = targetFor({ ...sshd, port: silent.port }, { tcp: { ...PLAIN, timeout: 1000 } });
   await assert.rejects(connectTo(target), {
     trouble: "deadline",
-    what: "waiting for the SSH server of mail.test took longer than the 1 s of ConnectTimeout",
+    what: "timed out waiting for the SSH server of mail.test after the 1 s of ConnectTimeout",
   });
   await silent.idle();
 });
