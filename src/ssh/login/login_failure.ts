@@ -77,9 +77,21 @@ export class LoginFailure extends Failure {
 }
 
 /** "ssh-ed25519 SHA256:... from the agent": a key, in the words of messages and of --check. */
-function described({ type, fingerprint, source, name, isExpired }: TriedKey): string {
+function described({ type, fingerprint, source, name, flaw }: TriedKey): string {
   const origin = source === "agent" ? "from the agent" : `from ${name}`;
-  return `${type} ${fingerprint} ${origin}${isExpired ? ", which has expired" : ""}`;
+  const isExpired = flaw === "expired";
+  return `${type} ${fingerprint} ${origin}${isExpired ? ", which has expired" : ""}${flaw === "early" ? ", which is not valid yet" : ""}`;
+}
+
+/** Whether a key was refused, and its certificate names other accounts, as it may where AuthorizedPrincipalsFile is set. */
+function isForOthers({ outcome, principals }: TriedKey, user: string): boolean {
+  return outcome === "offered" && principals.length > 0 && !principals.includes(user);
+}
+
+/** The same, with the accounts. */
+function withAccounts(key: TriedKey, user: string): string {
+  const accounts = isForOthers(key, user) ? `, which is for ${fewOf(key.principals).join(", ")}` : "";
+  return `${described(key)}${accounts}`;
 }
 
 /** What opened the door, and the keys that were offered before it, for --check. */
@@ -103,7 +115,7 @@ function reason({ user }: Target, tried: Tried, ending: string | undefined): str
     .find(Boolean);
   const shown = attempts
     .slice(0, NAMED)
-    .map((one) => `${described(one)}${failureOf(one) === own ? "" : failed(one)}`);
+    .map((one) => `${withAccounts(one, user.value)}${failureOf(one) === own ? "" : failed(one)}`);
   const more = attempts.length > NAMED ? [`${attempts.length - NAMED} more`] : [];
   const parts = [
     ...(ending === undefined ? [] : [`the server says "${ending}"`]),
@@ -122,10 +134,10 @@ function reason({ user }: Target, tried: Tried, ending: string | undefined): str
   return parts.length === 0 ? told : `${told} (${parts.join("; ")})`;
 }
 
-/** A server may name as many methods as go into a packet. */
-function fewOf(methods: readonly string[]): readonly string[] {
-  const more = methods.length - MOST_METHODS;
-  return more <= 0 ? methods : [...methods.slice(0, MOST_METHODS), `${more} more`];
+/** A server may name as many methods as go into a packet, and a certificate as many accounts. */
+function fewOf(names: readonly string[]): readonly string[] {
+  const more = names.length - MOST_METHODS;
+  return more <= 0 ? names : [...names.slice(0, MOST_METHODS), `${more} more`];
 }
 
 /** What the server has accepted without letting the user in. */
@@ -187,6 +199,8 @@ function hints(
     told.push(
       `try to open it by hand: ${typed("ssh-keygen", "-y", "-f", unopened.name.replace(/-cert\.pub$/, ""))}`,
     );
+  if (attempts.some((one) => one.flaw !== undefined || isForOthers(one, user.value)))
+    told.push(`get a certificate from its authority that is valid now and for ${user.value}`);
   const first = attempts.find(({ outcome }) => outcome === "offered" || outcome === "signed");
   if (first !== undefined) {
     told.push(`put this line into ~${user.value}/.ssh/authorized_keys on ${host.value}: ${first.line}`);

@@ -1,4 +1,5 @@
 import { fingerprint, typeOf } from "../keys/blob.ts";
+import type { Certificate } from "../keys/certificate.ts";
 import type { Candidate } from "./candidate.ts";
 import type { Outcome } from "./key_offer.ts";
 
@@ -12,8 +13,10 @@ export interface TriedKey {
   /** Of the key itself, as authorized_keys has it. */
   readonly line: string;
   readonly source: "agent" | "file";
-  /** A certificate whose time was over. */
-  readonly isExpired: boolean;
+  /** What a server holds against its certificate. */
+  readonly flaw: "expired" | "early" | undefined;
+  /** The accounts that its certificate is for; empty where it names none, and for a plain key. */
+  readonly principals: readonly string[];
   readonly outcome: Outcome;
 }
 
@@ -23,8 +26,16 @@ export function triedKeyOf(candidate: Candidate, outcome: Outcome): TriedKey {
     ...{ name, type, source, outcome },
     fingerprint: fingerprintOf(candidate),
     line: lineOf(candidate),
-    isExpired: certificate !== undefined && Number(certificate.validBefore) * 1000 <= Date.now(),
+    flaw: flawOf(certificate),
+    principals: certificate?.principals ?? [],
   };
+}
+
+function flawOf(certificate: Certificate | undefined): TriedKey["flaw"] {
+  if (certificate === undefined) return undefined;
+  const now = BigInt(Math.floor(Date.now() / 1000));
+  if (now >= certificate.validBefore) return "expired";
+  return now < certificate.validAfter ? "early" : undefined;
 }
 
 function lineOf({ blob, certificate }: Candidate): string {

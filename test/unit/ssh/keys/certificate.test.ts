@@ -29,9 +29,13 @@ after(async () => {
 /** A key with a certificate beside it, for the user of the sshd. */
 function certified(type: KeyType = "ed25519", ...options: string[]): Key {
   const key = makeKey(join(folder, `key${++count}`), type);
-  const words = ["-q", "-s", authority.path, "-I", "test", "-n", sshd.user, ...options, `${key.path}.pub`];
-  execFileSync(program("ssh-keygen"), words, { stdio: "ignore" });
+  sign(key, ...options);
   return key;
+}
+
+function sign({ path }: Key, ...options: string[]): void {
+  const words = ["-q", "-s", authority.path, "-I", "test", "-n", sshd.user, ...options, `${path}.pub`];
+  execFileSync(program("ssh-keygen"), words, { stdio: "ignore" });
 }
 
 function certificateOf({ path }: Key): Buffer {
@@ -96,11 +100,21 @@ test("a CertificateFile that cannot be used is told", async () => {
   );
 });
 
-test("an expired certificate is refused, and said to be expired", async () => {
-  const key = certified("ed25519", "-V", "20200101:20200102");
-  const { what } = await refusedLogin(sshd, { identityFiles: [key.path] });
-  assert.match(what, /-cert-v01@openssh.com SHA256:\S+ from \S+-cert.pub, which has expired/);
-});
+for (const [words, flaw] of [
+  [["-V", "20200101:20200102"], "which has expired"],
+  [["-V", "21200101:21200102"], "which is not valid yet"],
+  [["-n", "jane,*"], "which is for jane, *"],
+] as const) {
+  test(`a certificate ${flaw} is refused, said to be so, and let in once it is signed as the hint says`, async () => {
+    const key = certified("ed25519", ...words);
+    const { what, hints } = await refusedLogin(sshd, { identityFiles: [key.path] });
+    assert.ok(what.includes(`${key.path}-cert.pub, ${flaw};`), what);
+    assert.equal(hints[0], `get a certificate from its authority that is valid now and for ${sshd.user}`);
+    sign(key, "-V", "-1d:+1d");
+    const { outcome } = await logIn(sshd, { identityFiles: [key.path] });
+    assert.match(outcome, /-cert-v01@openssh\.com/);
+  });
+}
 
 test("PubkeyAcceptedAlgorithms holds for certificates, by the name of the signature", async () => {
   const key = certified("rsa");
