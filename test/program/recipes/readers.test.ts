@@ -148,8 +148,8 @@ describe("a recipe for a program that reads mail", { concurrency: 2 }, () => {
     const patch = git("format-patch", "--stdout", "--root", "-1");
     const { status, said } = await run(scene, [program("git"), "-C", folder, "imap-send"], patch);
     assert.equal(status, 0, said);
-    const archive = join(scene.mailbox.path, "Maildir", ".Archive");
-    assert.equal(["new", "cur"].flatMap((name) => readdirSync(join(archive, name))).length, 3);
+    const drafts = join(scene.mailbox.path, "Maildir", ".Drafts");
+    assert.equal(["new", "cur"].flatMap((name) => readdirSync(join(drafts, name))).length, 1);
   });
 
   test("is right about what programs show of a refusal that run to their end", TIMEOUT, async () => {
