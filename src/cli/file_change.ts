@@ -16,6 +16,7 @@ import {
 import { dirname, resolve } from "node:path";
 import { Failure } from "../failure.ts";
 import { dangerOn, SAFER_PLACE } from "../safe_way.ts";
+import { quoted } from "../shell_word.ts";
 import { decoded } from "../utf8.ts";
 
 /** The text of a file. What is not UTF-8 is taken as Latin-1, so that every byte of it is kept. */
@@ -142,7 +143,7 @@ function remove(path: string): void {
   }
 }
 
-/** The text of a file; undefined where there is none. */
+/** The text of a file; undefined where there is none. Throws a Failure where it cannot be read. */
 export function textOf(path: string): FileText | undefined {
   try {
     const bytes = readFileSync(path);
@@ -152,7 +153,9 @@ export function textOf(path: string): FileText | undefined {
       : { text, encoding: "utf8" };
   } catch (error) {
     if (isMissing(error)) return undefined;
-    throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    const hint = code === "EACCES" ? `chmod u+r ${quoted(path)}` : `look at it: ls -ld ${quoted(path)}`;
+    throw new Failure("table", path, `cannot be read (${code})`, { hints: [hint], cause: error });
   }
 }
 

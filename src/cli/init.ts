@@ -14,7 +14,7 @@ import { COPY, diffOf, type FileChange, requireOwn, shortName, textOf, writeChan
 import { foundServers } from "./found_servers.ts";
 import { chosenServer, withHost } from "./new_host.ts";
 import { isAlpineRunning, type PinercLines, withSettings } from "./pinerc_change.ts";
-import { readPinerc } from "./pinerc_files.ts";
+import { isRemote, pinercPath, readPinerc } from "./pinerc_files.ts";
 import { Timeline } from "./timeline.ts";
 import { decideAsClient, namesOf } from "./user.ts";
 
@@ -39,7 +39,7 @@ export async function init(world: World, { server: given, printsOnly }: InitWord
   const asker = person && new Asker(person, signal);
   const file = tablePath(world.env, world.home);
   const before = tableText(file, world.uid);
-  if (asker !== undefined) requireOwn(pinercPath(world), world.uid);
+  if (asker !== undefined) requireOwnPinerc(world);
   const found = foundServers(world);
   const server = given ?? (await chosenServer(found, asker));
   const known = await decide(await parseTable(before ?? "", file, filesOf(world.home)), {
@@ -91,8 +91,16 @@ async function opens(world: World, decision: Decision, person: Person, asker: As
   return asker.yes("go on anyway", "no");
 }
 
-function pinercPath({ env, home }: World): string {
-  return env.PINERC || `${home}/.pinerc`;
+/** Throws a Failure for an own file of Alpine's that could not be changed in the end. */
+function requireOwnPinerc(world: World): void {
+  const path = pinercPath(world);
+  if (isRemote(path)) {
+    throw new Failure("table", path, "is in a mailbox, and not a file that could be changed", {
+      hints: ["write the table and ~/.pinerc, whose lines Alpine can take: PINERC= preauth --init"],
+    });
+  }
+  requireOwn(path, world.uid);
+  textOf(path);
 }
 
 /** What Alpine needs to call preauth for a SERVER. */

@@ -1,5 +1,6 @@
-import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { lstatSync, readFileSync } from "node:fs";
+import { dirname, isAbsolute, join } from "node:path";
+import { quoted } from "../shell_word.ts";
 import { accountInFile, homeIn, passwordFile } from "../target/passwd.ts";
 import type { World } from "../world.ts";
 import {
@@ -33,17 +34,18 @@ export interface PinercFiles {
   readonly pinerc: Pinerc;
   /** "~/.pinerc", or what $PINERC names. */
   readonly own: string;
-  /** Whether the person's own file is there. */
-  readonly hasOwn: boolean;
+  /** What of the person's cannot be looked at, and why; the first is their own file where `isOwnUnread`. */
+  readonly unread: readonly { readonly file: string; readonly why: string }[];
+  readonly isOwnUnread: boolean;
 }
 
 /**
  * Reads what Alpine reads, in its order: what is fixed, the exceptions beside the person's file, that file, and the
- * system's (init_pinerc and init_vars in pith/conf.c). $PINERC is the FILE of `alpine -p`. A file that cannot be read is
- * as good as none, as it is for Alpine. Undefined where there is none at all.
+ * system's (init_pinerc and init_vars in pith/conf.c). $PINERC is the FILE of `alpine -p`, $PINERCEX that of -x. A file that
+ * cannot be read is as good as none, as it is for Alpine. Undefined where there is none at all.
  */
 export function readPinerc({ env, home, uid }: Pick<World, "env" | "home" | "uid">): PinercFiles | undefined {
-  const path = env.PINERC || join(home, ".pinerc");
+  const path = pinercPath({ env, home });
   const name = (file: string): string => (file.startsWith(`${home}/`) ? `~${file.slice(home.length)}` : file);
   const parsed = (file: string, role: PinercRole): PinercFile | undefined => {
     const text = textOf(file);
@@ -52,19 +54,58 @@ export function readPinerc({ env, home, uid }: Pick<World, "env" | "home" | "uid
   const first = (files: readonly string[], role: PinercRole): PinercFile | undefined =>
     files.map((file) => parsed(file, role)).find((one) => one !== undefined);
   const own = parsed(path, "own");
-  const exceptions = parsed(join(dirname(path), ".pinercex"), "own");
+  const beside = exceptionsPath(env.PINERCEX || ".pinercex", path);
+  const exceptions = parsed(beside, "own");
   const { fixed, system } = systemPlaces(env);
   const files = [first(fixed, "fixed"), exceptions, own, first(system, "system")].filter(
     (one) => one !== undefined,
   );
-  if (files.length === 0) return undefined;
+  const unread = [path, beside].flatMap((file) => {
+    const why = whyUnread(file);
+    return why === undefined ? [] : [{ file: name(file), why }];
+  });
+  if (files.length === 0 && unread.length === 0) return undefined;
   const homeOf = (user: string): string | undefined =>
     user === "" ? (accountInFile(uid)?.home ?? home) : homeIn(passwordFile(), user);
   return {
     pinerc: pinercOf(files, (value) => expandVariables(value, env, homeOf)),
     own: name(path),
-    hasOwn: own !== undefined,
+    unread,
+    isOwnUnread: whyUnread(path) !== undefined,
   };
+}
+
+/** The person's own file: $PINERC, which may name a mailbox, as in `{work}pinerc`. */
+export function pinercPath({ env, home }: Pick<World, "env" | "home">): string {
+  return env.PINERC || join(home, ".pinerc");
+}
+
+/** Whether a name of a file is that of a mailbox on a server, as `alpine -p` and -x take one too. */
+export function isRemote(path: string): boolean {
+  return path.startsWith("{");
+}
+
+/** Alpine takes a relative name as one beside the person's file. */
+function exceptionsPath(name: string, own: string): string {
+  return isRemote(name) || isAbsolute(name) ? name : join(isRemote(own) ? "." : dirname(own), name);
+}
+
+/** Why a file that is there is empty to Alpine, or may not be looked at; undefined for none, and for one that is read. */
+function whyUnread(file: string): string | undefined {
+  if (isRemote(file)) return "is in a mailbox, where preauth does not look";
+  try {
+    readFileSync(file);
+    return undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOTDIR") return undefined;
+    if (code !== "ENOENT") {
+      const what = `cannot be read (${code}), and Alpine does without it`;
+      return code === "EACCES" ? `${what}: chmod u+r ${quoted(file)}` : `${what}: ls -ld ${quoted(file)}`;
+    }
+    const isLink = lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+    return isLink ? `is a link to a file that is not there: ls -l ${quoted(file)}` : undefined;
+  }
 }
 
 /**

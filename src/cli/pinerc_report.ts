@@ -51,9 +51,13 @@ export async function pinercFindings(
   });
   return {
     own: files.own,
-    obstacles: obstacles.map(({ at, what, line }) => {
-      return { at: at === undefined ? files.own : placeText(at), what, write: line };
-    }),
+    obstacles: [
+      ...files.unread.map(({ file, why }) => ({ at: file, what: why, write: undefined })),
+      // What a file has that nobody can read is not missing.
+      ...(files.isOwnUnread ? [] : obstacles).map(({ at, what, line }) => {
+        return { at: at === undefined ? files.own : placeText(at), what, write: line };
+      }),
+    ],
   };
 }
 

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { chmodSync, existsSync, mkdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { describeForms } from "../../peers/binaries.ts";
+import { runCall } from "../../peers/call.ts";
+import { type Home, hostTable, makeHome } from "../../peers/home.ts";
+import { program } from "../../peers/programs.ts";
+import { withoutPrivileges } from "../../peers/rights.ts";
+import { openTerminal } from "../../peers/terminal.ts";
+import { poll } from "../../peers/waiting.ts";
+
+/* A ~/.pinerc that Alpine cannot read, and files that it is started with by -p and -x. */
+
+/** The lines that have Alpine call a program of the home. */
+const lines = (home: Home, path = join(home.path, "preauth")): string =>
+  [
+    ...["personal-name=Jane", "user-domain=mail.test", "last-version-used=9.99", "rsh-command=%s %s %s %s"],
+    ...[`rsh-path=${path}`, "inbox-path={work}INBOX", ""],
+  ].join("\n");
+
+function homeWithTable(): Home {
+  const home = makeHome();
+  home.writeTable(hostTable({ match: "work", server: "127.0.0.1", ssh_config: "none" }));
+  home.write("preauth", `#!/bin/sh\n# preauth\necho "$@" >${home.path}/called\n`, 0o755);
+  mkdirSync(join(home.path, "mail"));
+  return home;
+}
+
+/** How a ~/.pinerc comes to be unread, and what is told of it. */
+const STATES: readonly (readonly [title: string, make: (home: Home, file: string) => void, told: string])[] =
+  [
+    [
+      "that may not be read",
+      (home, file) => chmodSync(home.write(file, lines(home)), 0),
+      "cannot be read (EACCES), and Alpine does without it: chmod u+r ",
+    ],
+    [
+      "that is a link to itself",
+      (home, file) => symlinkSync(file, join(home.path, file)),
+      "cannot be read (ELOOP), and Alpine does without it: ls -ld ",
+    ],
+    [
+      "that is a directory",
+      (home, file) => mkdirSync(join(home.path, file)),
+      "cannot be read (EISDIR), and Alpine does without it: ls -ld ",
+    ],
+    [
+      "that is a link to nothing",
+      (home, file) => symlinkSync("gone", join(home.path, file)),
+      "is a link to a file that is not there: ls -l ",
+    ],
+  ];
+
+/** Whether real Alpine calls the program of a home. */
+async function isCalled(home: Home, words: readonly string[] = []): Promise<boolean> {
+  const argv = [...withoutPrivileges(), program("alpine"), "-P", "/dev/null", "-i", ...words];
+  await using alpine = await openTerminal(argv, { env: home.env });
+  const called = join(home.path, "called");
+  const isOver = () => existsSync(called) || /only once|MAIN MENU/.test(alpine.screen()) || undefined;
+  await poll(isOver, "Alpine to call, or to go on", () => alpine.screen());
+  return existsSync(called);
+}
+
+describe("real Alpine", { concurrency: 2 }, () => {
+  for (const [title, make] of STATES) {
+    test(`does without a ~/.pinerc ${title}`, async () => {
+      using home = homeWithTable();
+      make(home, ".pinerc");
+      assert.equal(await isCalled(home), false);
+    });
+  }
+
+  test("calls the rsh-path of the file that -x names", async () => {
+    using home = homeWithTable();
+    home.write(".pinerc", lines(home, "/no/such"));
+    assert.equal(await isCalled(home), false);
+    const file = home.write("exceptions", lines(home));
+    assert.equal(await isCalled(home, ["-x", file]), true);
+  });
+});
+
+describeForms("a pinerc that is not read", { concurrency: 2 }, (form) => {
+  const explain = async (home: Home, env: Readonly<Record<string, string>> = {}) => {
+    const options = { env: { ...home.env, ...env }, stdio: "pipes", under: withoutPrivileges() } as const;
+    const { output, stderr } = await runCall([...form.argv, "--explain", "work"], options);
+    assert.equal(stderr, "");
+    return output.toString().split("\n");
+  };
+
+  for (const [title, make, told] of STATES) {
+    test(`is named by --explain, and --init stops at it before it asks: one ${title}`, async () => {
+      using home = homeWithTable();
+      make(home, ".pinerc");
+      const said = await explain(home);
+      const path = join(home.path, ".pinerc");
+      assert.ok(said.includes(`~/.pinerc: ${told}${path}`), said.join("\n"));
+      assert.doesNotMatch(said.join("\n"), /rsh-path is not set|nothing in it/);
+      if (told.startsWith("is a link")) return;
+      const argv = [...withoutPrivileges(), ...form.argv, "--init", "work"];
+      await using terminal = await openTerminal(argv, { env: home.env, columns: 200 });
+      assert.equal(await terminal.ended(), 78, terminal.screen());
+      assert.match(terminal.screen(), /^preauth: \S+\/\.pinerc: cannot be read \(E\w+\)$/m);
+      assert.match(terminal.screen(), /^preauth: hint: (chmod u\+r|look at it: ls -ld) \S+\/\.pinerc$/m);
+      if (!told.includes("EACCES")) return;
+      chmodSync(path, 0o600);
+      assert.match((await explain(home)).join("\n"), /^~\/\.pinerc: nothing in it keeps Alpine/m);
+    });
+  }
+
+  test("is one of -x where $PINERCEX names that, beside the own one or anywhere", async () => {
+    using home = homeWithTable();
+    home.write(".pinerc", lines(home, "/no/such"));
+    const file = home.write("exceptions", lines(home));
+    for (const name of ["exceptions", file]) {
+      assert.match((await explain(home, { PINERCEX: name })).join("\n"), /: nothing in it keeps Alpine/);
+    }
+    chmodSync(file, 0);
+    const said = await explain(home, { PINERCEX: file });
+    assert.ok(said.some((line) => line.startsWith("~/exceptions: cannot be read (EACCES)")));
+    assert.ok(said.includes('~/.pinerc:5: rsh-path is not an executable file: "/no/such"'));
+  });
+
+  test("is one in a mailbox: it is said of the files of -p and of -x, and --init writes no file of that name", async () => {
+    using home = homeWithTable();
+    home.write(".pinerc", lines(home));
+    const remote = "{work/user=jane}pinerc";
+    const told = `${remote}: is in a mailbox, where preauth does not look`;
+    assert.ok((await explain(home, { PINERCEX: remote })).includes(told));
+    assert.ok((await explain(home, { PINERC: remote })).includes(told));
+    const env = { ...home.env, PINERC: remote };
+    await using terminal = await openTerminal([...form.argv, "--init", "work"], { env, columns: 200 });
+    assert.equal(await terminal.ended(), 78, terminal.screen());
+    assert.match(terminal.screen(), /: is in a mailbox, and not a file that could be changed$/m);
+    const [, line = ""] = /^preauth: hint: write the table .*: (PINERC=.*)$/m.exec(terminal.screen()) ?? [];
+    const typed = line.replace("preauth", form.argv.map((word) => `'${word}'`).join(" "));
+    await using again = await openTerminal(["/bin/sh", "-c", typed], { env, columns: 200 });
+    await again.waitFor(/mail server/, "the first question");
+  });
+});
