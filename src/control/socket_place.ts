@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync } from "node:fs";
+import { lstatSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import { dangerOn } from "../safe_way.ts";
 import { stateDirectory } from "../state/directory.ts";
@@ -38,7 +38,8 @@ const LONGEST_HOST = 24;
  * Where this user's master listens, or others do: below $XDG_RUNTIME_DIR, else /run/user/UID (cron has no such variable), on macOS below
  * $TMPDIR, which it gives to each user for the purpose, else below the state directory. A home may be shared between
  * machines: the machine's name is part of the socket's there, in lower case, as case means nothing in it (RFC 4343) nor in
- * file names on macOS. (There that name changes with the network.)
+ * file names on macOS. (There that name changes with the network.) Two machines may have the same name, such as clones:
+ * each would take the other's socket for a stale one, so that machine-id(5) is in it, too.
  * Makes the directory (0700). Throws an Error with a reason when nobody else can be kept out of it, or when its path is
  * too long.
  */
@@ -55,7 +56,7 @@ export function controlPlace(
     runtime === undefined
       ? {
           directory: join(stateDirectory(env, home), "run"),
-          prefix: `${hostPart(hostname().toLowerCase())}-${name}`,
+          prefix: `${hostPart(hostname().toLowerCase(), machineId())}-${name}`,
         }
       : { directory: join(runtime, "preauth"), prefix: name };
   const longest = byteLength(join(place.directory, place.prefix)) + LONGEST_SUFFIX;
@@ -79,12 +80,24 @@ function runtimeDirectory(directory: string | undefined, uid: number): string | 
     : undefined;
 }
 
-/** A machine's name as part of a file's: a long or odd one keeps its beginning, and a number tells it from others. */
-export function hostPart(host: string): string {
-  if (/^[\w.-]+$/.test(host) && host.length <= LONGEST_HOST) return host;
+/** machine-id(5), which an image of a container may have empty; "" where the system has none. */
+function machineId(): string {
+  try {
+    return readFileSync("/etc/machine-id", "latin1").trim();
+  } catch {
+    return "";
+  }
+}
+
+/**
+ * A machine's name as part of a file's: a long or odd one, and that of a machine with an id, keeps its beginning, and a
+ * number tells it from others.
+ */
+export function hostPart(host: string, id: string): string {
+  if (id === "" && /^[\w.-]+$/.test(host) && host.length <= LONGEST_HOST) return host;
   // FNV-1a, 32 bits: node:crypto would cost each call milliseconds.
   let hash = 0x811c9dc5;
-  for (const byte of encoded(host)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  for (const byte of encoded(`${host}${id}`)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
   return `${host.replace(/[^\w.-]/g, "_").slice(0, LONGEST_HOST - 9)}-${hash.toString(16).padStart(8, "0")}`;
 }
 

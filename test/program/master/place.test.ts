@@ -23,8 +23,12 @@ import { answers, backgroundOf, kill, logout, mastersOf, type Scene, startScene 
 const DEADLINE = 10_000;
 
 /** Opens a mailbox and closes it; gives what the log has about the master. */
-async function mailAsUsual(scene: Scene, env: Readonly<Record<string, string>> = {}): Promise<string> {
-  const call = await scene.start({ env });
+async function mailAsUsual(
+  scene: Scene,
+  env: Readonly<Record<string, string>> = {},
+  under: readonly string[] = [],
+): Promise<string> {
+  const call = await scene.start({ env, under });
   await call.readUntil(/^\* PREAUTH [^\r\n]*\r\n/, DEADLINE);
   await answers(call, "a1");
   assert.equal(await logout(call), 0);
@@ -198,7 +202,29 @@ describeForms("the control socket", { concurrency: 4 }, (form) => {
     assert.equal(scene.sshd.logins(), 1);
     const directory = join(scene.home.env.XDG_STATE_HOME ?? "", "preauth", "run");
     assert.equal(lstatSync(directory).mode & 0o777, 0o700);
-    assert.deepEqual(socketsIn(directory), [`${hostname()}-master-1.1`]);
+    const [name = "", ...more] = socketsIn(directory);
+    assert.deepEqual(more, []);
+    assert.match(name.replace(hostname(), "HOST"), /^HOST(-[\da-f]{8})?-master-1\.1$/);
+  });
+
+  test("is not that of a clone of this machine, with the same name and the same home", {
+    skip: skipUnlessRoot || hasRuntime,
+  }, async () => {
+    await using scene = await startScene(form);
+    const etc = join(scene.home.path, "etc");
+    for (const id of ["0".repeat(32), "1".repeat(32)]) {
+      const own = `cp -a /etc '${etc}.${id}' && echo ${id} >'${etc}.${id}/machine-id' && mount --bind '${etc}.${id}' /etc`;
+      const apart = [program("unshare"), "--mount", "--propagation", "private", "/bin/sh", "-c"];
+      const under = [...apart, `${own} && exec "$@"`, "sh"];
+      await mailAsUsual(scene, { XDG_RUNTIME_DIR: "" }, under);
+    }
+    const names = socketsIn(join(scene.home.env.XDG_STATE_HOME ?? "", "preauth", "run"));
+    assert.equal(names.length, 2);
+    for (const name of names) assert.match(name.replace(hostname(), "HOST"), /^HOST-[\da-f]{8}-master-1\.1$/);
+    assert.equal(mastersOf(scene.home).length, 2);
+    // Whatever it was called when it was started, it is found.
+    assert.equal((await scene.run("--stop")).status, 0);
+    assert.deepEqual(socketsIn(join(scene.home.env.XDG_STATE_HOME ?? "", "preauth", "run")), []);
   });
 
   test("is the same in /run/user/UID, with XDG_RUNTIME_DIR and, as under cron, without", {

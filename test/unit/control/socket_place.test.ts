@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { chmodSync, chownSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -12,6 +21,8 @@ import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
 const NOBODY = 12345;
 
 const own = process.getuid?.() ?? -1;
+
+const machineId = existsSync("/etc/machine-id") ? readFileSync("/etc/machine-id", "latin1").trim() : "";
 
 describe("the control socket's place", () => {
   let root = "";
@@ -89,7 +100,7 @@ describe("the control socket's place", () => {
       const place = placeOf({ XDG_RUNTIME_DIR });
       assert.deepEqual(
         place,
-        { directory: fallback(), prefix: `${hostPart(hostname().toLowerCase())}-master-1` },
+        { directory: fallback(), prefix: `${hostPart(hostname().toLowerCase(), machineId)}-master-1` },
         XDG_RUNTIME_DIR,
       );
     }
@@ -134,15 +145,15 @@ describe("the control socket's place", () => {
 describe("a machine's name in the socket's", () => {
   it("is as it is where it is short", () => {
     for (const host of ["work", "mail.example.org", "a_b-c", "x".repeat(24)])
-      assert.equal(hostPart(host), host);
+      assert.equal(hostPart(host, ""), host);
   });
 
   it("has 24 bytes at most and nothing that a file's name cannot have", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary", maxLength: 64 }), (host) => {
-        const part = hostPart(host);
+      fc.property(fc.string({ unit: "binary", maxLength: 64 }), fc.constantFrom("", "0123"), (host, id) => {
+        const part = hostPart(host, id);
         assert.match(part, /^[\w.-]{1,24}$/);
-        assert.equal(hostPart(host), part);
+        assert.equal(hostPart(host, id), part);
       }),
     );
   });
@@ -150,6 +161,8 @@ describe("a machine's name in the socket's", () => {
   it("is not another machine's", () => {
     const hosts = ["ip-10-0-0-1.eu-central-1.compute.internal", "ip-10-0-0-2.eu-central-1.compute.internal"];
     hosts.push("a/b", "a_b", "a b", "x".repeat(25), "x".repeat(26));
-    assert.equal(new Set(hosts.map(hostPart)).size, hosts.length);
+    const parts = ["", "0123", "0124"].flatMap((id) => hosts.map((host) => hostPart(host, id)));
+    assert.equal(new Set(parts).size, 3 * hosts.length);
+    assert.match(hostPart("work", "0123"), /^work-[\da-f]{8}$/);
   });
 });
