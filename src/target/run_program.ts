@@ -8,6 +8,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Kills the program; the promise then rejects with the signal's reason. */
   readonly signal: AbortSignal;
+  /** What is longer than this, in bytes, is not an answer; the program is killed. Default: 1 MiB. */
+  readonly longest?: number;
 }
 
 /** How a program ended, and what it wrote. */
@@ -17,9 +19,6 @@ export interface ProgramEnd {
   /** The lines of stderr. */
   readonly stderr: readonly string[];
 }
-
-/** What is longer than this is not an answer; the program is killed. */
-const LONGEST = 1024 * 1024;
 
 /** Milliseconds to wait for the rest of stderr after the end: something it started may have kept it open. */
 const LINGER = 250;
@@ -31,7 +30,7 @@ const LINGER = 250;
 export function runProgram(
   program: string,
   words: readonly string[],
-  { env, signal }: RunOptions,
+  { env, signal, longest = 1024 * 1024 }: RunOptions,
 ): Promise<ProgramEnd | undefined> {
   signal.throwIfAborted();
   // In a session of its own, so that what it has started (Match exec) ends with it.
@@ -46,7 +45,7 @@ export function runProgram(
   const keep = (chunks: Buffer[]) => (chunk: Buffer) => {
     chunks.push(chunk);
     length += chunk.length;
-    if (length > LONGEST) signalGroup(child, "SIGKILL");
+    if (length > longest) signalGroup(child, "SIGKILL");
   };
   child.stdout.on("data", keep(stdout));
   child.stderr.on("data", keep(stderr));

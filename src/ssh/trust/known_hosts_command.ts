@@ -7,6 +7,9 @@ import { fingerprint, typeOf } from "../keys/blob.ts";
 import { readHostCertificate } from "./host_certificate.ts";
 import { type KnownHost, parseKnownHosts } from "./known_hosts.ts";
 
+/** As much as it may print, in bytes: ssh(1) has no limit, and this holds some hundred thousand hosts. */
+const LONGEST = 64 * 1024 * 1024;
+
 /** What asking it needs. */
 export interface AskingKnownHosts {
   readonly signal: AbortSignal;
@@ -25,12 +28,19 @@ async function run(
   { signal, note, env }: AskingKnownHosts,
 ): Promise<readonly KnownHost[]> {
   if (program === undefined) return [];
-  const ran = await runProgram(program, words, { signal, env }).catch((error: NodeJS.ErrnoException) => {
-    signal.throwIfAborted();
-    throw new Failure("table", server, `${KNOWN_HOSTS_COMMAND} "${program}" cannot be run (${error.code})`, {
-      cause: error,
-    });
-  });
+  const ran = await runProgram(program, words, { signal, env, longest: LONGEST }).catch(
+    (error: NodeJS.ErrnoException) => {
+      signal.throwIfAborted();
+      throw new Failure(
+        "table",
+        server,
+        `${KNOWN_HOSTS_COMMAND} "${program}" cannot be run (${error.code})`,
+        {
+          cause: error,
+        },
+      );
+    },
+  );
   if (ran === undefined) {
     note(`${server}: ${KNOWN_HOSTS_COMMAND} "${program}" does not exist: ignored`);
     return [];

@@ -96,6 +96,14 @@ describeForms("a KnownHostsCommand that is to see the server's key", (form) => {
     );
   });
 
+  test("prints 40,000 lines, as ssh takes them", async () => {
+    using home = makeHome();
+    const others = Array.from({ length: 40_000 }, (_, n) => `host${n}.test ${sshd.hostKeys[0]?.line}\n`);
+    const lines = home.write("lines", `${others.join("")}${readFileSync(sshd.knownHosts, "utf8")}`);
+    const config = home.write("ssh_config", `KnownHostsCommand /bin/cat ${lines}\nUserKnownHostsFile none\n`);
+    assert.match(await call(home, config, false), /PREAUTH/);
+  });
+
   test("revokes the key then, or ends the call by failing", async () => {
     using home = makeHome();
     const revoking = `@revoked * ${sshd.hostKeys[0]?.line}`;
