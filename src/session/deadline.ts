@@ -56,7 +56,7 @@ export function outOfTime(server: string, doing: string, limit: number): Failure
 /** What the user has to do then: answer the agent, or touch a security key. */
 const SIGNING = /^waiting for the agent to sign/;
 
-/** The same without the server's name. What is wrong comes first: Alpine shows the first 60 columns or so. */
+/** What a Failure of `outOfTime` tells. What is wrong comes first: Alpine shows the first 60 columns or so. */
 export function expired(doing: string, limit: number): string {
   const time = limit < 1000 || limit % 100 !== 0 ? `${limit} ms` : `${limit / 1000} s`;
   return `timed out ${doing} after ${time}`;

@@ -61,7 +61,7 @@ describe("the steps of doc/recipes.md through windows name what stands there", (
     {
       name: "Claws Mail",
       opening:
-        "Claws Mail's wizard has no field for a command. So it fails at first, and the preferences mend that:",
+        "The wizard of Claws Mail has no field for a command, so Claws Mail cannot connect at first. Its preferences mend that:",
       read: () => texts([program("claws-mail")]),
     },
     { name: "Thunderbird", opening: "Thunderbird 140 shows these windows:", read: thunderbird },
