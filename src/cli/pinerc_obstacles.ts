@@ -39,6 +39,8 @@ export interface ObstacleContext {
   readonly isExecutable: (path: string) => boolean;
   /** Whether a path leads to this program. */
   readonly isPreauth: (path: string) => boolean;
+  /** Whether the locale has every letter: Alpine looks for a file by its name in the locale's. */
+  readonly isUtf8: boolean;
   /** This program, as rsh-path is to name it. */
   readonly program: string;
   /** The person's own name: Alpine's USER for a mailbox without /user=. */
@@ -74,7 +76,7 @@ function isTried({ sshPath, sshOpenTimeout }: Pinerc, { isExecutable }: Obstacle
 
 function pathObstacles(pinerc: Pinerc, context: ObstacleContext): readonly PinercObstacle[] {
   const { rshPath, sshPath } = pinerc;
-  const { isExecutable, isPreauth, program } = context;
+  const { isExecutable, isPreauth, isUtf8, program } = context;
   const line = `rsh-path=${program}`;
   const found: PinercObstacle[] = [];
   if (sshPath !== undefined && isTried(pinerc, context)) {
@@ -86,13 +88,18 @@ function pathObstacles(pinerc: Pinerc, context: ObstacleContext): readonly Piner
   }
   if (rshPath === undefined) return [...found, { at: undefined, what: "rsh-path is not set", line }];
   const { value } = rshPath;
+  // No better than what stands there, where this program's own path has such letters.
+  const isBetter = isUtf8 || !/[^\0-\x7f]/.test(program);
   const wrong = (what: string): readonly PinercObstacle[] => [
     ...found,
-    { at: rshPath, what: `rsh-path ${what}: "${value}"`, line },
+    { at: rshPath, what: `rsh-path ${what}: "${value}"`, ...(isBetter && { line }) },
   ];
   if (/\s/.test(value)) return wrong("must not have a space in it");
   if (!value.startsWith("/")) return wrong("must be absolute");
   if (!isExecutable(value)) return wrong("is not an executable file");
+  if (!isUtf8 && /[^\0-\x7f]/.test(value)) {
+    return wrong("has letters that are found in a UTF-8 locale alone: lead to it by a link without them");
+  }
   return isPreauth(value) ? found : wrong("is not this program");
 }
 

@@ -48,6 +48,7 @@ export async function pinercFindings(
   const obstacles = obstaclesIn(files.pinerc, {
     ...{ server: decision.server, login, deadline: decision.deadline.value, program: world.program() },
     ...{ isServer, isExecutable, isPreauth: (path: string) => isPreauth(path, world.program()) },
+    isUtf8: isUtf8(world.env),
   });
   return {
     own: files.own,
@@ -125,6 +126,11 @@ function isPreauth(path: string, program: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Whether the locale's character set is UTF-8 (POSIX.1-2017, XBD 8.2: the first of these that is not empty). */
+function isUtf8({ LC_ALL, LC_CTYPE, LANG }: World["env"]): boolean {
+  return /\butf-?8\b/i.test(LC_ALL || LC_CTYPE || LANG || "");
 }
 
 /** Bytes of a script that starts another program. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdirSync, symlinkSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { describeForms } from "../../peers/binaries.ts";
@@ -18,6 +18,8 @@ const lines = (home: Home, path = join(home.path, "preauth")): string =>
     ...["personal-name=Jane", "user-domain=mail.test", "last-version-used=9.99", "rsh-command=%s %s %s %s"],
     ...[`rsh-path=${path}`, "inbox-path={work}INBOX", ""],
   ].join("\n");
+
+type Env = Readonly<Record<string, string>>;
 
 function homeWithTable(): Home {
   const home = makeHome();
@@ -53,14 +55,33 @@ const STATES: readonly (readonly [title: string, make: (home: Home, file: string
   ];
 
 /** Whether real Alpine calls the program of a home. */
-async function isCalled(home: Home, words: readonly string[] = []): Promise<boolean> {
+async function isCalled(home: Home, words: readonly string[] = [], env: Env = {}): Promise<boolean> {
   const argv = [...withoutPrivileges(), program("alpine"), "-P", "/dev/null", "-i", ...words];
-  await using alpine = await openTerminal(argv, { env: home.env });
+  await using alpine = await openTerminal(argv, { env: { ...home.env, ...env } });
   const called = join(home.path, "called");
   const isOver = () => existsSync(called) || /only once|MAIN MENU/.test(alpine.screen()) || undefined;
   await poll(isOver, "Alpine to call, or to go on", () => alpine.screen());
   return existsSync(called);
 }
+
+/** A ~/.pinerc whose rsh-path has a letter beyond ASCII, in UTF-8 or in Latin-1; the name of the program's directory. */
+function withLetter(home: Home, encoding: "utf8" | "latin1"): void {
+  const folder = Buffer.from(`${home.path}/jos\u00e9`, encoding);
+  mkdirSync(folder);
+  const there = Buffer.concat([folder, Buffer.from("/preauth")]);
+  copyFileSync(join(home.path, "preauth"), there);
+  const [before = "", after = ""] = lines(home, "PATH").split("PATH");
+  const file = home.write(".pinerc", "");
+  writeFileSync(file, Buffer.concat([Buffer.from(before), there, Buffer.from(after)]));
+}
+
+/** How the letter is written, the locale, and whether Alpine finds the program so. */
+const LETTERS = [
+  ["utf8", "C.UTF-8", true],
+  ["utf8", "C", false],
+  ["latin1", "C.UTF-8", false],
+  ["latin1", "C", false],
+] as const;
 
 describe("real Alpine", { concurrency: 2 }, () => {
   for (const [title, make] of STATES) {
@@ -68,6 +89,14 @@ describe("real Alpine", { concurrency: 2 }, () => {
       using home = homeWithTable();
       make(home, ".pinerc");
       assert.equal(await isCalled(home), false);
+    });
+  }
+
+  for (const [encoding, locale, calls] of LETTERS) {
+    test(`${calls ? "finds" : "does not find"} an rsh-path with a letter in ${encoding}, in the locale ${locale}`, async () => {
+      using home = homeWithTable();
+      withLetter(home, encoding);
+      assert.equal(await isCalled(home, [], { LC_ALL: locale }), calls);
     });
   }
 
@@ -81,7 +110,7 @@ describe("real Alpine", { concurrency: 2 }, () => {
 });
 
 describeForms("a pinerc that is not read", { concurrency: 2 }, (form) => {
-  const explain = async (home: Home, env: Readonly<Record<string, string>> = {}) => {
+  const explain = async (home: Home, env: Env = {}) => {
     const options = { env: { ...home.env, ...env }, stdio: "pipes", under: withoutPrivileges() } as const;
     const { output, stderr } = await runCall([...form.argv, "--explain", "work"], options);
     assert.equal(stderr, "");
@@ -105,6 +134,18 @@ describeForms("a pinerc that is not read", { concurrency: 2 }, (form) => {
       if (!told.includes("EACCES")) return;
       chmodSync(path, 0o600);
       assert.match((await explain(home)).join("\n"), /^~\/\.pinerc: nothing in it keeps Alpine/m);
+    });
+  }
+
+  for (const [encoding, locale, calls] of LETTERS) {
+    test(`has no rsh-path for Alpine, with a letter in ${encoding} and the locale ${locale}: ${calls ? "no such obstacle" : "an obstacle"}`, async () => {
+      using home = homeWithTable();
+      withLetter(home, encoding);
+      const said = (await explain(home, { LC_ALL: locale })).join("\n");
+      const objection =
+        encoding === "utf8" ? "has letters that are found in a UTF-8 locale alone: lead" : "is not an exec";
+      if (calls) assert.match(said, /^~\/\.pinerc: nothing in it keeps Alpine/m);
+      else assert.ok(said.includes(`~/.pinerc:5: rsh-path ${objection}`), said);
     });
   }
 

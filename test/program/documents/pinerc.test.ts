@@ -49,6 +49,7 @@ describe("pinerc.example", () => {
         login: "jane",
         program: "/usr/local/bin/preauth",
         isPreauth: () => true,
+        isUtf8: true,
         isServer: (other: string) => other === host,
         isExecutable: (path: string) => path === "/usr/local/bin/preauth",
         deadline: decision.deadline.value,

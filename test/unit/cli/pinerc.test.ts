@@ -38,6 +38,7 @@ function obstacles(text: string, deadline = 10_000): string[] {
     isServer: (host) => host === "work",
     isExecutable: (path) => PATHS.includes(path),
     isPreauth: (path) => path === "/usr/local/bin/preauth",
+    isUtf8: true,
     deadline,
   }).map(({ at, what, line }) => `${at?.line ?? "-"}: ${what}${line === undefined ? "" : ` => ${line}`}`);
 }
