@@ -34,6 +34,8 @@ const PEERS = [
   { program: "openssl", package: "openssl", need: "test", why: "makes certificates of servers" },
   { program: "ip", package: "iproute2", need: "test", why: "gives a test a network of its own" },
   { program: "dropbear", package: "dropbear-bin", need: "test", why: "another SSH server" },
+  { program: "gpg-agent", package: "gpg-agent", need: "test", why: "another agent" },
+  { program: "gpgconf", package: "gpgconf", need: "test", why: "tells where it listens" },
   { program: "puttygen", package: "putty-tools", need: "test", why: "makes keys in PuTTY's format" },
   { program: "tinysshd", package: "tinysshd", need: "test", why: "an SSH server that has ChaCha20 alone" },
   { program: "tmux", package: "tmux", need: "test", why: "the terminal that mail clients run in" },
