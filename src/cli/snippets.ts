@@ -118,7 +118,7 @@ export const SNIPPETS = {
   },
   evolution: {
     place:
-      "the account's settings: Receiving Email (Server Type IMAP), and Receiving Options, Advanced Options",
+      "the account's settings: Receiving Email (Server Type IMAP), and Receiving Options (Advanced Options)",
     // It starts no command as long as it cannot reach its Server, and with STARTTLS it wants that behind PREAUTH, too. In
     // the command it puts something for %h and %u; a shell drops the quotes.
     lines: (parts) => [
@@ -148,7 +148,7 @@ export const SNIPPETS = {
       "",
       `# ${quoted(program)} --forward ${quoted(server)} ${quoted(user)} --for forever`,
       `# Protocol: IMAP   Hostname: localhost   Port: ${PORT}   Username: ${user}`,
-      "# Connection security: None   Authentication method: Normal password (none is sent)",
+      "# Connection security: None   Authentication method: Normal password (not sent)",
     ],
   },
   systemd: {

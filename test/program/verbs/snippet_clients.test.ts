@@ -95,7 +95,7 @@ describe("the lines of --snippet", { concurrency: 2 }, () => {
     assert.equal(typed.Port, "1143");
     // What its window calls them: nsMsgSocketType and nsMsgAuthMethod.
     const security = { None: 0 }[typed["Connection security"] ?? ""];
-    const method = { "Normal password (none is sent)": 3 }[typed["Authentication method"] ?? ""];
+    const method = { "Normal password (not sent)": 3 }[typed["Authentication method"] ?? ""];
     const server = {
       ...{ type: typed.Protocol?.toLowerCase(), hostname: typed.Hostname, port, userName: typed.Username },
       ...{ socketType: security, authMethod: method, name: "work", login_at_startup: true },
