@@ -1,8 +1,9 @@
 import { Failure } from "../failure.ts";
 import { portOf } from "../session/command.ts";
-import { described, type End, statusOf } from "../session/exit.ts";
+import { described, type End, quotedTail, statusOf } from "../session/exit.ts";
 import { FAREWELL_MS } from "../session/farewell.ts";
 import type { Opened } from "../session/opening.ts";
+import type { Remarks } from "../session/remarks.ts";
 import type { RemoteCommand } from "../ssh/channel/remote_command.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Findings } from "./findings.ts";
@@ -34,16 +35,16 @@ export async function openInbox(
   const late = (): void =>
     broken.abort(new Failure("deadline", server, `SELECT INBOX took longer than ${SELECT_S} s`));
   const timer = setTimeout(late, SELECT_S * 1000);
-  const { remote, first } = opened;
+  const { remote, first, remarks } = opened;
   let objection: Failure | undefined;
   try {
     const selected = await selectInbox(remote, first[1] ?? Buffer.alloc(0), broken.signal);
-    if (selected === undefined) throw endedInSelect(server, await remote.ended);
+    if (selected === undefined) throw endedInSelect(server, await remote.ended, remarks);
     const { answer, messages } = selected;
     timeline.done("select", `${answer}${countText(messages)}`);
     const end = await farewell(remote);
     findings.ended(described(end));
-    objection = objectionTo(selected, decision);
+    objection = objectionTo(selected, decision, remarks);
     if (messages === 0)
       objection ??= await objectionToEmpty(opened, selected, { decision, findings, broken });
     if (objection === undefined) return statusOf(end);
@@ -94,17 +95,25 @@ export async function farewell(remote: RemoteCommand): Promise<End> {
   return end;
 }
 
-function endedInSelect(server: string, end: End): Failure {
+function endedInSelect(server: string, end: End, { telling }: Remarks): Failure {
   const trouble = end.kind === "lost" ? "lost" : "command";
-  return new Failure(trouble, server, `the IMAP server ended ${described(end)} instead of opening INBOX`, {
-    status: UNOPENED,
-  });
+  const ended = `the IMAP server ended ${described(end)} instead of opening INBOX`;
+  return new Failure(trouble, server, `${ended}${quotedTail(unmarked(telling))}`, { status: UNOPENED });
 }
+
+/** Without what Dovecot marks the lines of its log with. */
+function unmarked(line: string): string {
+  return line.replace(/^imap\([^()]*\)(?:<[^<>]*>)*: (?=.)/, "");
+}
+
+/** An answer that leads to a log, which is our standard error where nobody else has it (RFC 5530 section 3). */
+const VAGUE = /\[SERVERBUG\]|\binternal error\b/i;
 
 /** What is wrong with an INBOX for a mail program that wants to read and delete mail; undefined for nothing. */
 function objectionTo(
   { isOk, isReadOnly, answer }: Selected,
   { server, command }: Decision,
+  { telling }: Remarks,
 ): Failure | undefined {
   if (isOk && !isReadOnly) return undefined;
   const isAuto = command?.value.kind === "auto";
@@ -116,7 +125,14 @@ function objectionTo(
           "ask the server's administrator for the right to write the mail, and to make lock files next to it",
         ],
       })
-    : new Failure("command", server, `INBOX cannot be opened: "${answer}"`, {
+    : new Failure("command", server, unopened(answer, unmarked(telling)), {
         hints: [...hints, "ask the server's administrator where the mail is, and for the right to write it"],
       });
+}
+
+function unopened(answer: string, telling: string): string {
+  const why = VAGUE.test(answer) && /\b(?:error|fatal|panic)\b/i.test(telling);
+  return why
+    ? `INBOX cannot be opened: "${telling}" (the server's answer: "${answer}")`
+    : `INBOX cannot be opened: "${answer}"`;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type MailHostOptions, skipWithoutMailHosts, startMailHost } from "../../peers/mail_host.ts";
-import { assertWritable, open, reason } from "./host_call.ts";
+import { assertWritable, check, open, reason } from "./host_call.ts";
 
 const skip = skipWithoutMailHosts();
 const COURIER = "/opt/courier";
@@ -77,5 +77,32 @@ describe("a mail host without a mailbox for the user", { skip, concurrency: 3 },
     assertWritable(await open(host), 3);
     const line = "MAILDIR=/nowhere exec /opt/courier/imapd letters";
     assertWritable(await open(host, { "commands.imap": line }), 3);
+  });
+});
+
+describe("a mail host whose mailbox does not open", { skip, concurrency: 2 }, () => {
+  test("is told by what Dovecot says of it, which its answer leaves to its log", async () => {
+    // A Maildir, and Debian's INBOX in /var/mail left as it is.
+    const dovecot = "mail_driver = maildir\nmail_path = ~/Maildir\n";
+    await using host = await startMailHost("trixie", { maildir: 3, dovecot });
+    const { status, stderr } = await check(host);
+    assert.equal(status, 69);
+    const told =
+      'INBOX cannot be opened: "Error: Mailbox INBOX: Failed to autocreate mailbox: Permission denied" (';
+    assert.ok(stderr.startsWith(`preauth: mail.test: ${told}the server's answer: "NO [SERVERBUG] `), stderr);
+  });
+
+  test("is told by the last words of an imapd that ends in SELECT", async () => {
+    const lines = [
+      "echo '* PREAUTH [CAPABILITY IMAP4rev1] ready'; read line",
+      "echo 'imap(jane)<12><x>: Panic: file mail-index.c: assertion failed' >&2; exit 83",
+    ];
+    await using host = await startMailHost("bookworm", imapd(lines.join("\n")));
+    const { status, stderr } = await check(host);
+    assert.equal(status, 69);
+    assert.match(
+      stderr,
+      /^preauth: mail\.test: the IMAP server ended with status 83 instead of opening INBOX: "Panic: file mail-index\.c: assertion failed"$/m,
+    );
   });
 });
