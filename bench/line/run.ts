@@ -10,7 +10,7 @@ const ROUNDS = 3;
 const COMPARED = ["preauth, shared", "ssh, ControlMaster"];
 const OTHERS = ["preauth", "ssh"];
 
-/** Measures the lines that the goals are about (about 15 min), or `all` of them (about 40). */
+/** Measures the lines that the goals are about (about 25 min), or `all` of them (about 45). */
 export async function benchLines(all: boolean, tell: (line: string) => void): Promise<LineReport> {
   const started = performance.now();
   const trouble = obstacle();
