@@ -12,9 +12,6 @@ import { NAME_ONE } from "./login_failure.ts";
 import { type Acquaintance, offeredTo } from "./offered.ts";
 import { fingerprintOf, type TriedKey } from "./tried_key.ts";
 
-/** Keys that are offered on one connection: sshd ends a login at its sixth refusal (MaxAuthTries of sshd_config(5)). */
-const MOST_KEYS = 6;
-
 /** Where keys come from, and what minds them. */
 export interface KeySource {
   readonly keys: KeyCollection;
@@ -161,11 +158,11 @@ export class KeyOffers {
     return offer;
   }
 
-  /** Whether the server would break off, with this key too, as it has done before. */
+  /** Whether the server would break off, with this key too, as it has done before (MaxAuthTries of sshd_config(5)). */
   #isInVain(one: Candidate | Sealed): boolean {
-    const { count, keys } = this.#source.brokenOff() ?? { count: MOST_KEYS + 1, keys: [] };
-    const isRefused = !("unlock" in one) && keys.includes(fingerprintOf(one));
-    return this.#spent >= MOST_KEYS || (isRefused && this.#spent + 1 >= count);
+    const broken = this.#source.brokenOff();
+    if (broken === undefined || "unlock" in one) return false;
+    return broken.keys.includes(fingerprintOf(one)) && this.#spent + 1 >= broken.count;
   }
 
   #isAccepted(one: Candidate | Sealed): boolean {

@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 import { type Agent, startAgent } from "../../peers/agent.ts";
 import { describeForms } from "../../peers/binaries.ts";
 import { runCall } from "../../peers/call.ts";
+import { skipWithoutDropbear, startDropbear } from "../../peers/dropbear.ts";
 import { type Home, makeHome, tableFor } from "../../peers/home.ts";
 import { makeKey } from "../../peers/keys.ts";
 import { program } from "../../peers/programs.ts";
@@ -23,7 +24,8 @@ describeForms("a login with many keys", (form) => {
   });
   after(() => home[Symbol.dispose]());
 
-  const write = (sshd: Sshd) =>
+  type Server = Pick<Sshd, "host" | "port" | "user" | "identity" | "knownHosts">;
+  const write = (sshd: Server) =>
     home.writeTable(
       tableFor(sshd, {
         identity: undefined,
@@ -39,7 +41,7 @@ describeForms("a login with many keys", (form) => {
     const { output } = await runCall([...form.argv, "--check", "mail.test"], { env: envOf(agent) });
     return String(output);
   };
-  const ssh = (sshd: Sshd, agent: Agent) =>
+  const ssh = (sshd: Server, agent: Agent) =>
     spawnSync(
       program("ssh"),
       [
@@ -56,6 +58,24 @@ describeForms("a login with many keys", (form) => {
     assert.equal(ssh(sshd, agent), 0);
     for (let n = 0; n < 2; n++) assert.equal(await call(agent), GREETING);
     assert.doesNotMatch(sshd.log(), TOO_MANY);
+  });
+
+  test("opens the door with the ninth where the server bears as many, as ssh does", async () => {
+    const ninth = [...keys, makeKey(join(home.path, "other7")).path];
+    await using sshd = await startSshd({ config: ["MaxAuthTries 20"] });
+    await using agent = await startAgent([...ninth, sshd.identity]);
+    write(sshd);
+    assert.equal(ssh(sshd, agent), 0);
+    for (let n = 0; n < 2; n++) assert.equal(await call(agent), GREETING);
+  });
+
+  test("opens a dropbear's door with the ninth, as ssh does", { skip: skipWithoutDropbear() }, async () => {
+    const eighth = makeKey(join(home.path, "other8")).path;
+    await using dropbear = await startDropbear();
+    await using agent = await startAgent([...keys, eighth, dropbear.identity]);
+    write(dropbear);
+    assert.equal(ssh(dropbear, agent), 0);
+    for (let n = 0; n < 2; n++) assert.equal(await call(agent), GREETING);
   });
 
   for (const [title, config, most] of [

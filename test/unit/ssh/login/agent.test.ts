@@ -141,11 +141,15 @@ test("a full agent offers as many keys as the server bears, and the wanted key c
   assert.equal(connection.attempts.length, 1);
 });
 
-test("a server that would bear any number of keys is offered six", async () => {
+test("a server that bears any number of keys is offered all of them", async () => {
   await using server = await startSshd({ config: ["MaxAuthTries 20"] });
-  await using agent = await startAgent(Array.from({ length: 9 }, () => newKey().path));
+  const others = Array.from({ length: 9 }, () => newKey().path);
+  await using agent = await startAgent(others);
   const { attempts } = await refusalWith({ agent: agent.socket, identityFiles: [] }, server);
-  assert.equal(attempts.length, 6);
+  assert.equal(attempts.length, 9);
+  await using full = await startAgent([...others, server.identity]);
+  const { connection } = await loginWith({ agent: full.socket, identityFiles: [] }, server);
+  assert.equal(connection.attempts.length, 10);
 });
 
 test("a refusal to sign leads to the next key", async () => {
