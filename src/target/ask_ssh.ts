@@ -60,14 +60,18 @@ export function destinationOf(decision: Decision): string {
   return /^\[([0-9a-f:.]+(?:%[^\]]+)?)\]$/i.exec(value)?.[1] ?? value;
 }
 
-/** What to write in place of user@host:port, the form in which other programs have it. */
+/** What to write in place of user@host:port, or of an address as of ssh, mail programs and browsers: SCHEME://HOST/PATH. */
 function apart(destination: string): readonly string[] {
-  const [{ user, host, port }] = parseJumps(destination) ?? [{ user: undefined, host: "@", port: undefined }];
-  if (/[@/]/.test(host)) return [];
+  const [, scheme, address = ""] = /^(?:([a-z]+):\/\/)?([^/]*)/i.exec(destination) ?? [];
+  const [jump] = parseJumps(address) ?? [];
+  if (jump === undefined || /[@/]/.test(jump.host)) return [];
+  const { user, host, port } = jump;
+  // The port of another protocol is not sshd's.
+  const isOfSsh = scheme === undefined || /^(?:ssh|sftp|scp)$/i.test(scheme);
   return [
     `write its parts separately: server = ${JSON.stringify(host)}`,
     ...(user === undefined ? [] : [`and: user = ${JSON.stringify(user)}`]),
-    ...(port === undefined ? [] : [`and: port = ${port}`]),
+    ...(port === undefined || !isOfSsh ? [] : [`and: port = ${port}`]),
   ];
 }
 

@@ -33,14 +33,18 @@ describeForms("hints about the table", { concurrency: 2 }, (form) => {
     ["a user in server", () => `${sshd.user}@127.0.0.1`],
     ["a user and a port in server", () => `${sshd.user}@127.0.0.1:${sshd.port}`],
     ["a URL in server", () => `ssh://${sshd.user}@127.0.0.1:${sshd.port}`],
+    ["a URL with a path in server", () => `ssh://${sshd.user}@127.0.0.1:${sshd.port}/home`],
+    ["a URL of mail in server", () => `imaps://${sshd.user}@127.0.0.1:993/INBOX`],
+    ["a folder in server", () => "127.0.0.1/INBOX"],
   ] as const) {
     test(`tell ${title} apart`, async () => {
       using home = makeHome();
-      const others = title === "a user in server" ? {} : { port: undefined };
-      write(home, { server: given(), user: undefined, ...others });
+      const others = given().includes(`:${sshd.port}`) ? { port: undefined } : {};
+      const user = given().includes("@") ? undefined : sshd.user;
+      write(home, { server: given(), user, ...others });
       const { status, hints } = await check(form, home);
       assert.notEqual(status, 0);
-      write(home, { user: undefined, ...others, ...keysOf(hints) });
+      write(home, { user, ...others, ...keysOf(hints) });
       assert.equal((await check(form, home)).status, 0, hints.join("\n"));
     });
   }
