@@ -98,7 +98,7 @@ export function hostPart(host: string, id: string): string {
   // FNV-1a, 32 bits: node:crypto would cost each call milliseconds.
   let hash = 0x811c9dc5;
   for (const byte of encoded(`${host}${id}`)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  return `${host.replace(/[^\w.-]/g, "_").slice(0, LONGEST_HOST - 9)}-${hash.toString(16).padStart(8, "0")}`;
+  return `${host.replace(/[^\w.-]/g, "_").slice(0, LONGEST_HOST)}-${hash.toString(16).padStart(8, "0")}`;
 }
 
 /** Whether a directory is the user's own, and nobody else can enter it or put another one in its place. */

@@ -148,11 +148,11 @@ describe("a machine's name in the socket's", () => {
       assert.equal(hostPart(host, ""), host);
   });
 
-  it("has 24 bytes at most and nothing that a file's name cannot have", () => {
+  it("has 24 bytes at most, with a number 33, and nothing that a file's name cannot have", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 64 }), fc.constantFrom("", "0123"), (host, id) => {
         const part = hostPart(host, id);
-        assert.match(part, /^[\w.-]{1,24}$/);
+        assert.match(part, /^[\w.-]{0,24}(?:-[\da-f]{8})?$/);
         assert.equal(hostPart(host, id), part);
       }),
     );
@@ -163,6 +163,7 @@ describe("a machine's name in the socket's", () => {
     hosts.push("a/b", "a_b", "a b", "x".repeat(25), "x".repeat(26));
     const parts = ["", "0123", "0124"].flatMap((id) => hosts.map((host) => hostPart(host, id)));
     assert.equal(new Set(parts).size, 3 * hosts.length);
-    assert.match(hostPart("work", "0123"), /^work-[\da-f]{8}$/);
+    for (const host of ["work", "x".repeat(24)])
+      assert.match(hostPart(host, "0123"), new RegExp(`^${host}-[\\da-f]{8}$`));
   });
 });
