@@ -39,6 +39,11 @@ const BY_PORT =
   "an imapd that users cannot start (Cyrus, virtual users) can be used through its port, by mail programs that log in " +
   'by themselves: commands.imap = { to = "localhost:143", login = "client" }';
 
+/** What no user can mend, and what is wrong at the port as well: a file that all of Dovecot reads, or a part that is not there. */
+const MISCONFIGURED =
+  /\bFatal: (?:Error in configuration file(?!.*Permission denied)|Plugin '[^']*' not found)/;
+const ASK_FOR_CONFIGURATION = "ask the server's administrator to correct Dovecot's configuration";
+
 /** What is wrong with a server that greets, and has nobody logged in. */
 export function unwelcome({ isOk, text }: OtherGreeting, server: string, { telling }: Said): Failure {
   if (isOk) {
@@ -132,6 +137,7 @@ function hintsFor(exit: Exit, method: string, line: string): readonly string[] {
   if (isNotFound(exit)) return isOfSearch(line) ? [NAME_IT, BY_PORT] : [NAME_IT];
   if (isOfSearch(line)) return [NAME_THE_MAIL];
   if (RESTRICTED.test(line)) return [ON_ITS_PATH];
+  if (MISCONFIGURED.test(line)) return [ASK_FOR_CONFIGURATION];
   // An imapd that says nothing has a status of sysexits(3); a login shell that runs nothing has 0 or 1.
   const isImapds = exit.kind === "status" && (line === "" ? exit.status >= 64 : exit.status !== 0);
   return isImapds ? [BY_PORT] : [];

@@ -31,6 +31,13 @@ const CASES: readonly (readonly [title: string, options: MailHostOptions, begins
     '"doveconf: Fatal: open(/etc/dovecot/dovecot.conf) failed: Permission denied" (the remote command ended with status 89',
     /hint: .* commands\.imap = \{ to = "localhost:143", login = "client" \}/,
   ],
+  // At its port it is no better.
+  [
+    "a Dovecot whose configuration is wrong",
+    { dovecot: "mail_plugins = nonesuch\n", spool: 1 },
+    "\"Fatal: Plugin 'nonesuch' not found from directory /usr/lib/dovecot/modules\" (the remote command ended with status 89",
+    /hint: ask the server's administrator to correct Dovecot's configuration$/m,
+  ],
   // It tells nobody but syslog, and is not looked for, since it never opens for its user.
   [
     "Cyrus, whose imapd is for its own master to start",
