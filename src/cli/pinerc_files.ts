@@ -34,8 +34,9 @@ export interface PinercFiles {
   readonly pinerc: Pinerc;
   /** "~/.pinerc", or what $PINERC names. */
   readonly own: string;
-  /** What of the person's cannot be looked at, and why; the first is their own file where `isOwnUnread`. */
+  /** What of the person's cannot be looked at, and why. */
   readonly unread: readonly { readonly file: string; readonly why: string }[];
+  /** Whether their own file is among it. */
   readonly isOwnUnread: boolean;
 }
 
@@ -71,7 +72,7 @@ export function readPinerc({ env, home, uid }: Pick<World, "env" | "home" | "uid
     pinerc: pinercOf(files, (value) => expandVariables(value, env, homeOf)),
     own: name(path),
     unread,
-    isOwnUnread: whyUnread(path) !== undefined,
+    isOwnUnread: unread.some(({ file }) => file === name(path)),
   };
 }
 
