@@ -30,10 +30,10 @@ function adder(agent: string): string {
     : sshAdd({ path: agent, variable: undefined });
 }
 
-/** `ssh -G` prints them as they were written; one with a token, or a .pub that stands for a key of the agent, is no word of ssh-add's. */
+/** `ssh -G` prints them as they were written. Left out: those with a token or another user's home, and the .pub of a key of the agent. */
 function keyFiles(files: readonly string[]): string {
   if (files[0] === USUAL_FILE) return "";
-  const usable = files.filter((file) => !/[%$]|\.pub$/.test(file));
+  const usable = files.filter((file) => !/^~(?!\/)|[%$]|\.pub$/.test(file));
   return usable
     .map((file) => ` ${file.startsWith("~/") ? `~/${typed(file.slice(2))}` : typed(file)}`)
     .join("");

@@ -79,8 +79,9 @@ export class LoginFailure extends Failure {
 /** "ssh-ed25519 SHA256:... from the agent": a key, in the words of messages and of --check. */
 function described({ type, fingerprint, source, name, flaw }: TriedKey): string {
   const origin = source === "agent" ? "from the agent" : `from ${name}`;
-  const isExpired = flaw === "expired";
-  return `${type} ${fingerprint} ${origin}${isExpired ? ", which has expired" : ""}${flaw === "early" ? ", which is not valid yet" : ""}`;
+  const key = `${type} ${fingerprint} ${origin}`;
+  if (flaw === undefined) return key;
+  return flaw === "expired" ? `${key}, which has expired` : `${key}, which is not valid yet`;
 }
 
 /** Whether a key was refused, and its certificate names other accounts, as it may where AuthorizedPrincipalsFile is set. */

@@ -95,7 +95,9 @@ class ProxySocket extends Duplex {
         if (status === 0) return this.push(null);
         const { sum } = complaints;
         const way = wayTo(sum.host, jumps);
-        const adding = way !== undefined && sum.trouble === "auth" ? await addingFor(way) : undefined;
+        // Any other host was named by text that a server on the way may have written.
+        const jump = jumps.find((words) => words === way);
+        const adding = jump !== undefined && sum.trouble === "auth" ? await addingFor(jump) : undefined;
         return this.destroy(new ProxyFailure(`ended with ${name ?? `status ${status}`}`, sum, way, adding));
       },
       (error: Error) => this.destroy(error),

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { startProxy } from "../../../../src/ssh/network/proxy_socket.ts";
 import { askSsh } from "../../../../src/target/ask_ssh.ts";
 import { settle } from "../../../../src/target/target.ts";
 import { childrenOf, wordsOf } from "../../../peers/processes.ts";
@@ -142,3 +144,31 @@ test("ProxyJump goes through another server", async () => {
   await echo(target);
   assert.equal(gate.logins(), 1);
 });
+
+for (const [host, asked] of [
+  ["gate", [["-p", "22", "gate"]]],
+  // Of another host a server may have written, in a banner that its ssh prints.
+  ["-Fevil", []],
+  ["another", []],
+] as const) {
+  test(`a refusal of ${host} has ssh asked about hosts of ProxyJump alone`, async () => {
+    const seen: (readonly string[])[] = [];
+    const socket = await startProxy(
+      `sh -c 'echo "jane@${host}: Permission denied (publickey)." >&2; exit 255'`,
+      {
+        ...{ signal: never(), progress: newStory().progress, env: process.env, note: () => {} },
+        jumps: [
+          ["-p", "22", "gate"],
+          ["-J", "gate:22", "inner"],
+        ],
+        addingFor: async (words) => {
+          seen.push(words);
+          return undefined;
+        },
+      },
+    );
+    const [error] = await once(socket, "error");
+    assert.match(String(error), /Permission denied/);
+    assert.deepEqual(seen, asked);
+  });
+}
