@@ -36,8 +36,8 @@ export type Identity =
 
 const ONLY_PUBLIC = "only its .pub file is there: copy the private key to its place";
 
-/** Private keys are a few kilobytes. */
-const LONGEST = 256 * 1024;
+/** Keys are a few kilobytes, but text may stand behind them. ssh(1) reads as much as 128 MiB (sshbuf.h). */
+const LONGEST = 8 * 1024 * 1024;
 
 /** Reads an identity as ssh(1) would with nobody to ask; `add` begins a line that adds keys to its agent. Never throws. */
 export async function readIdentity(path: string, add = "ssh-add"): Promise<Identity> {

@@ -69,6 +69,7 @@ const PKCS8_WAYS = [
 const ALTERATIONS: Readonly<Record<string, (text: string) => string>> = {
   "text behind the end": (text) => `${text}comment of mine\n`,
   "another key behind the end": (text) => `${text}${text}`,
+  "a megabyte of text behind the end": (text) => `${text}${"more of mine\n".repeat(80_000)}`,
   "text before the beginning": (text) => `Key of jane\n${text}`,
   "text on both sides": (text) => `Bag Attributes\n    friendlyName: jane\n${text}\nThe end\n`,
   "empty lines around it": (text) => `\n\n${text}\n\n`,
