@@ -1,7 +1,7 @@
 import { Failure, type Trouble } from "../failure.ts";
 import type { Carry } from "../forwards/carry.ts";
 import { endpointText } from "../forwards/plan.ts";
-import { replyText, tryTarget } from "../forwards/try_target.ts";
+import { replyHints, replyText, tryTarget } from "../forwards/try_target.ts";
 import type { Person } from "../person.ts";
 import { Progress } from "../progress.ts";
 import { logRemarks, openLog } from "../report/log.ts";
@@ -189,7 +189,8 @@ async function checkForwards(
     // A METHOD is looked at by a check of its own: of imap this is it.
     const answer = to && (await tryTarget(to, { carry, limit: ANSWER_MS, signal }));
     const said = answer && `through ${decision.server}: ${replyText(endpointText(to), answer)}`;
-    findings.forward({ ...finding, answer: said });
+    const [hint] = answer === undefined ? [] : replyHints(answer);
+    findings.forward({ ...finding, hint: finding.hint ?? hint, answer: said });
   }
 }
 

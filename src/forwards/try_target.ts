@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import { bounded, orAborted } from "../abort.ts";
+import { Failure } from "../failure.ts";
 import type { Endpoint } from "../table/table.ts";
 import { abandon, type Carry, NOWHERE } from "./carry.ts";
 import { reasonOf } from "./reason.ts";
@@ -16,8 +17,8 @@ export type TargetReply =
   | { readonly kind: "silent"; readonly ms: number }
   /** It took the connection and closed it without a word. */
   | { readonly kind: "closed" }
-  /** There is no connection to it, and why. */
-  | { readonly kind: "refused"; readonly why: string };
+  /** There is no connection to it, why, and what to do about that. */
+  | { readonly kind: "refused"; readonly why: string; readonly hints: readonly string[] };
 
 /** RFC 5321 section 4.2, RFC 3977 section 5.1, RFC 1939 section 4, RFC 3501 section 7.1. */
 const GREETINGS: readonly (readonly [protocol: Protocol, greeting: RegExp])[] = [
@@ -56,7 +57,7 @@ export function tryStream(open: () => Promise<Duplex>, { limit, signal }: TryOpt
     } catch (error) {
       opening.then(abandon, () => {});
       signal.throwIfAborted();
-      return { kind: "refused", why: reasonOf(error) };
+      return { kind: "refused", why: reasonOf(error), hints: error instanceof Failure ? error.hints : [] };
     }
     const heard = await firstLine(far, bound).finally(() => abandon(far));
     signal.throwIfAborted();
@@ -103,4 +104,9 @@ export function replyText(target: string, answer: TargetReply): string {
     case "refused":
       return `no connection to ${target}: ${answer.why}`;
   }
+}
+
+/** What to do about an answer that is none. */
+export function replyHints(answer: TargetReply): readonly string[] {
+  return answer.kind === "refused" ? answer.hints : [];
 }

@@ -3,7 +3,7 @@ import { Failure } from "../failure.ts";
 import type { Held } from "../forwards/hold.ts";
 import { leadsTo } from "../forwards/plan.ts";
 import { type Standing, standingHint, standingText } from "../forwards/state.ts";
-import { replyText, type TargetReply, tryStream, tryTarget } from "../forwards/try_target.ts";
+import { replyHints, replyText, type TargetReply, tryStream, tryTarget } from "../forwards/try_target.ts";
 import { openLog } from "../report/log.ts";
 import { stateDirectory } from "../state/directory.ts";
 import type { CarriedForward, Decision } from "../table/decision.ts";
@@ -85,7 +85,9 @@ export async function proven(
       if (standing.state.kind === "withheld") return `${subject}: ${standingText(standing)}`;
       const answer = await answerOf(forward, carrier, signal);
       const text = replyText(leadsTo(forward), answer);
-      if (!isAnswer(answer, forward)) throw new Failure("network", subject, text);
+      if (!isAnswer(answer, forward)) {
+        throw new Failure("network", subject, text, { hints: replyHints(answer) });
+      }
       return `${subject}: ${standingText(standing)}; ${text}`;
     }),
   );

@@ -12,6 +12,7 @@ import { program } from "../../peers/programs.ts";
 import { withoutPrivileges } from "../../peers/rights.ts";
 import { type Sshd, startSshd } from "../../peers/sshd.ts";
 import { openTerminal } from "../../peers/terminal.ts";
+import { freePort } from "../../unit/forwards/fixtures.ts";
 import { check, keysOf, lineOf, tell, type } from "./hinted.ts";
 import { mailbox, sshd } from "./own_server.ts";
 
@@ -184,6 +185,28 @@ describeForms("hints about what a server wants", { concurrency: 2 }, (form) => {
       assert.doesNotMatch((await check(form, home)).stderr, /does not allow forwarding/);
     }
   });
+
+  for (const share of [false, true]) {
+    test(`allow forwarding to a [[forward]] (share = ${share})`, async () => {
+      const forward = (server: Sshd, port: number) =>
+        `\n[[forward]]\nname = "smtp"\nlisten = ${port}\nto = "127.0.0.1:${server.port}"\n`;
+      await using barred = await startSshd({ config: ["AllowTcpForwarding no"] });
+      using home = makeHome();
+      const port = await freePort();
+      const write = (server: Sshd) => {
+        const keys = { match: "work", share, persist: "0", "commands.imap": mailbox.command };
+        home.writeTable(`${tableFor(server, keys)}${forward(server, port)}`);
+      };
+      write(barred);
+      const { status, hints } = await tell(form, home, ["--forward", "work", "--for", "1s"]);
+      assert.equal(status, 69);
+      const [word = ""] = /AllowTcpForwarding yes/.exec(hints.join("\n")) ?? [];
+      assert.match((await check(form, home)).text, /^ {2}hint: .*AllowTcpForwarding yes/m);
+      await using open = await startSshd({ config: [word] });
+      write(open);
+      assert.doesNotMatch((await check(form, home)).text, /does not allow forwarding/);
+    });
+  }
 
   test("mend a file of revoked keys that cannot be read, or leave it out", async () => {
     using home = makeHome();

@@ -88,8 +88,10 @@ test("a connection that breaks before a word is closed too", async () => {
 test("a connection that cannot be had is told with its reason", async () => {
   const refused = await tryTarget({ host: "127.0.0.1", port: await refusingPort() }, patient);
   assert.match(replyText("mail:25", refused), /^no connection to mail:25: connect ECONNREFUSED/);
-  const carry: Carry = () => Promise.reject(new Failure("network", "work", "forwarding is not allowed"));
-  const answer: TargetReply = { kind: "refused", why: "forwarding is not allowed" };
+  const hints = ["allow it"];
+  const carry: Carry = () =>
+    Promise.reject(new Failure("network", "work", "forwarding is not allowed", { hints }));
+  const answer: TargetReply = { kind: "refused", why: "forwarding is not allowed", hints };
   assert.deepEqual(await tryTarget(mail, { ...patient, carry }), answer);
 });
 
@@ -103,7 +105,7 @@ test("a server that never says whether it connects is given up, and what it open
     return carryByTcp(peer, origin);
   };
   const answer = await within(tryTarget(mail, { ...patient, carry, limit: 200 }), "an answer");
-  assert.deepEqual(answer, { kind: "refused", why: "took longer than 200 ms" });
+  assert.deepEqual(answer, { kind: "refused", why: "took longer than 200 ms", hints: [] });
   open();
   await peer.connected();
   await peer.idle();
