@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { ForwardStatus } from "../control/protocol.ts";
-import type { Originator } from "../forwards/carry.ts";
+import type { Carry, Originator } from "../forwards/carry.ts";
 import type { Held } from "../forwards/hold.ts";
 import { leadsTo } from "../forwards/plan.ts";
 import { occupantStatus, standingText } from "../forwards/state.ts";
@@ -9,7 +9,9 @@ import { type Carrier, holdForwardsOver } from "../session/carrier.ts";
 import { proven } from "../session/keep_forwards.ts";
 import type { Started } from "../session/opening.ts";
 import { callOf } from "../session/own_sessions.ts";
+import { orExpiredPassword } from "../session/refused_port.ts";
 import { SessionStream } from "../session/session_stream.ts";
+import { Prohibition } from "../ssh/connection.ts";
 import type { Decision } from "../table/decision.ts";
 import type { Endpoint, Forward } from "../table/table.ts";
 import type { Target } from "../target/target.ts";
@@ -92,7 +94,18 @@ export class Forwards {
         return (await this.#holding.get(forward.listen))?.standings ?? [];
       }),
     );
-    return proven({ standings: held.flat() }, decision, this.#carrier(decision), signal);
+    const carry: Carry = (to, origin) =>
+      this.#carry(to, origin).catch((error: unknown) => this.#forbidden(error, signal));
+    return proven({ standings: held.flat() }, decision, { ...this.#carrier(decision), carry }, signal);
+  }
+
+  /** Throws why there is no connection, and where the server forbids it, why that; what it says of a password holds for this connection to its end. */
+  async #forbidden(error: unknown, signal: AbortSignal): Promise<never> {
+    if (!(error instanceof Prohibition)) throw error;
+    const shared = await this.#connection(signal);
+    const reason = await orExpiredPassword(error, shared, signal);
+    if (reason !== error) void shared.stop();
+    throw reason;
   }
 
   /** `own` is this process. */

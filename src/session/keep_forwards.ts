@@ -1,10 +1,12 @@
 import { whenAborted } from "../abort.ts";
 import { Failure } from "../failure.ts";
+import type { Carry } from "../forwards/carry.ts";
 import type { Held } from "../forwards/hold.ts";
 import { leadsTo } from "../forwards/plan.ts";
 import { type Standing, standingHint, standingText } from "../forwards/state.ts";
 import { replyHints, replyText, type TargetReply, tryStream, tryTarget } from "../forwards/try_target.ts";
 import { openLog } from "../report/log.ts";
+import type { Connection } from "../ssh/connection.ts";
 import { stateDirectory } from "../state/directory.ts";
 import type { CarriedForward, Decision } from "../table/decision.ts";
 import type { Persist } from "../table/table.ts";
@@ -12,6 +14,7 @@ import type { World } from "../world.ts";
 import { type Carrier, holdForwardsOver } from "./carrier.ts";
 import { OwnConnection } from "./own_connection.ts";
 import { ownSessions } from "./own_sessions.ts";
+import { orExpiredPassword } from "./refused_port.ts";
 
 /** Milliseconds that the target of a forward has to say its first line. */
 const ANSWER_MS = 5000;
@@ -47,7 +50,7 @@ export async function keepForwards(world: World, decision: Decision, keeping: Ke
   world.onSignal((signal, status) => broken.abort(new Failure("gone", server, signal, { status })));
   const line = new OwnConnection(world, decision, note, broken.signal);
   try {
-    const { target } = await line.connected();
+    const { target, connection } = await line.connected();
     const carrier = { target, carry: line.carry, open: ownSessions(decision, world, note) };
     const held = await holdForwardsOver(carrier, world, decision, {
       note,
@@ -55,7 +58,8 @@ export async function keepForwards(world: World, decision: Decision, keeping: Ke
       retry: RETRY_MS,
     });
     try {
-      await keeping.onUp(await proven(held, decision, carrier, broken.signal), { held, line });
+      const carry = carryForProof(line.carry, connection, broken.signal);
+      await keeping.onUp(await proven(held, decision, { ...carrier, carry }, broken.signal), { held, line });
       await Promise.race([spent(held, keeping.time), keeping.stopped, whenAborted(broken.signal)]);
     } finally {
       held.close();
@@ -63,6 +67,17 @@ export async function keepForwards(world: World, decision: Decision, keeping: Ke
   } finally {
     await line.leave();
   }
+}
+
+/** Says more of why the server forbids a connection than one for a client, at which nothing else is tried. */
+function carryForProof(carry: Carry, connection: Connection, signal: AbortSignal): Carry {
+  return async (to, origin) => {
+    try {
+      return await carry(to, origin);
+    } catch (error) {
+      throw await orExpiredPassword(error, connection, signal);
+    }
+  };
 }
 
 /** A line for each forward that is in place and answers through. Throws a Failure for the first that does not. */

@@ -13,8 +13,9 @@ import { type Sshd, startSshd } from "../../peers/sshd.ts";
 import { listen } from "../../peers/tcp.ts";
 import { makeTemporary, removeTemporary } from "../../peers/temporary.ts";
 import { openTerminal } from "../../peers/terminal.ts";
+import { freePort } from "../../unit/forwards/fixtures.ts";
 import { converse } from "../calls/client.ts";
-import { check, lineOf } from "./hinted.ts";
+import { check, lineOf, tell } from "./hinted.ts";
 
 /* An account whose key lets in, and whose password must be changed first. sshd asks PAM, and PAM an /etc of its own. */
 
@@ -120,6 +121,31 @@ describeForms("a password that has expired behind a key that lets in", { concurr
         const { output } = await runCall(call, { env: home.env, input: "a1 LOGOUT\r\n" });
         assert.match(String(output), /^\* BYE Logging out/m);
         assert.equal((await check(form, home)).status, 0);
+      } finally {
+        await stop();
+      }
+    });
+  }
+
+  for (const share of [false, true]) {
+    test(`is told by --forward, too (share = ${share})`, {
+      skip: skipUnlessRoot,
+      timeout: 60_000,
+    }, async () => {
+      const { sshd, stop } = await startExpired("password");
+      using home = makeHome();
+      try {
+        const keys = { match: "work", share, persist: "0", "commands.imap": mailbox.command };
+        const forward = `\n[[forward]]\nname = "smtp"\nlisten = ${await freePort()}\nto = "127.0.0.1:${sshd.port}"\n`;
+        home.writeTable(`${tableFor(sshd, keys)}${forward}`);
+        const { status, stderr, hints } = await tell(form, home, ["--forward", "work", "--for", "1s"]);
+        assert.equal(status, 69);
+        assert.match(
+          stderr,
+          /^preauth: work: forward "smtp": no connection to \S+: the server wants the password/,
+        );
+        assert.match(lineOf(hints, /^change it: /), /^ssh -t /);
+        assert.equal(hints.length, 1);
       } finally {
         await stop();
       }
