@@ -99,7 +99,7 @@ export class Forwards {
     return proven({ standings: held.flat() }, decision, { ...this.#carrier(decision), carry }, signal);
   }
 
-  /** Throws why there is no connection, and where the server forbids it, why that; what it says of a password holds for this connection to its end. */
+  /** Throws why there is no connection. What the server says of a password holds for this connection to its end. */
   async #forbidden(error: unknown, signal: AbortSignal): Promise<never> {
     if (!(error instanceof Prohibition)) throw error;
     const shared = await this.#connection(signal);
