@@ -69,7 +69,7 @@ function withoutMaildir(told: string): readonly string[] {
   const parts = ["", "/cur", "/new", "/tmp"].map((part) => `${whole}${part}`);
   return [
     'Courier with mail in ~/Mail: commands.imap = "exec imapd Mail"',
-    `without any mail, run on the server: mkdir -m 700 ${parts.join(" ")}`,
+    `without any mail, run on the server: mkdir -p -m 700 ${parts.join(" ")}`,
   ];
 }
 

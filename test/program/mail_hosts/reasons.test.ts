@@ -17,7 +17,7 @@ const CASES: readonly (readonly [title: string, options: MailHostOptions, begins
     "Courier without its Maildir",
     { path: COURIER },
     '"chdir ./Maildir: No such file or directory" (the IMAP server refused: "BYE [ALERT] Fatal error: No such file',
-    /hint: .*commands\.imap = "exec imapd Mail"\n.*hint: .*: mkdir -m 700 ~\/Maildir /,
+    /hint: .*commands\.imap = "exec imapd Mail"\n.*hint: .*: mkdir -p -m 700 ~\/Maildir /,
   ],
   [
     "a Dovecot that the user may not start",
