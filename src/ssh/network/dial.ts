@@ -6,7 +6,7 @@ import type { Progress } from "../../progress.ts";
 import type { Settled } from "../../table/decision.ts";
 import type { Target } from "../../target/target.ts";
 import { type Address, lookUp } from "./addresses.ts";
-import { trulyRefused } from "./refused.ts";
+import { errorBehind } from "./refused.ts";
 import { type Route, routes } from "./source_address.ts";
 
 /** Milliseconds before the next address is tried beside the one before it (RFC 8305 section 5). */
@@ -138,7 +138,7 @@ export class Race {
 }
 
 async function truly({ address, family, code }: Miss): Promise<Miss> {
-  return { address, family, code: code === "ECONNREFUSED" ? await trulyRefused(address, family) : code };
+  return { address, family, code: code === "ECONNREFUSED" ? await errorBehind(address, family) : code };
 }
 
 const WORDS: Readonly<Record<string, string>> = {

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
  * the name of an error: ENETUNREACH where there is no way to the address, EHOSTUNREACH where its machine is silent on our own
  * network, or ECONNREFUSED.
  */
-export async function trulyRefused(address: string, family: 4 | 6): Promise<string> {
+export async function errorBehind(address: string, family: 4 | 6): Promise<string> {
   if (!(await hasRoute(address, family))) return "ENETUNREACH";
   return isSilent(address) ? "EHOSTUNREACH" : "ECONNREFUSED";
 }
