@@ -5,7 +5,6 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
-  readFileSync,
   readlinkSync,
   realpathSync,
   renameSync,
@@ -18,6 +17,7 @@ import { Failure } from "../failure.ts";
 import { dangerOn, SAFER_PLACE } from "../safe_way.ts";
 import { quoted } from "../shell_word.ts";
 import { decoded } from "../utf8.ts";
+import { readRegular } from "./regular.ts";
 
 /** The text of a file. What is not UTF-8 is taken as Latin-1, so that every byte of it is kept. */
 export interface FileText {
@@ -146,7 +146,7 @@ function remove(path: string): void {
 /** The text of a file; undefined where there is none. Throws a Failure where it cannot be read. */
 export function textOf(path: string): FileText | undefined {
   try {
-    const bytes = readFileSync(path);
+    const bytes = readRegular(path);
     const text = decoded(bytes);
     return text === undefined
       ? { text: bytes.toString("latin1"), encoding: "latin1" }

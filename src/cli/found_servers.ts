@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { dirname, join, posix, resolve } from "node:path";
 import { isHostname, isUser } from "../table/names.ts";
 import { readPinerc } from "./pinerc_files.ts";
+import { readRegular } from "./regular.ts";
 
 /** A server that some configuration names. */
 export interface FoundServer {
@@ -191,7 +192,7 @@ function included(home: string, pattern: string): readonly string[] {
 
 function textOf(file: string): string {
   try {
-    return readFileSync(file, "utf8");
+    return readRegular(file).toString();
   } catch {
     return "";
   }

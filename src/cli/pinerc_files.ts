@@ -1,4 +1,4 @@
-import { lstatSync, readFileSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import { quoted } from "../shell_word.ts";
 import { accountInFile, homeIn, passwordFile } from "../target/passwd.ts";
@@ -11,6 +11,7 @@ import {
   parsePinerc,
   pinercOf,
 } from "./pinerc.ts";
+import { readRegular } from "./regular.ts";
 
 /** Where an Alpine may keep what holds for everybody: Debian's places, and those of its own configure. */
 const SYSTEM = [
@@ -95,7 +96,7 @@ function exceptionsPath(name: string, own: string): string {
 function whyUnread(file: string): string | undefined {
   if (isRemote(file)) return "is in a mailbox, where preauth does not look";
   try {
-    readFileSync(file);
+    readRegular(file);
     return undefined;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -129,7 +130,7 @@ export function systemPlaces({ PATH = "" }: World["env"]): {
 
 function bytesOf(file: string): Buffer | undefined {
   try {
-    return readFileSync(file);
+    return readRegular(file);
   } catch {
     return undefined;
   }

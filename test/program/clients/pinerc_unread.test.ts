@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { describeForms } from "../../peers/binaries.ts";
@@ -136,6 +137,24 @@ describeForms("a pinerc that is not read", { concurrency: 2 }, (form) => {
       assert.match((await explain(home)).join("\n"), /^~\/\.pinerc: nothing in it keeps Alpine/m);
     });
   }
+
+  test("is not waited for where it is a FIFO, nor is another program's file", async () => {
+    using home = homeWithTable();
+    for (const file of [".pinerc", ".muttrc"]) execFileSync("mkfifo", [join(home.path, file)]);
+    const said = await explain(home);
+    assert.ok(
+      said.includes(
+        `~/.pinerc: cannot be read (ENXIO), and Alpine does without it: ls -ld ${home.path}/.pinerc`,
+      ),
+      said.join("\n"),
+    );
+    rmSync(join(home.path, ".pinerc"));
+    const init = await runCall([...form.argv, "--init", "--print", "work"], {
+      env: home.env,
+      stdio: "pipes",
+    });
+    assert.match(init.output.toString(), /^\+rsh-path=/m);
+  });
 
   for (const [encoding, locale, calls] of LETTERS) {
     test(`has no rsh-path for Alpine, with a letter in ${encoding} and the locale ${locale}: ${calls ? "no such obstacle" : "an obstacle"}`, async () => {
