@@ -34,7 +34,7 @@ function knownAs(port: number): string {
   return sshd.hostKeys.map((key) => `${hostKeyName("127.0.0.1", port)} ${key.line}\n`).join("");
 }
 
-describeForms("the deadline", { concurrency: 4 }, (form) => {
+describeForms("the deadline", { concurrency: 4, together: true }, (form) => {
   const argv = [...form.argv, ...MAIL];
 
   test("ends the wait for a server that accepts and says nothing: the log and the client have the reason", async () => {

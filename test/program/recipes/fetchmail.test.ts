@@ -83,7 +83,7 @@ const FAILURES = [
   },
 ];
 
-describeForms("fetchmail with a recipe", { concurrency: 2 }, (form) => {
+describeForms("fetchmail with a recipe", { concurrency: 2, together: true }, (form) => {
   test("gets mail by IMAP, preauthenticated", TIMEOUT, async () => {
     using sendmail = makeSendmail();
     await using scene = await makeScene(form, "fetchmail-imap");

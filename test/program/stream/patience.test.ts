@@ -45,7 +45,7 @@ const GENERATOR = `
   1 while sysread(STDIN, my $nothing, 65536);
 `;
 
-describeForms("patience with a server that goes on", (form) => {
+describeForms("patience with a server that goes on", { together: true }, (form) => {
   // They wait, most of the time.
   describe("after the client's end of input", { concurrency: true }, () => {
     test("end of input where the network has gone: the end within 3 s", async () => {
