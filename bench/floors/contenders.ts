@@ -20,7 +20,7 @@ export const LEAST_CALL = "ssh2 alone, shared";
 export async function leastPrograms(servers: Servers, cleanup: Cleanup) {
   const home = cleanup.use(makeHome());
   const [login, master, call] = ["login", "master", "call"].map((name) => built(home, name));
-  const socket = join(home.path, "master");
+  const socket = join(home.path, "socket");
   const running = spawn(master ?? "", [...wordsFor(servers, "system"), socket], { stdio: "ignore" });
   cleanup.add(async () => {
     running.kill();

@@ -4,11 +4,14 @@ import { connect } from "node:net";
 import { describe, test } from "node:test";
 import type { Cell } from "../../../bench/cells.ts";
 import { Cleanup } from "../../../bench/cleanup.ts";
+import { leastPrograms } from "../../../bench/floors/contenders.ts";
+import { timeToGreeting } from "../../../bench/greeting.ts";
 import { workBetween } from "../../../bench/idle.ts";
 import { memoryOf } from "../../../bench/memory.ts";
 import { measureRoundTrips, openNetwork } from "../../../bench/network.ts";
 import { refusers, timeToRefusal } from "../../../bench/refusal.ts";
 import { takeRounds } from "../../../bench/rounds.ts";
+import { startServers } from "../../../bench/servers.ts";
 import { listen } from "../../peers/tcp.ts";
 
 const SIZE = 8 * 1024 * 1024;
@@ -37,6 +40,14 @@ describe("the measurements of the benchmark", () => {
     const [first] = all;
     if (first === undefined) throw new Error("nobody refuses");
     await assert.rejects(timeToRefusal({ ...first, status: 0 }), /^Error: preauth ended with 1 and 0 bytes$/);
+  });
+
+  test("take a time of the programs that do the least, twice of the one whose master stays", async () => {
+    await using cleanup = new Cleanup();
+    const { login, call } = await leastPrograms(await startServers([0], cleanup), cleanup);
+    for (const { name, start } of [login, call, call]) {
+      assert.equal((await timeToGreeting(start("system", 0, "imap"))) > 0, true, name);
+    }
   });
 
   test("count the work of each thread, and nothing against the others when one has ended", () => {
