@@ -138,6 +138,19 @@ describeForms("a pinerc that is not read", { concurrency: 2 }, (form) => {
     });
   }
 
+  test("is empty where it is a device, as /dev/null is", async () => {
+    using home = homeWithTable();
+    for (const file of [".pinerc", ".muttrc"]) symlinkSync("/dev/null", join(home.path, file));
+    const said = (await explain(home)).join("\n");
+    assert.match(said, /^~\/\.pinerc: rsh-path is not set/m);
+    assert.doesNotMatch(said, /cannot be read/);
+    const init = await runCall([...form.argv, "--init", "--print", "work"], {
+      env: home.env,
+      stdio: "pipes",
+    });
+    assert.match(init.output.toString(), /^\+rsh-path=/m);
+  });
+
   test("is not waited for where it is a FIFO, nor is another program's file", async () => {
     using home = homeWithTable();
     for (const file of [".pinerc", ".muttrc"]) execFileSync("mkfifo", [join(home.path, file)]);
