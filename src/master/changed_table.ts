@@ -6,6 +6,7 @@ import type { Decision } from "../table/decision.ts";
 import { TableFailure } from "../table/failure.ts";
 import { readTable, tablePath } from "../table/read.ts";
 import type { World } from "../world.ts";
+import { givenUser } from "./share_key.ts";
 
 /** What led a call to a share: its request, and the table as it was when that was last asked. */
 export interface Lead {
@@ -31,12 +32,8 @@ export async function leadNow<L extends Lead>(
       const stamp = stampOf(path);
       if (stamp === lead.stamp) continue;
       lead.stamp = stamp;
-      const user = decision.user?.from.kind === "call" ? decision.user.value : undefined;
-      const now = await decide(await readTable(path, uid, home), {
-        server: decision.server,
-        user,
-        method: "imap",
-      });
+      const call = { server: decision.server, user: givenUser(decision), method: "imap" };
+      const now = await decide(await readTable(path, uid, home), call);
       found.set(lead, now?.share.value ? now : undefined);
     } catch (error) {
       if (!(error instanceof TableFailure)) throw error;

@@ -19,9 +19,13 @@ export function shareKey(decision: Decision): string {
  * gives where the table has none.
  */
 export function routeOf({ decision, env, home }: Pick<Wanted, "decision" | "env" | "home">): string {
-  const { server, user } = decision;
-  const given = user?.from.kind === "call" ? user.value : null;
-  return JSON.stringify([server, given, env.PREAUTH_TABLE || env.XDG_CONFIG_HOME || home]);
+  const given = givenUser(decision) ?? null;
+  return JSON.stringify([decision.server, given, env.PREAUTH_TABLE || env.XDG_CONFIG_HOME || home]);
+}
+
+/** The USER of the call, where it counts. */
+export function givenUser({ user }: Decision): string | undefined {
+  return user?.from.kind === "call" ? user.value : undefined;
 }
 
 /** Null where ssh_config decides. */

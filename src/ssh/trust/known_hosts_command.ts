@@ -28,19 +28,12 @@ async function run(
   { signal, note, env }: AskingKnownHosts,
 ): Promise<readonly KnownHost[]> {
   if (program === undefined) return [];
-  const ran = await runProgram(program, words, { signal, env, longest: LONGEST }).catch(
-    (error: NodeJS.ErrnoException) => {
-      signal.throwIfAborted();
-      throw new Failure(
-        "table",
-        server,
-        `${KNOWN_HOSTS_COMMAND} "${program}" cannot be run (${error.code})`,
-        {
-          cause: error,
-        },
-      );
-    },
-  );
+  const options = { signal, env, longest: LONGEST };
+  const ran = await runProgram(program, words, options).catch((error: NodeJS.ErrnoException) => {
+    signal.throwIfAborted();
+    const what = `${KNOWN_HOSTS_COMMAND} "${program}" cannot be run (${error.code})`;
+    throw new Failure("table", server, what, { cause: error });
+  });
   if (ran === undefined) {
     note(`${server}: ${KNOWN_HOSTS_COMMAND} "${program}" does not exist: ignored`);
     return [];

@@ -2,30 +2,18 @@ import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import type { Agent } from "../../peers/agent.ts";
 import { describeForms, type Form } from "../../peers/binaries.ts";
-import { type Mailbox, makeMailbox } from "../../peers/dovecot.ts";
 import { type Home, makeHome, tableFor } from "../../peers/home.ts";
 import { program } from "../../peers/programs.ts";
 import { plugIn, type SecurityKey, skipWithoutCompiler } from "../../peers/security_key.ts";
-import { type Sshd, startSshd } from "../../peers/sshd.ts";
 import { check, lineOf, type } from "../verbs/hinted.ts";
+import { mailbox, sshd } from "../verbs/own_server.ts";
 
 /* Security keys with OpenSSH's ssh-keygen, ssh-agent and sshd, and a security key in software. */
 
 const skip = skipWithoutCompiler();
-let sshd: Sshd;
-let mailbox: Mailbox;
-
-before(async () => {
-  sshd = await startSshd();
-  mailbox = makeMailbox();
-});
-after(async () => {
-  await sshd.stop();
-  mailbox[Symbol.dispose]();
-});
 
 /** Lets a key in. */
 function admit(path: string, options: string): void {
